@@ -1,0 +1,1 @@
+"""The HTTP edge: parse, call one verb, render. Only this folder, `web` and `app` know the web framework."""

@@ -1,0 +1,71 @@
+"""The HTTP application: every route, in one list, and the middleware around them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute
+
+from stagedoor import __version__
+from stagedoor.api import openapi, problems, webhook
+from stagedoor.api.access import public
+from stagedoor.api.idempotency.middleware import IdempotencyMiddleware
+from stagedoor.api.middleware import BodyLimitMiddleware, MetricsMiddleware, SecurityHeadersMiddleware
+from stagedoor.api.routes import apps, events, health, inbox, keys, organisations, participants, rooms, sessions, tokens
+from stagedoor.api.services import Services
+
+PREFIX: Final = "/api/v1"
+_ROUTERS: Final[tuple[APIRouter, ...]] = (
+    organisations.router,
+    keys.router,
+    apps.router,
+    rooms.router,
+    participants.router,
+    sessions.router,
+    events.router,
+    inbox.router,
+)
+
+
+def build(parts: Services, pages: list[BaseRoute]) -> FastAPI:
+    """The application.
+
+    Args:
+        parts: What routes call.
+        pages: The routes of the pages and their files.
+    """
+    app = FastAPI(title="Stagedoor", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.services = parts
+    problems.install(app)
+    hooks = webhook.routes(parts.settings.webhook_path)
+    app.router.routes.extend(hooks)
+    app.router.routes.append(tokens.route(PREFIX))
+    for router in _ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    app.include_router(health.router)
+    app.include_router(health.router, prefix=PREFIX, include_in_schema=False)
+    app.add_api_route(
+        f"{PREFIX}/openapi.json",
+        _document,
+        methods=["GET"],
+        include_in_schema=False,
+        openapi_extra=public("the contract is no secret"),
+    )
+    app.router.routes.extend(pages)
+    openapi.install(app, PREFIX)
+    app.add_middleware(IdempotencyMiddleware, parts=parts, prefix=f"{PREFIX}/")
+    app.add_middleware(
+        BodyLimitMiddleware,
+        limit=parts.settings.api_max_body_bytes,
+        exempt=frozenset(route.path for route in hooks),
+    )
+    app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(MetricsMiddleware)
+    return app
+
+
+async def _document(request: Request) -> Response:
+    """The OpenAPI document."""
+    return JSONResponse(request.app.openapi())

@@ -1,0 +1,150 @@
+"""Plain ASGI middleware that answers a repeated POST as the first one was answered."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+from sqlalchemy.exc import IntegrityError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stagedoor.api.access import bearer
+from stagedoor.api.idempotency import store
+from stagedoor.api.idempotency.store import Kept
+from stagedoor.api.problems import render
+from stagedoor.api.services import Services
+from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import BadRequest, Conflict, Invalid, Problem, Unauthenticated
+from stagedoor.storage import Transaction
+
+HEADER: Final = b"idempotency-key"
+_LONGEST_KEY: Final = 255
+_ABANDONED_MS: Final = 60_000  # an answer that takes longer died with its process
+_KEPT_STATUSES: Final = range(200, 500)
+_NOT_KEPT: Final = frozenset({401, 408, 429})
+
+
+class IdempotencyMiddleware:
+    """Answers kept per API key and `Idempotency-Key`, sealed, because an answer may hold a secret."""
+
+    def __init__(self, app: ASGIApp, parts: Services, prefix: str) -> None:
+        self._app = app
+        self._parts = parts
+        self._prefix = prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(self._prefix):
+            await self._app(scope, receive, send)
+            return
+        key = next((value for name, value in scope["headers"] if name == HEADER), None)
+        if key is None:
+            await self._app(scope, receive, send)
+            return
+        try:
+            response = await self._answer(scope, receive, key)
+        except Unauthenticated as problem:
+            response = render(problem)
+        except Problem as problem:
+            response = render(problem)
+        await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, raw_key: bytes) -> Response:
+        request = Request(scope, receive)
+        key = raw_key.decode("latin-1")
+        if not 0 < len(key) <= _LONGEST_KEY or not key.isprintable():
+            raise BadRequest("Idempotency-Key has 1 to 255 printable characters.", code="bad_idempotency_key")
+        authenticator = self._parts.authenticator
+        caller = await authenticator.authenticate(bearer(request.headers.get("authorization")))
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            raise BadRequest("The body ended too early.", code="body_cut_off") from None
+        target = f"{scope['path']}?{scope['query_string'].decode('latin-1')}\n"
+        fingerprint = hashlib.sha256(target.encode() + body).hexdigest()
+        kept = await self._begin(caller.key_id, key, fingerprint)
+        if kept is not None:
+            return self._again(kept, fingerprint)
+        return await self._first(scope, body, caller.key_id, key)
+
+    async def _begin(self, key_id: str, key: str, fingerprint: str) -> Kept | None:
+        """What is known of the request; `None` when it is ours to answer."""
+        now = now_ms()
+        oldest = now - self._parts.settings.idempotency_ttl * 1000
+
+        def begin(tx: Transaction) -> Kept | None:
+            store.delete_before(tx, oldest)
+            kept = store.find(tx, key_id, key)
+            if kept is not None and (kept.status is not None or kept.created_at > now - _ABANDONED_MS):
+                return kept
+            if kept is not None:
+                store.forget(tx, key_id, key)
+            store.begin(tx, key_id, key, fingerprint, now)
+            return None
+
+        try:
+            return await self._parts.database.write(begin)
+        except IntegrityError:
+            return Kept(fingerprint, now, None, None, None)
+
+    def _again(self, kept: Kept, fingerprint: str) -> Response:
+        if kept.fingerprint != fingerprint:
+            raise Invalid("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
+        body = None if kept.sealed_body is None else self._parts.sealer.open(kept.sealed_body)
+        if kept.status is None or body is None:
+            raise Conflict(
+                "A request with this Idempotency-Key is being answered; try again shortly.",
+                code="idempotency_in_progress",
+                headers={"Retry-After": "1"},
+            )
+        return Response(
+            body, kept.status, media_type=kept.media_type, headers={"Idempotency-Replayed": "true"}
+        )
+
+    async def _first(self, scope: Scope, body: bytes, key_id: str, key: str) -> Response:
+        answer = _Recorder()
+        database = self._parts.database
+        try:
+            await self._app(scope, _replayed(body), answer)
+        except BaseException:
+            await database.write(lambda tx: store.forget(tx, key_id, key))
+            raise
+        status = answer.status
+        if status in _KEPT_STATUSES and status not in _NOT_KEPT:
+            sealed = self._parts.sealer.seal(answer.body)
+            await database.write(lambda tx: store.finish(tx, key_id, key, status, answer.media_type, sealed))
+        else:
+            await database.write(lambda tx: store.forget(tx, key_id, key))
+        response = Response(answer.body, status)
+        response.raw_headers = answer.headers
+        return response
+
+
+class _Recorder:
+    """Takes the application's answer down."""
+
+    def __init__(self) -> None:
+        self.status = 500
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body = b""
+
+    @property
+    def media_type(self) -> str:
+        return next((value.decode("latin-1") for name, value in self.headers if name == b"content-type"), "")
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = list(message["headers"])
+        elif message["type"] == "http.response.body":
+            self.body += message.get("body", b"")
+
+
+def _replayed(body: bytes) -> Receive:
+    messages: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return messages.pop() if messages else {"type": "http.disconnect"}
+
+    return receive

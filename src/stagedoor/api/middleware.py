@@ -1,0 +1,100 @@
+"""Plain ASGI middleware around every request: the size of bodies, and what Prometheus counts."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stagedoor.api.problems import render
+from stagedoor.kernel.errors import TooLarge
+from stagedoor.kernel.metrics import HTTP_REQUESTS, HTTP_SECONDS
+
+
+class BodyLimitMiddleware:
+    """Refuses bodies over `limit` bytes, by their announced length or as they come.
+
+    Args:
+        exempt: Paths whose routes have a limit of their own.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, exempt: frozenset[str]) -> None:
+        self._app = app
+        self._limit = limit
+        self._exempt = exempt
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in self._exempt:
+            await self._app(scope, receive, send)
+            return
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+        if announced.isdigit() and int(announced) > self._limit:
+            await self._refuse(scope, receive, send)
+            return
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self._limit:
+                raise HTTPException(413)  # the one exception that FastAPI lets through while it reads a body
+            return message
+
+        await self._app(scope, counted, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        problem = TooLarge(f"The body has more than {self._limit} bytes.", extra={"limit": self._limit})
+        await render(problem)(scope, receive, send)
+
+
+class MetricsMiddleware:
+    """Counts requests by route, and measures the time to the first byte."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = _route_of(scope)
+                HTTP_REQUESTS.labels(scope["method"], route, message["status"]).inc()
+                HTTP_SECONDS.labels(route).observe(time.perf_counter() - began)
+            await send(message)
+
+        await self._app(scope, receive, watched)
+
+
+def _route_of(scope: Scope) -> str:
+    """The route's template, so that no label grows with what callers send."""
+    route: Any = scope.get("route")
+    path = getattr(route, "path", None) if route is not None else None
+    return path if isinstance(path, str) else "other"
+
+
+class SecurityHeadersMiddleware:
+    """Headers that every answer carries."""
+
+    _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self._HEADERS]
+            await send(message)
+
+        await self._app(scope, receive, marked)

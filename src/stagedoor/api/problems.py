@@ -1,0 +1,130 @@
+"""Errors as `application/problem+json` (RFC 9457): one renderer for every route, and their documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from stagedoor.kernel import errors
+from stagedoor.kernel.errors import Problem, StorageUnavailable
+
+_log = structlog.get_logger()
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemBody(BaseModel):
+    """What went wrong, for a program (`code`) and for a person (`detail`)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="A URI for the kind of problem.", examples=["about:blank"])
+    title: str = Field(description="The status in words.", examples=["Not found"])
+    status: int = Field(description="The HTTP status.", examples=[404])
+    code: str = Field(description="A stable identifier of the problem.", examples=["room_not_found"])
+    detail: str = Field(description="A sentence to act on.", examples=["There is no such room."])
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's `responses` for the statuses."""
+    titles = {problem.status: problem.title for problem in errors.Problem.__subclasses__()}
+    return {
+        status: {
+            "description": titles[status],
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
+        }
+        for status in statuses
+    }
+
+
+def render(problem: Problem) -> Response:
+    """The answer that a problem makes."""
+    return Response(
+        msgspec.json.encode(problem.document()),
+        status_code=problem.status,
+        media_type=MEDIA_TYPE,
+        headers=problem.headers,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of `app` rendered here."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(StorageUnavailable, _storage)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101 - registered for this class alone
+    return render(error)
+
+
+async def _storage(_: Request, error: Exception) -> Response:
+    _log.warning("the database is not available", error=str(error))
+    return render(
+        errors.Unavailable(
+            "The database is not available now; nothing was changed. Try again shortly.",
+            code="storage_unavailable",
+            headers={"Retry-After": "2"},
+        )
+    )
+
+
+async def _validation(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
+    found = error.errors()
+    if any(item["type"] == "json_invalid" for item in found):
+        return render(errors.BadRequest("The body is not JSON.", code="not_json"))
+    items = [{"field": _field(item["loc"]), "message": _message(item)} for item in found[:20]]
+    first = items[0]
+    place = f"{first['field']}: " if first["field"] else ""
+    return render(
+        errors.Invalid(f"{place}{first['message']}.", code="validation_failed", extra={"errors": items})
+    )
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+    headers = dict(error.headers or {})
+    match error.status_code:
+        case 404:
+            return render(errors.NotFound("There is nothing at this address.", code="no_route"))
+        case 405:
+            allowed = headers.get("Allow", "another")
+            problem = MethodNotAllowed(f"{request.method} does not work here; use {allowed}.", headers=headers)
+        case 400:
+            problem = errors.BadRequest("The body could not be read.", code="unreadable_body")
+        case 413:
+            problem = errors.TooLarge("The body is larger than a request may be.")
+        case _:
+            problem = Problem("The request could not be answered.")
+    return render(problem)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    _log.error("a request failed", path=request.url.path, exc_info=error)
+    return render(Problem("Something went wrong here; the log has more."))
+
+
+class MethodNotAllowed(Problem):
+    """405; the edge's own, because no verb ever raises it."""
+
+    status = 405
+    title = "Method not allowed"
+    default_code = "method_not_allowed"
+
+
+def _field(location: tuple[Any, ...]) -> str:
+    return ".".join(str(part) for part in location if part not in {"body", "query", "path", "header"})
+
+
+def _message(item: dict[str, Any]) -> str:
+    message = str(item["msg"]).removeprefix("Value error, ").rstrip(".")
+    return "this field is not known" if item["type"] == "extra_forbidden" else message

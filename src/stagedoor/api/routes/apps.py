@@ -1,0 +1,244 @@
+"""`/apps`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import AfterValidator, Field, StringConstraints
+
+from stagedoor.api.access import AppsRead, AppsWrite
+from stagedoor.api.problems import documented
+from stagedoor.api.services import Parts, Services
+from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Cursor, Data, Limit, Name, Page, page
+from stagedoor.kernel.clock import rfc3339
+from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
+from stagedoor.kernel.durations import format_duration, parse_duration
+from stagedoor.kernel.errors import Conflict, NotFound
+from stagedoor.rooms import names
+from stagedoor.rooms import store as rooms_store
+from stagedoor.storage import Transaction
+from stagedoor.tenancy import apps, organisations, store
+from stagedoor.tenancy.nouns import App, AppSettings
+
+router = APIRouter(prefix="/apps", tags=["Apps"])
+
+_LONGEST_TTL = 30 * 86_400
+
+
+def _max_ttl(text: str) -> str:
+    if parse_duration(text) > _LONGEST_TTL:
+        raise ValueError("it is at most 30d")
+    return text
+
+
+Ancestor = Annotated[str, StringConstraints(pattern=r"^(\*|'self'|https?://[A-Za-z0-9*.:\[\]-]+)$", max_length=200)]
+MaxTtl = Annotated[str, StringConstraints(pattern=DURATION_PATTERN), AfterValidator(_max_ttl)]
+
+
+class SettingsBody(Answer):
+    """What an app decides for its rooms."""
+
+    playback_policy: Literal["signed", "public"] = Field(
+        description="`signed`: only links with a signed token may watch. `public`: everybody may.", examples=["signed"]
+    )
+    frame_ancestors: list[str] | None = Field(
+        description="Origins that may show the pages in a frame. null: anybody may frame /embed, nobody the others.",
+        examples=[["https://www.example.com"]],
+    )
+    max_token_ttl: str = Field(description="Longest life of a join token.", examples=["1d"])
+
+
+class SettingsChange(Ask):
+    """Settings to change; what is left out stays."""
+
+    playback_policy: Literal["signed", "public"] | None = Field(
+        default=None,
+        description="`signed`: only links with a signed token may watch. `public`: everybody may.",
+        examples=["public"],
+    )
+    frame_ancestors: list[Ancestor] | None = Field(
+        default=None,
+        max_length=50,
+        description="Origins that may show the pages in a frame; null goes back to the default.",
+        examples=[["https://www.example.com"]],
+    )
+    max_token_ttl: MaxTtl | None = Field(
+        default=None, description="Longest life of a join token, 30d at the most.", examples=["12h"]
+    )
+
+
+class AppBody(Answer):
+    """A namespace of rooms."""
+
+    id: str = Field(description="Identifier.", examples=["app_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
+    organisation: str = Field(
+        description="The organisation's id.", examples=["org_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"]
+    )
+    slug: str = Field(description="Name in URLs and the prefix of its LiveKit rooms.", examples=["live"])
+    name: str = Field(description="Name for people.", examples=["Live"])
+    settings: SettingsBody = Field(description="What the app decides for its rooms.")
+    created_at: str = Field(description="When it was created.", examples=["2026-01-31T12:00:00.000Z"])
+    updated_at: str = Field(description="When it was last changed.", examples=["2026-01-31T12:00:00.000Z"])
+
+
+class NewApp(Ask):
+    """An app to create."""
+
+    slug: str = Field(
+        pattern=apps.SLUG_PATTERN,
+        description="Lower-case letters, digits and _; unique in the installation.",
+        examples=["live"],
+    )
+    name: Name | None = Field(default=None, description="Name for people; the slug if not given.", examples=["Live"])
+    organisation: str | None = Field(
+        default=None,
+        max_length=64,
+        pattern=NO_NUL,
+        description="The organisation's slug or id; the key's own if not given.",
+        examples=["default"],
+    )
+    settings: SettingsChange = Field(
+        default_factory=SettingsChange, description="Settings that differ from the defaults."
+    )
+
+
+class AppChange(Ask):
+    """What to change of an app; what is left out stays."""
+
+    name: Name | None = Field(default=None, description="Name for people.", examples=["Live"])
+    settings: SettingsChange | None = Field(default=None, description="Settings to change.")
+
+
+def _body(app: App) -> AppBody:
+    settings = app.settings
+    return AppBody(
+        id=app.id,
+        organisation=app.organisation_id,
+        slug=app.slug,
+        name=app.name,
+        settings=SettingsBody(
+            playback_policy=settings.playback_policy,
+            frame_ancestors=None if settings.frame_ancestors is None else list(settings.frame_ancestors),
+            max_token_ttl=format_duration(settings.max_token_ttl),
+        ),
+        created_at=rfc3339(app.created_at),
+        updated_at=rfc3339(app.updated_at),
+    )
+
+
+def _settings(before: AppSettings, change: SettingsChange) -> AppSettings:
+    ancestors = before.frame_ancestors
+    if "frame_ancestors" in change.model_fields_set:
+        ancestors = None if change.frame_ancestors is None else tuple(change.frame_ancestors)
+    return AppSettings(
+        playback_policy=change.playback_policy or before.playback_policy,
+        frame_ancestors=ancestors,
+        max_token_ttl=parse_duration(change.max_token_ttl) if change.max_token_ttl else before.max_token_ttl,
+    )
+
+
+@router.post(
+    "", status_code=201, summary="Create an app", responses=documented(400, 401, 403, 404, 409, 413, 422, 503)
+)
+async def create_app(parts: Parts, caller: AppsWrite, body: NewApp) -> Data[AppBody]:
+    """The key must not be bound to one app."""
+    if caller.app_id is not None:
+        raise NotFound("There is no such organisation.", code="organisation_not_found")
+
+    def make(tx: Transaction) -> App:
+        reference = body.organisation or caller.organisation_id or "default"
+        organisation = organisations.get(tx, caller, reference)
+        return apps.create(tx, organisation, body.slug, body.name, _settings(AppSettings(), body.settings))
+
+    return Data(data=_body(await parts.database.write(make)))
+
+
+@router.get("", summary="List apps", responses=documented(401, 403, 404, 422, 503))
+async def list_apps(
+    parts: Parts,
+    caller: AppsRead,
+    organisation: Annotated[
+        str | None,
+        Query(max_length=64, pattern=NO_NUL, description="Only this organisation's (slug or id).", examples=["default"]),
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[AppBody]:
+    """Those that the key may see."""
+
+    def look(tx: Transaction) -> list[App]:
+        only = organisations.get(tx, caller, organisation).id if organisation else None
+        return store.list_apps(tx, caller, organisation_id=only, after=cursor, limit=limit + 1)
+
+    found = await parts.database.read(look)
+    return page([_body(item) for item in found], limit, lambda item: item.id)
+
+
+@router.get("/{app}", summary="Get an app", responses=documented(401, 403, 404, 422, 503))
+async def get_app(parts: Parts, caller: AppsRead, app: AppRef) -> Data[AppBody]:
+    """By slug or id."""
+    return Data(data=_body(await parts.database.read(lambda tx: apps.get(tx, caller, app))))
+
+
+@router.patch(
+    "/{app}", summary="Change an app", responses=documented(400, 401, 403, 404, 409, 413, 422, 503)
+)
+async def change_app(parts: Parts, caller: AppsWrite, app: AppRef, body: AppChange) -> Data[AppBody]:
+    """Fields that are left out stay as they are. The slug can't be changed: LiveKit's room names begin with it."""
+
+    def change(tx: Transaction) -> App:
+        before = apps.get(tx, caller, app)
+        settings = _settings(before.settings, body.settings) if body.settings else None
+        return apps.update(tx, caller, app, name=body.name, settings=settings)
+
+    return Data(data=_body(await parts.database.write(change)))
+
+
+@router.delete(
+    "/{app}",
+    status_code=204,
+    summary="Delete an app",
+    responses=documented(401, 403, 404, 409, 422, 502, 503),
+)
+async def delete_app(
+    parts: Parts,
+    caller: AppsWrite,
+    app: AppRef,
+    force: Annotated[bool, Query(description="End its live rooms too.", examples=[False])] = False,
+) -> Response:
+    """Deletes the app with its rooms, sessions and keys. One with live rooms is refused unless forced.
+
+    Another organisation can't take the slug while a join token for the app's rooms may still live.
+    """
+
+    def look(tx: Transaction) -> tuple[App, int]:
+        found = apps.get(tx, caller, app)
+        return found, rooms_store.count_open_sessions(tx, found.id)
+
+    found, live = await parts.database.read(look)
+    if live and not force:
+        raise Conflict(
+            f"{live} of the app's rooms are live; end them first, or use force=true.",
+            code="app_has_live_rooms",
+            extra={"liveRooms": live},
+        )
+    await end_live_rooms(parts, found)
+
+    def drop(tx: Transaction) -> None:
+        apps.delete(tx, found)
+        tx.after_commit(parts.authenticator.forget)
+
+    await parts.database.write(drop)
+    return Response(status_code=204)
+
+
+async def end_live_rooms(parts: Services, app: App) -> None:
+    """End every room of the app that LiveKit has, known to us or not."""
+    for room in await parts.gateway.rooms():
+        place = names.split(room.name)
+        if place is not None and place[0] == app.slug:
+            try:
+                await parts.gateway.delete_room(room.name)
+            except NotFound:
+                continue  # it ended by itself meanwhile

@@ -1,0 +1,131 @@
+"""`/apps/{app}/events`: the live feed, as server-sent events that can be taken up again where they were left."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import StreamingResponse
+
+from stagedoor.api.access import EventsRead
+from stagedoor.api.problems import documented
+from stagedoor.api.services import Parts
+from stagedoor.api.wire import NO_NUL, AppRef
+from stagedoor.events import store as events_store
+from stagedoor.events.feed import Subscription
+from stagedoor.events.nouns import Event
+from stagedoor.kernel.clock import rfc3339
+from stagedoor.kernel.metrics import FEED_CLIENTS
+from stagedoor.rooms import names
+from stagedoor.storage import Transaction
+from stagedoor.tenancy import apps
+from stagedoor.tenancy.nouns import App
+
+router = APIRouter(prefix="/apps/{app}/events", tags=["Live feed"])
+
+HEARTBEAT_SECONDS = 15.0
+"""After so long a silence a comment is sent, so that proxies keep the connection and a dead one is noticed."""
+
+_EXAMPLE = (
+    "id: 42\nevent: participant.joined\n"
+    'data: {"id":42,"type":"participant.joined","app":"live","room":"demo","livekitRoom":"live-demo",'
+    '"session":"ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC","at":"2026-01-31T12:00:00.000Z","origin":"webhook",'
+    '"subject":"phone-42","detail":{"sid":"PA_5vQ2mT8xYb1c"}}\n\n'
+)
+
+
+@router.get(
+    "",
+    summary="Follow the live feed",
+    response_class=StreamingResponse,
+    responses=documented(401, 403, 404, 422, 429, 503)
+    | {
+        200: {
+            "description": "Events for as long as the connection lasts",
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+        }
+    },
+)
+async def follow_events(
+    request: Request,
+    parts: Parts,
+    caller: EventsRead,
+    app: AppRef,
+    room: Annotated[
+        str | None,
+        Query(
+            max_length=256,
+            pattern=NO_NUL,
+            description="Only this room's, by short or LiveKit name.",
+            examples=["demo"],
+        ),
+    ] = None,
+    last_event_id: Annotated[
+        int | None,
+        Header(
+            ge=0,
+            le=2**63 - 1,
+            description="Go on after the event with this id; without it, what happens from now on. 0 is the beginning.",
+            examples=[42],
+        ),
+    ] = None,
+    after: Annotated[
+        int | None,
+        Query(
+            ge=0, le=2**63 - 1, description="The same for callers that can't set a header.", examples=[42]
+        ),
+    ] = None,
+) -> StreamingResponse:
+    """Each event has an `id`, its type as `event`, and JSON as `data`. Nothing is left out and nothing comes twice."""
+
+    def look(tx: Transaction) -> tuple[App, int, str | None]:
+        found = apps.get(tx, caller, app)
+        only = names.livekit_name(found.slug, room) if room is not None else None
+        return found, events_store.last_seq(tx, found.id), only
+
+    found, newest, only = await parts.database.read(look)
+    given = last_event_id if last_event_id is not None else after
+    stack = AsyncExitStack()
+    subscription = stack.enter_context(parts.feed.subscribe(found.id))
+    FEED_CLIENTS.set(parts.feed.clients)
+    start = newest if given is None else given
+    return StreamingResponse(
+        _stream(request, stack, subscription, found, start, only),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _stream(
+    request: Request, stack: AsyncExitStack, subscription: Subscription, app: App, start: int, only: str | None
+) -> AsyncIterator[bytes]:
+    async with stack:
+        yield b"retry: 2000\n\n"
+        async for batch in subscription.follow(app.id, start, only, HEARTBEAT_SECONDS):
+            yield b"".join(_frame(app, event) for event in batch) if batch else b": nothing new\n\n"
+            if await request.is_disconnected():
+                return
+
+
+def _frame(app: App, event: Event) -> bytes:
+    data = msgspec.json.encode(event_body(app, event))
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.seq, event.type.encode(), data)
+
+
+def event_body(app: App, event: Event) -> dict[str, Any]:
+    """An event as the feed carries it."""
+    return {
+        "id": event.seq,
+        "type": event.type,
+        "app": app.slug,
+        "room": names.short_name(event.livekit_room),
+        "livekitRoom": event.livekit_room,
+        "session": event.session_id,
+        "at": rfc3339(event.at),
+        "origin": event.origin,
+        "subject": event.subject,
+        "detail": event.detail,
+    }

@@ -1,0 +1,96 @@
+"""`/health`, `/ready` and `/metrics`: for load balancers and Prometheus."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import Field
+
+from stagedoor.api.access import bearer, public
+from stagedoor.api.problems import documented
+from stagedoor.api.services import Parts, Services
+from stagedoor.api.wire import Answer, Data
+from stagedoor.kernel.errors import Problem, StorageUnavailable, Unauthenticated, Unavailable
+from stagedoor.kernel.metrics import FEED_CLIENTS, INBOX_WAITING, REGISTRY
+from stagedoor.webhooks import store
+
+router = APIRouter(tags=["Operation"])
+
+
+class HealthBody(Answer):
+    """The process answers."""
+
+    status: Literal["alive"] = Field(description="Always alive, or there would be no answer.", examples=["alive"])
+
+
+class ReadyBody(Answer):
+    """Everything that a request needs is there."""
+
+    status: Literal["ready"] = Field(description="ready; when not, the answer is a 503.", examples=["ready"])
+    database: Literal["ok"] = Field(description="The database reads and writes.", examples=["ok"])
+    livekit: Literal["ok"] = Field(description="LiveKit answers and takes our key.", examples=["ok"])
+
+
+@router.get("/health", summary="Is the process alive?", openapi_extra=public("says nothing but that we run"))
+async def get_health() -> Data[HealthBody]:
+    """Answers as long as the process does."""
+    return Data(data=HealthBody(status="alive"))
+
+
+@router.get(
+    "/ready",
+    summary="Can requests be served?",
+    openapi_extra=public("load balancers ask it"),
+    responses=documented(503),
+)
+async def get_ready(parts: Parts) -> Data[ReadyBody]:
+    """503 with the reasons while the database or LiveKit is not available."""
+    reasons = await _reasons(parts)
+    if reasons:
+        raise Unavailable(
+            "Not ready: " + " ".join(reasons), code="not_ready", extra={"reasons": reasons}, headers={"Retry-After": "2"}
+        )
+    return Data(data=ReadyBody(status="ready", database="ok", livekit="ok"))
+
+
+async def _reasons(parts: Services) -> list[str]:
+    reasons: list[str] = []
+    starting = parts.starting()
+    if starting is not None:
+        reasons.append(starting)
+    try:
+        await parts.database.ping()
+    except StorageUnavailable as error:
+        reasons.append(f"The database does not work: {error}")
+    try:
+        await parts.gateway.ping()
+    except Problem as problem:
+        reasons.append(problem.detail)
+    return reasons
+
+
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    openapi_extra=public("names no tenant; STAGEDOOR_METRICS_TOKEN closes it"),
+    response_class=Response,
+    responses=documented(401)
+    | {200: {"description": "Metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def get_metrics(request: Request, parts: Parts) -> Response:
+    """In Prometheus's text format."""
+    token = parts.settings.metrics_token
+    if token is not None:
+        given = bearer(request.headers.get("authorization"))
+        if not hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
+            raise Unauthenticated("This is not the metrics token.", code="bad_key")
+    FEED_CLIENTS.set(parts.feed.clients)
+    try:
+        for state, count in (await parts.database.read(store.waiting)).items():
+            INBOX_WAITING.labels(state).set(count)
+    except StorageUnavailable:
+        pass  # the other metrics are needed most when the database is away
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,156 @@
+"""`/organisations`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import Field
+
+from stagedoor.api.access import OrganisationsRead, OrganisationsWrite
+from stagedoor.api.problems import documented
+from stagedoor.api.routes.apps import end_live_rooms
+from stagedoor.api.services import Parts
+from stagedoor.api.wire import NO_NUL, Answer, Ask, Cursor, Data, Limit, Name, Page, page
+from stagedoor.kernel.clock import rfc3339
+from stagedoor.kernel.errors import Conflict
+from stagedoor.storage import Transaction
+from stagedoor.tenancy import apps, organisations, store
+from stagedoor.tenancy.nouns import App, Organisation
+
+router = APIRouter(prefix="/organisations", tags=["Organisations"])
+
+SLUG = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+OrganisationRef = Annotated[
+    str,
+    Path(
+        alias="organisation",
+        max_length=64,
+        pattern=NO_NUL,
+        description="The organisation's slug or id.",
+        examples=["default"],
+    ),
+]
+
+
+class OrganisationBody(Answer):
+    """A tenant."""
+
+    id: str = Field(description="Identifier.", examples=["org_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
+    name: str = Field(description="Name for people.", examples=["Acme"])
+    slug: str = Field(description="Name for URLs, unique in the installation.", examples=["acme"])
+    created_at: str = Field(description="When it was created.", examples=["2026-01-31T12:00:00.000Z"])
+    updated_at: str = Field(description="When it was last changed.", examples=["2026-01-31T12:00:00.000Z"])
+
+
+class NewOrganisation(Ask):
+    """An organisation to create."""
+
+    name: Name = Field(description="Name for people.", examples=["Acme"])
+    slug: str | None = Field(
+        default=None, pattern=SLUG, description="Name for URLs; made from the name if not given.", examples=["acme"]
+    )
+
+
+class OrganisationChange(Ask):
+    """What to change of an organisation; what is left out stays."""
+
+    name: Name | None = Field(default=None, description="Name for people.", examples=["Acme Ltd"])
+    slug: str | None = Field(default=None, pattern=SLUG, description="Name for URLs.", examples=["acme"])
+
+
+def _body(organisation: Organisation) -> OrganisationBody:
+    return OrganisationBody(
+        id=organisation.id,
+        name=organisation.name,
+        slug=organisation.slug,
+        created_at=rfc3339(organisation.created_at),
+        updated_at=rfc3339(organisation.updated_at),
+    )
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Create an organisation",
+    responses=documented(400, 401, 403, 409, 413, 422, 503),
+)
+async def create_organisation(
+    parts: Parts, caller: OrganisationsWrite, body: NewOrganisation
+) -> Data[OrganisationBody]:
+    """Only a key of the whole installation may."""
+    caller.require_installation()
+    made = await parts.database.write(lambda tx: organisations.create(tx, body.name, body.slug))
+    return Data(data=_body(made))
+
+
+@router.get("", summary="List organisations", responses=documented(401, 403, 422, 503))
+async def list_organisations(
+    parts: Parts, caller: OrganisationsRead, cursor: Cursor = None, limit: Limit = 50
+) -> Page[OrganisationBody]:
+    """Those that the key may see."""
+    found = await parts.database.read(
+        lambda tx: store.list_organisations(tx, caller, after=cursor, limit=limit + 1)
+    )
+    return page([_body(item) for item in found], limit, lambda item: item.id)
+
+
+@router.get("/{organisation}", summary="Get an organisation", responses=documented(401, 403, 404, 422, 503))
+async def get_organisation(
+    parts: Parts, caller: OrganisationsRead, reference: OrganisationRef
+) -> Data[OrganisationBody]:
+    """By slug or id."""
+    found = await parts.database.read(lambda tx: organisations.get(tx, caller, reference))
+    return Data(data=_body(found))
+
+
+@router.patch(
+    "/{organisation}",
+    summary="Change an organisation",
+    responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
+)
+async def change_organisation(
+    parts: Parts, caller: OrganisationsWrite, reference: OrganisationRef, body: OrganisationChange
+) -> Data[OrganisationBody]:
+    """Fields that are left out stay as they are."""
+    changed = await parts.database.write(
+        lambda tx: organisations.update(tx, caller, reference, name=body.name, slug=body.slug)
+    )
+    return Data(data=_body(changed))
+
+
+@router.delete(
+    "/{organisation}",
+    status_code=204,
+    summary="Delete an organisation",
+    responses=documented(401, 403, 404, 409, 422, 502, 503),
+)
+async def delete_organisation(
+    parts: Parts,
+    caller: OrganisationsWrite,
+    reference: OrganisationRef,
+    force: Annotated[bool, Query(description="Delete its apps too, and end their rooms.", examples=[False])] = False,
+) -> Response:
+    """An organisation with apps is refused unless forced. Only a key of the whole installation may."""
+    caller.require_installation()
+
+    def look(tx: Transaction) -> tuple[Organisation, list[App]]:
+        found = organisations.get(tx, caller, reference)
+        return found, organisations.apps_of(tx, found)
+
+    organisation, its_apps = await parts.database.read(look)
+    if its_apps and not force:
+        raise Conflict(
+            "The organisation still has apps; delete them first, or use force=true.", code="organisation_not_empty"
+        )
+    for app in its_apps:
+        await end_live_rooms(parts, app)
+
+    def drop(tx: Transaction) -> None:
+        for app in organisations.apps_of(tx, organisation):
+            apps.delete(tx, app)
+        organisations.delete(tx, organisation)
+        tx.after_commit(parts.authenticator.forget)
+
+    await parts.database.write(drop)
+    return Response(status_code=204)

@@ -1,0 +1,314 @@
+"""`/apps/{app}/rooms/{room}/participants`: who is in a live room, as LiveKit says at this moment."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import Field, StringConstraints
+
+from stagedoor.api.access import RoomsRead, RoomsWrite
+from stagedoor.api.problems import documented
+from stagedoor.api.routes.rooms import find
+from stagedoor.api.services import Parts, Services
+from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Data, IdentityRef, Page, PageInfo, RoomRef, Text, when
+from stagedoor.events.nouns import NewEvent
+from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
+from stagedoor.kernel.durations import parse_duration
+from stagedoor.kernel.errors import Invalid, NotFound
+from stagedoor.mediaserver.facts import ParticipantFact, Permissions, TrackFact
+from stagedoor.rooms import bans
+from stagedoor.rooms.nouns import Room, Session
+from stagedoor.tenancy.nouns import App
+
+router = APIRouter(prefix="/apps/{app}/rooms/{room}/participants", tags=["Participants"])
+
+Source = Literal["camera", "microphone", "screen_share", "screen_share_audio"]
+AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=NO_NUL)]
+AttributeValue = Annotated[str, StringConstraints(max_length=8_192, pattern=NO_NUL)]
+TrackRef = Annotated[
+    str, Path(alias="sid", max_length=128, pattern=NO_NUL, description="The track's SID.", examples=["TR_VCd3xZ9q4Yb7aE"])
+]
+_LONGEST_BAN = 365 * 86_400
+
+
+class TrackBody(Answer):
+    """A published track."""
+
+    sid: str = Field(description="LiveKit's SID.", examples=["TR_VCd3xZ9q4Yb7aE"])
+    kind: str = Field(description="audio, video or data.", examples=["video"])
+    source: str = Field(description="Where it comes from.", examples=["camera"])
+    mime_type: str = Field(description="Codec.", examples=["video/VP8"])
+    muted: bool = Field(description="Whether it is muted.", examples=[False])
+    name: str = Field(description="The publisher's name for it.", examples=["webcam"])
+    width: int = Field(description="Pixels; 0 for sound.", examples=[1280])
+    height: int = Field(description="Pixels; 0 for sound.", examples=[720])
+
+
+class PermissionsBody(Answer):
+    """What LiveKit lets the participant do."""
+
+    can_publish: bool = Field(description="May publish media.", examples=[True])
+    can_subscribe: bool = Field(description="May receive media.", examples=[True])
+    can_publish_data: bool = Field(description="May send data and chat.", examples=[True])
+    can_publish_sources: list[str] = Field(
+        description="The only sources that may be published; empty for all.", examples=[["camera", "microphone"]]
+    )
+    can_update_metadata: bool = Field(description="May change its own metadata.", examples=[False])
+    hidden: bool = Field(description="Others don't see that it is there.", examples=[False])
+
+
+class ParticipantBody(Answer):
+    """Somebody in a live room."""
+
+    sid: str = Field(description="LiveKit's SID of this presence.", examples=["PA_5vQ2mT8xYb1c"])
+    identity: str = Field(description="Who it is.", examples=["phone-42"])
+    name: str = Field(description="Name that others see.", examples=["Ada"])
+    kind: str = Field(description="standard, ingress, egress, sip, agent …", examples=["standard"])
+    state: str = Field(description="joining, joined, active or disconnected.", examples=["active"])
+    joined_at: str | None = Field(description="When it joined.", examples=["2026-01-31T12:00:00.000Z"])
+    metadata: str = Field(description="Metadata.", examples=["{}"])
+    attributes: dict[str, str] = Field(description="Attributes.", examples=[{"seat": "12"}])
+    permissions: PermissionsBody | None = Field(description="What it may do.")
+    tracks: list[TrackBody] = Field(description="What it publishes.")
+
+
+class PermissionsChange(Ask):
+    """Permissions to change; what is left out stays."""
+
+    can_publish: bool | None = Field(default=None, description="May publish media.", examples=[False])
+    can_subscribe: bool | None = Field(default=None, description="May receive media.", examples=[True])
+    can_publish_data: bool | None = Field(default=None, description="May send data and chat.", examples=[True])
+    can_publish_sources: list[Source] | None = Field(
+        default=None,
+        max_length=4,
+        description="The only sources that may be published; empty for all.",
+        examples=[["microphone"]],
+    )
+    can_update_metadata: bool | None = Field(
+        default=None, description="May change its own metadata.", examples=[False]
+    )
+    hidden: bool | None = Field(default=None, description="Others don't see that it is there.", examples=[False])
+
+
+class ParticipantChange(Ask):
+    """What to change of a participant; what is left out stays."""
+
+    name: Annotated[Text, StringConstraints(min_length=1, max_length=256)] | None = Field(
+        default=None, description="Name that others see.", examples=["Ada"]
+    )
+    metadata: Annotated[Text, StringConstraints(min_length=1, max_length=65_536)] | None = Field(
+        default=None, description="Metadata; LiveKit ignores an empty one.", examples=["{}"]
+    )
+    attributes: dict[AttributeName, AttributeValue] | None = Field(
+        default=None,
+        max_length=64,
+        description="Attributes to set; one set to the empty text is removed.",
+        examples=[{"hand": "raised"}],
+    )
+    permissions: PermissionsChange | None = Field(default=None, description="Permissions to change.")
+
+
+class Mute(Ask):
+    """Whether a track is to be muted."""
+
+    muted: bool = Field(description="true mutes; false asks LiveKit to unmute, if its config lets it.", examples=[True])
+
+
+def _track(track: TrackFact) -> TrackBody:
+    return TrackBody(
+        sid=track.sid,
+        kind=track.kind,
+        source=track.source,
+        mime_type=track.mime_type,
+        muted=track.muted,
+        name=track.name,
+        width=track.width,
+        height=track.height,
+    )
+
+
+def _body(fact: ParticipantFact) -> ParticipantBody:
+    allowed = fact.permissions
+    return ParticipantBody(
+        sid=fact.sid,
+        identity=fact.identity,
+        name=fact.name,
+        kind=fact.kind,
+        state=fact.state,
+        joined_at=when(fact.joined_at),
+        metadata=fact.metadata,
+        attributes=dict(fact.attributes),
+        permissions=None
+        if allowed is None
+        else PermissionsBody(
+            can_publish=allowed.can_publish,
+            can_subscribe=allowed.can_subscribe,
+            can_publish_data=allowed.can_publish_data,
+            can_publish_sources=list(allowed.can_publish_sources),
+            can_update_metadata=allowed.can_update_metadata,
+            hidden=allowed.hidden,
+        ),
+        tracks=[_track(track) for track in fact.tracks],
+    )
+
+
+async def _record(
+    parts: Services,
+    place: tuple[App, Room, Session | None],
+    type_: str,
+    subject: str,
+    detail: dict[str, object],
+) -> None:
+    app, room, session = place
+    event = NewEvent(
+        app.id, type_, "api", now_ms(), room.livekit_room, subject, session.id if session else None, detail
+    )
+    await parts.database.write(lambda tx: parts.feed.append(tx, event))
+
+
+@router.get("", summary="List participants", responses=documented(401, 403, 404, 422, 502, 503))
+async def list_participants(parts: Parts, caller: RoomsRead, app: AppRef, room: RoomRef) -> Page[ParticipantBody]:
+    """Those in the room now; none when it is idle."""
+    _, found, _ = await find(parts, caller, app, room)
+    try:
+        people = await parts.gateway.participants(found.livekit_room)
+    except NotFound:
+        people = []
+    return Page[ParticipantBody](data=[_body(fact) for fact in people], page=PageInfo(next=None))
+
+
+@router.get("/{identity}", summary="Get a participant", responses=documented(401, 403, 404, 422, 502, 503))
+async def get_participant(
+    parts: Parts, caller: RoomsRead, app: AppRef, room: RoomRef, identity: IdentityRef
+) -> Data[ParticipantBody]:
+    """One who is in the room now."""
+    _, found, _ = await find(parts, caller, app, room)
+    return Data(data=_body(await _present(parts, found, identity)))
+
+
+async def _present(parts: Services, room: Room, identity: str) -> ParticipantFact:
+    try:
+        return await parts.gateway.participant(room.livekit_room, identity)
+    except NotFound:
+        raise NotFound("Nobody of this identity is in the room.", code="participant_not_found") from None
+
+
+@router.patch(
+    "/{identity}",
+    summary="Change a participant",
+    responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503),
+)
+async def change_participant(
+    parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomRef, identity: IdentityRef, body: ParticipantChange
+) -> Data[ParticipantBody]:
+    """Name, metadata, attributes and permissions; the client learns of it at once."""
+    place = await find(parts, caller, app, room)
+    before = await _present(parts, place[1], identity)
+    permissions = None
+    if body.permissions is not None:
+        # LiveKit replaces permissions as a whole, so what is not changed is sent as it was.
+        permissions = _permissions(before.permissions or Permissions(), body.permissions)
+    after = await parts.gateway.update_participant(
+        place[1].livekit_room,
+        identity,
+        name=body.name,
+        metadata=body.metadata,
+        attributes=body.attributes,
+        permissions=permissions,
+    )
+    changed = sorted(body.model_dump(exclude_unset=True, by_alias=True))
+    await _record(parts, place, "participant.updated", identity, {"sid": before.sid, "changed": changed})
+    return Data(data=_body(after))
+
+
+def _permissions(before: Permissions, change: PermissionsChange) -> Permissions:
+    def choose(new: bool | None, old: bool) -> bool:  # noqa: FBT001 - two of the same, in the order of time
+        return old if new is None else new
+
+    sources = change.can_publish_sources
+    return Permissions(
+        can_subscribe=choose(change.can_subscribe, before.can_subscribe),
+        can_publish=choose(change.can_publish, before.can_publish),
+        can_publish_data=choose(change.can_publish_data, before.can_publish_data),
+        can_publish_sources=before.can_publish_sources if sources is None else tuple(sources),
+        can_update_metadata=choose(change.can_update_metadata, before.can_update_metadata),
+        hidden=choose(change.hidden, before.hidden),
+    )
+
+
+@router.delete(
+    "/{identity}",
+    status_code=204,
+    summary="Remove a participant",
+    responses=documented(401, 403, 404, 409, 422, 502, 503),
+)
+async def remove_participant(
+    parts: Parts,
+    caller: RoomsWrite,
+    app: AppRef,
+    room: RoomRef,
+    identity: IdentityRef,
+    ban: Annotated[
+        str | None,
+        Query(
+            pattern=DURATION_PATTERN,
+            description="Keep the identity out for this long: 90s, 10m, 1h, 2d.",
+            examples=["10m"],
+        ),
+    ] = None,
+) -> Response:
+    """Disconnects them. Their join token stays valid, which LiveKit can't change, so without a ban they may return.
+
+    With a ban no token is minted for the identity, and whoever comes in with an old one is removed again. A ban may also
+    be set on somebody who is not there.
+    """
+    place = await find(parts, caller, app, room)
+    found, there, _ = place
+    until = None
+    if ban is not None:
+        seconds = _ban_seconds(ban)
+        until = await parts.database.write(lambda tx: bans.ban(tx, found.id, there.livekit_room, identity, seconds))
+    try:
+        await parts.gateway.remove_participant(there.livekit_room, identity)
+    except NotFound:
+        if ban is None:
+            raise NotFound("Nobody of this identity is in the room.", code="participant_not_found") from None
+    await _record(parts, place, "participant.removed", identity, {"bannedUntil": when(until)})
+    return Response(status_code=204)
+
+
+def _ban_seconds(ban: str) -> int:
+    try:
+        seconds = parse_duration(ban)
+    except ValueError as error:
+        raise Invalid(f"ban is wrong: {error}.", code="bad_ban") from None
+    if seconds > _LONGEST_BAN:
+        raise Invalid("A ban lasts 365d at the most.", code="bad_ban")
+    return seconds
+
+
+@router.post(
+    "/{identity}/tracks/{sid}/mute",
+    summary="Mute a track",
+    responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503),
+)
+async def mute_track(
+    parts: Parts,
+    caller: RoomsWrite,
+    app: AppRef,
+    room: RoomRef,
+    identity: IdentityRef,
+    reference: TrackRef,
+    body: Mute,
+) -> Data[TrackBody]:
+    """LiveKit unmutes for somebody only if its config has `room.enable_remote_unmute`."""
+    place = await find(parts, caller, app, room)
+    present = await _present(parts, place[1], identity)
+    if reference not in {track.sid for track in present.tracks}:
+        raise NotFound("The participant has no such track.", code="track_not_found")
+    track = await parts.gateway.mute_track(place[1].livekit_room, identity, reference, muted=body.muted)
+    await _record(parts, place, "track.muted", reference, {"identity": identity, "muted": body.muted})
+    return Data(data=_track(track))
+

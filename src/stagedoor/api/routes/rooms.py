@@ -1,0 +1,331 @@
+"""`/apps/{app}/rooms`, data and links."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field, StringConstraints, model_validator
+
+from stagedoor.api.access import RoomsRead, RoomsWrite, TokensWrite
+from stagedoor.api.addresses import page_url
+from stagedoor.api.problems import documented
+from stagedoor.api.services import Parts, Services
+from stagedoor.api.wire import (
+    NO_NUL,
+    Answer,
+    AppRef,
+    Ask,
+    Cursor,
+    Data,
+    Limit,
+    Page,
+    RoomRef,
+    Text,
+    page,
+)
+from stagedoor.events.nouns import NewEvent
+from stagedoor.kernel.clock import now_ms, rfc3339
+from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
+from stagedoor.kernel.errors import Conflict, Invalid, NotFound, TooLarge
+from stagedoor.rooms import names, rooms, store
+from stagedoor.rooms.nouns import Room, Session
+from stagedoor.storage import Transaction
+from stagedoor.tenancy import apps
+from stagedoor.tenancy.nouns import App
+from stagedoor.tenancy.principals import Principal
+from stagedoor.tokens.grants import time_to_live
+
+router = APIRouter(prefix="/apps/{app}/rooms", tags=["Rooms"])
+
+MAX_DATA_BYTES = 15_000
+"""LiveKit's clients carry reliable messages of up to 15 KiB whole; more is cut up or lost."""
+
+Metadata = Annotated[str, StringConstraints(min_length=1, max_length=65_536, pattern=NO_NUL)]
+Identities = list[Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=NO_NUL)]]
+
+
+class RoomBody(Answer):
+    """A named place in an app."""
+
+    id: str = Field(description="Identifier.", examples=["room_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
+    app: str = Field(description="The app's slug.", examples=["live"])
+    name: str = Field(description="Short name.", examples=["demo"])
+    livekit_room: str = Field(description="LiveKit name.", examples=["live-demo"])
+    state: Literal["live", "idle"] = Field(description="Whether LiveKit has the room now.", examples=["live"])
+    metadata: str = Field(description="Metadata that clients see.", examples=['{"topic":"news"}'])
+    session: str | None = Field(
+        description="Id of the session that lives in it.", examples=["ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"]
+    )
+    participants: int = Field(description="Participants in it now.", examples=[2])
+    created_at: str = Field(description="When it was first seen.", examples=["2026-01-31T12:00:00.000Z"])
+    updated_at: str = Field(description="When it was last changed.", examples=["2026-01-31T12:00:00.000Z"])
+
+
+class NewRoom(Ask):
+    """A room to create in LiveKit now; it waits `emptyTimeout` for somebody to come."""
+
+    name: Text = Field(
+        min_length=1,
+        max_length=256,
+        description="Short name (`demo`) or LiveKit name (`live-demo`).",
+        examples=["demo"],
+    )
+    metadata: Metadata | None = Field(
+        default=None, description="Metadata that clients see.", examples=['{"topic":"news"}']
+    )
+    empty_timeout: int | None = Field(
+        default=None, ge=1, le=86_400, description="Seconds that the room waits for somebody.", examples=[300]
+    )
+    departure_timeout: int | None = Field(
+        default=None,
+        ge=1,
+        le=86_400,
+        description="Seconds that the room waits after the last left.",
+        examples=[20],
+    )
+    max_participants: int | None = Field(
+        default=None, ge=1, le=100_000, description="Participants at the most.", examples=[10]
+    )
+
+
+class RoomChange(Ask):
+    """What to change of a room."""
+
+    metadata: Metadata = Field(
+        description="New metadata; LiveKit ignores an empty one.", examples=['{"topic":"sports"}']
+    )
+
+
+class NewData(Ask):
+    """Data for the participants: `data` as text, or `dataBase64` as bytes."""
+
+    data: str | None = Field(default=None, max_length=MAX_DATA_BYTES, description="Text.", examples=["hello"])
+    data_base64: str | None = Field(
+        default=None, max_length=2 * MAX_DATA_BYTES, description="Bytes in base64.", examples=["aGVsbG8="]
+    )
+    topic: Annotated[str, StringConstraints(max_length=256, pattern=NO_NUL)] | None = Field(
+        default=None, description="What clients tell messages apart by.", examples=["alerts"]
+    )
+    identities: Identities = Field(
+        default_factory=list[str],
+        max_length=1000,
+        description="Who gets it; everybody if empty.",
+        examples=[["phone-42"]],
+    )
+    reliable: bool = Field(
+        default=True, description="Sent again until it arrives, or sent once and fast.", examples=[True]
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> NewData:
+        if (self.data is None) == (self.data_base64 is None):
+            raise ValueError("give data or dataBase64, one of them")
+        return self
+
+
+class SentData(Answer):
+    """What was sent."""
+
+    room: str = Field(description="LiveKit name of the room.", examples=["live-demo"])
+    bytes: int = Field(description="Bytes sent.", examples=[5])
+    identities: list[str] = Field(description="To whom; empty for everybody.", examples=[["phone-42"]])
+
+
+class NewLink(Ask):
+    """A link to a page."""
+
+    page: Literal["play", "embed", "meet"] = Field(
+        description="`play` and `embed` watch, `meet` takes part.", examples=["meet"]
+    )
+    ttl: Annotated[str, StringConstraints(pattern=DURATION_PATTERN)] | None = Field(
+        default=None, description="How long the link works: 90s, 10m, 1h, 2d. The app sets the maximum.", examples=["1h"]
+    )
+
+
+class LinkBody(Answer):
+    """A link that works as it is."""
+
+    url: str = Field(
+        description="The page's URL.", examples=["https://stagedoor.example.com/meet/live/live-demo?token=eyJh"]
+    )
+    expires_at: str | None = Field(
+        description="When it ends; null when the app's playback is public.", examples=["2026-01-31T13:00:00.000Z"]
+    )
+
+
+async def find(parts: Services, caller: Principal, app: str, room: str) -> tuple[App, Room, Session | None]:
+    """The app, room and live session that a path means, as far as the caller may see them."""
+
+    def look(tx: Transaction) -> tuple[App, Room, Session | None]:
+        found = apps.get(tx, caller, app)
+        return found, *rooms.get(tx, found, room)
+
+    return await parts.database.read(look)
+
+
+def _body(app: App, room: Room, session: Session | None) -> RoomBody:
+    return RoomBody(
+        id=room.id,
+        app=app.slug,
+        name=room.name,
+        livekit_room=room.livekit_room,
+        state="live" if session else "idle",
+        metadata=room.metadata,
+        session=session.id if session else None,
+        participants=session.active_participants if session else 0,
+        created_at=rfc3339(room.created_at),
+        updated_at=rfc3339(room.updated_at),
+    )
+
+
+@router.post(
+    "", status_code=201, summary="Create a room", responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503)
+)
+async def create_room(parts: Parts, caller: RoomsWrite, app: AppRef, body: NewRoom) -> Data[RoomBody]:
+    """LiveKit makes the room at once. A room that is live already is refused.
+
+    Joining with a token makes the room too; creating it first is for metadata, time-outs and limits.
+    """
+
+    def look(tx: Transaction) -> tuple[App, str, Session | None]:
+        found = apps.get(tx, caller, app)
+        name = names.new_livekit_name(found.slug, body.name)
+        return found, name, store.open_session_of_room(tx, name)
+
+    found, name, live = await parts.database.read(look)
+    if live is not None or await parts.gateway.find_room(name) is not None:
+        raise Conflict("The room is live already.", code="room_live")
+    made = await parts.gateway.create_room(
+        name,
+        metadata=body.metadata or "",
+        empty_timeout=body.empty_timeout or 0,
+        departure_timeout=body.departure_timeout or 0,
+        max_participants=body.max_participants or 0,
+    )
+
+    def record(tx: Transaction) -> tuple[Room, Session | None]:
+        room = rooms.created(tx, parts.feed, found, name, made.metadata)
+        session = rooms.announced(tx, parts.feed, found, made)
+        return room, session
+
+    room, session = await parts.database.write(record)
+    return Data(data=_body(found, room, session))
+
+
+@router.get("", summary="List rooms", responses=documented(401, 403, 404, 422, 503))
+async def list_rooms(
+    parts: Parts,
+    caller: RoomsRead,
+    app: AppRef,
+    state: Annotated[
+        Literal["live", "idle"] | None, Query(description="Only live, or only idle ones.", examples=["live"])
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[RoomBody]:
+    """Rooms that were created, or that LiveKit announced."""
+
+    def look(tx: Transaction) -> tuple[App, list[tuple[Room, Session | None]]]:
+        found = apps.get(tx, caller, app)
+        live = None if state is None else state == "live"
+        return found, store.list_rooms(tx, found.id, live=live, after=cursor, limit=limit + 1)
+
+    found, listed = await parts.database.read(look)
+    return page([_body(found, room, session) for room, session in listed], limit, lambda item: item.id)
+
+
+@router.get("/{room}", summary="Get a room", responses=documented(401, 403, 404, 422, 503))
+async def get_room(parts: Parts, caller: RoomsRead, app: AppRef, room: RoomRef) -> Data[RoomBody]:
+    """By short or LiveKit name."""
+    return Data(data=_body(*await find(parts, caller, app, room)))
+
+
+@router.patch(
+    "/{room}", summary="Change a room", responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503)
+)
+async def change_room(
+    parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomRef, body: RoomChange
+) -> Data[RoomBody]:
+    """Clients in the room see the new metadata at once."""
+    found, before, session = await find(parts, caller, app, room)
+    if session is not None:
+        await parts.gateway.update_room_metadata(before.livekit_room, body.metadata)
+    after = await parts.database.write(lambda tx: rooms.updated(tx, parts.feed, before, body.metadata))
+    return Data(data=_body(found, after, session))
+
+
+@router.delete(
+    "/{room}",
+    status_code=204,
+    summary="End and delete a room",
+    responses=documented(401, 403, 404, 409, 422, 502, 503),
+)
+async def delete_room(parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomRef) -> Response:
+    """Everybody is disconnected. The room's sessions stay."""
+    _, found, _ = await find(parts, caller, app, room)
+    try:
+        await parts.gateway.delete_room(found.livekit_room)
+    except NotFound:
+        pass  # it is not live; its record still goes
+    await parts.database.write(lambda tx: rooms.deleted(tx, parts.feed, found))
+    return Response(status_code=204)
+
+
+@router.post(
+    "/{room}/data",
+    status_code=202,
+    summary="Send data into a room",
+    responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503),
+)
+async def send_data(parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomRef, body: NewData) -> Data[SentData]:
+    """To everybody, or to some identities. 15,000 bytes at the most."""
+    payload = _payload(body)
+    found, place, session = await find(parts, caller, app, room)
+    await parts.gateway.send_data(
+        place.livekit_room, payload, topic=body.topic, identities=body.identities, reliable=body.reliable
+    )
+
+    def record(tx: Transaction) -> None:
+        detail = {"topic": body.topic, "bytes": len(payload), "identities": body.identities}
+        session_id = session.id if session else None
+        name = place.livekit_room
+        parts.feed.append(tx, NewEvent(found.id, "data.sent", "api", now_ms(), name, name, session_id, detail))
+
+    await parts.database.write(record)
+    return Data(data=SentData(room=place.livekit_room, bytes=len(payload), identities=body.identities))
+
+
+def _payload(body: NewData) -> bytes:
+    if body.data is not None:
+        payload = body.data.encode()
+    else:
+        try:
+            payload = base64.b64decode(body.data_base64 or "", validate=True)
+        except (binascii.Error, ValueError):
+            raise Invalid("dataBase64 is not base64.", code="not_base64") from None
+    if len(payload) > MAX_DATA_BYTES:
+        raise TooLarge(
+            f"The data has {len(payload)} bytes; {MAX_DATA_BYTES} is the most.",
+            code="data_too_large",
+            extra={"limit": MAX_DATA_BYTES},
+        )
+    return payload
+
+
+@router.post(
+    "/{room}/links",
+    status_code=201,
+    summary="Make a link to a page",
+    responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
+)
+async def create_link(parts: Parts, caller: TokensWrite, app: AppRef, room: RoomRef, body: NewLink) -> Data[LinkBody]:
+    """A link to watch (`play`, `embed`) or to take part (`meet`). The room need not be live yet."""
+    found = await parts.database.read(lambda tx: apps.get(tx, caller, app))
+    name = names.new_livekit_name(found.slug, room)
+    ttl = time_to_live(found, body.ttl)
+    url = page_url(parts, body.page, found, name, ttl)
+    signed = body.page == "meet" or found.settings.playback_policy == "signed"
+    return Data(data=LinkBody(url=url, expires_at=rfc3339(now_ms() + ttl * 1000) if signed else None))

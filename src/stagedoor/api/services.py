@@ -1,0 +1,54 @@
+"""What the edge calls: the parts that routes are given, made and owned by `stagedoor.app`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from stagedoor.events.feed import Feed
+from stagedoor.kernel.sealing import Sealer
+from stagedoor.kernel.settings import Settings
+from stagedoor.mediaserver.gateway import LiveKitGateway
+from stagedoor.playback.admission import Doorkeeper
+from stagedoor.playback.links import LinkSigner
+from stagedoor.storage import Database
+from stagedoor.tenancy.authentication import Authenticator
+from stagedoor.webhooks.applier import Applier
+from stagedoor.webhooks.receive import Receiver
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The product's parts, as the edge sees them.
+
+    Attributes:
+        public_url: Where browsers and callers reach us, without a slash at the end.
+        starting: A reason not to be ready that no part knows, such as that LiveKit is still being started.
+    """
+
+    settings: Settings
+    public_url: str
+    database: Database
+    feed: Feed
+    authenticator: Authenticator
+    gateway: LiveKitGateway
+    receiver: Receiver
+    applier: Applier
+    signer: LinkSigner
+    doorkeeper: Doorkeeper
+    sealer: Sealer
+    starting: Callable[[], str | None]
+
+
+def services(connection: HTTPConnection) -> Services:
+    """The services of the running application."""
+    state: Any = connection.app.state
+    found: Services = state.services
+    return found
+
+
+Parts = Annotated[Services, Depends(services)]

@@ -1,0 +1,104 @@
+"""How values look on the wire: camelCase, an envelope, RFC 3339 times, cursors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Path, Query
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from stagedoor.kernel.clock import from_rfc3339, rfc3339
+
+T = TypeVar("T")
+
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL's text holds every character but this one."""
+
+
+class Answer(BaseModel):
+    """What we send."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+
+
+class Ask(BaseModel):
+    """What we are sent: a field of the wrong type or an unknown one is an error, nothing is guessed."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=False, extra="forbid", strict=True)
+
+
+class Data(BaseModel, Generic[T]):
+    """The envelope of a success."""
+
+    data: T = Field(description="What was asked for.")
+
+
+class PageInfo(Answer):
+    """Where the next page begins."""
+
+    next: str | None = Field(
+        description="The `cursor` of the next page; null on the last one.", examples=["ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"]
+    )
+
+
+class Page(BaseModel, Generic[T]):
+    """The envelope of a list."""
+
+    data: list[T] = Field(description="The items of this page.")
+    page: PageInfo = Field(description="Where the next page begins.")
+
+
+def page(items: list[T], limit: int, cursor_of: Any) -> Page[T]:
+    """A page of at most `limit` items, out of one more than that."""
+    more = len(items) > limit
+    shown = items[:limit]
+    return Page[T](data=shown, page=PageInfo(next=cursor_of(shown[-1]) if more and shown else None))
+
+
+def _timestamp(text: str) -> str:
+    from_rfc3339(text)
+    return text
+
+
+Timestamp = Annotated[
+    str,
+    StringConstraints(max_length=40),
+    AfterValidator(_timestamp),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""An RFC 3339 time that a caller sends."""
+
+Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)]
+Limit = Annotated[int, Query(ge=1, le=200, description="Items on a page.", examples=[50])]
+Cursor = Annotated[
+    str | None,
+    Query(
+        max_length=200,
+        pattern=NO_NUL,
+        description="`page.next` of the page before.",
+        examples=["ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"],
+    ),
+]
+AppRef = Annotated[
+    str,
+    Path(max_length=64, pattern=NO_NUL, description="The app's slug or id.", examples=["live"]),
+]
+RoomRef = Annotated[
+    str,
+    Path(
+        max_length=256,
+        pattern=NO_NUL,
+        description="The room's short name (`demo`) or LiveKit name (`live-demo`).",
+        examples=["demo"],
+    ),
+]
+IdentityRef = Annotated[
+    str, Path(max_length=256, pattern=NO_NUL, description="The participant's identity.", examples=["phone-42"])
+]
+
+
+def when(ms: int | None) -> str | None:
+    """A time for the wire, from milliseconds since the epoch."""
+    return None if ms is None else rfc3339(ms)

@@ -1,0 +1,76 @@
+"""The HTTP server: uvicorn on a socket of ours, stopped by us and not by signals."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from stagedoor.kernel.errors import CallerMistake, OperatorError
+from stagedoor.kernel.settings import Settings
+
+_CLOSING_SECONDS: Final = 5
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield  # the product stops in its own order
+
+
+class HttpServer:
+    """Listens as soon as it is made, and serves once started."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._socket = _listen(settings.http_host, settings.http_port)
+        self._server: _Server | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, app: FastAPI) -> asyncio.Task[None]:
+        """Serve `app`; the task ends when the server does."""
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=_CLOSING_SECONDS,
+            server_header=False,
+        )
+        self._server = _Server(config)
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="http")
+        while not self._server.started and not self._task.done():
+            await asyncio.sleep(0.005)
+        return self._task
+
+    async def stop(self) -> None:
+        """Finish what is being answered, for some seconds, and let go of the socket."""
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            await asyncio.wait({self._task})
+        self._socket.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(2048)
+    except socket.gaierror:
+        listening.close()
+        raise CallerMistake(f"The host {host} means no address on this machine; change --http.") from None
+    except OSError as error:
+        listening.close()
+        raise OperatorError(
+            f"HTTP can't listen on {host}:{port} ({error.strerror}); end what uses it, or choose another with --http."
+        ) from None
+    listening.setblocking(False)
+    return listening

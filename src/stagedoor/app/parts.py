@@ -1,0 +1,58 @@
+"""The parts that the edge calls, made from settings, secrets and an open database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from livekit import api
+
+from stagedoor.api.services import Services
+from stagedoor.app.datafolder import Secrets
+from stagedoor.app.network import Network
+from stagedoor.events.feed import Feed
+from stagedoor.kernel.sealing import Sealer
+from stagedoor.kernel.settings import Settings
+from stagedoor.mediaserver.gateway import LiveKitGateway
+from stagedoor.playback.admission import Doorkeeper
+from stagedoor.playback.links import LinkSigner
+from stagedoor.rooms.bouncer import Bouncer
+from stagedoor.storage import Database
+from stagedoor.tenancy.authentication import Authenticator
+from stagedoor.webhooks.applier import Applier
+from stagedoor.webhooks.receive import Receiver
+from stagedoor.webhooks.store import intake
+from stagedoor.webhooks.verify import Keyring
+
+
+def make_parts(
+    settings: Settings,
+    secrets: Secrets,
+    network: Network,
+    database: Database,
+    operator_secret: str,
+    starting: Callable[[], str | None],
+) -> tuple[Services, Bouncer]:
+    """The edge's parts, and the bouncer, whose worker the product runs. Called on the running event loop."""
+    endpoint = network.endpoint
+    gateway = LiveKitGateway(endpoint)
+    feed = Feed(database, max_clients=settings.feed_max_clients)
+    bouncer = Bouncer(database, gateway, feed)
+    applier = Applier(database, feed, bouncer)
+    extra = {key: secret.get_secret_value() for key, secret in settings.webhook_extra_keys.items()}
+    keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.webhook_hmac_enabled)
+    signer = LinkSigner(secrets.link_secret)
+    services = Services(
+        settings=settings,
+        public_url=network.public_url,
+        database=database,
+        feed=feed,
+        authenticator=Authenticator(database, operator_secret),
+        gateway=gateway,
+        receiver=Receiver(keyring, intake(database), applier.wake),
+        applier=applier,
+        signer=signer,
+        doorkeeper=Doorkeeper(signer, api.TokenVerifier(endpoint.api_key, endpoint.api_secret)),
+        sealer=Sealer(secrets.sealing_secret),
+        starting=starting,
+    )
+    return services, bouncer

@@ -1,0 +1,254 @@
+"""The whole product, started in order and stopped in reverse.
+
+Order: data folder, store, the worker that applies events, HTTP, LiveKit, the worker that reconciles. HTTP listens
+before LiveKit is started and after it is stopped, because LiveKit's first and last webhooks go there; `/ready` says 503
+until everything answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets as chance
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from stagedoor.api.application import PREFIX, build
+from stagedoor.api.services import Services
+from stagedoor.app.datafolder import DataFolder
+from stagedoor.app.firstrun import APP, ORGANISATION, make_first
+from stagedoor.app.http import HttpServer
+from stagedoor.app.network import Network, lay_out
+from stagedoor.app.parts import make_parts
+from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import OperatorError, Problem, StorageUnavailable
+from stagedoor.kernel.metrics import LIVEKIT_RESTARTS
+from stagedoor.kernel.secretfile import write_private
+from stagedoor.kernel.settings import Settings
+from stagedoor.mediaserver.facts import ServerState
+from stagedoor.mediaserver.install import ensure_binary
+from stagedoor.mediaserver.managed import ManagedLiveKit
+from stagedoor.mediaserver.version import server_version
+from stagedoor.rooms.reconcile import Reconciler
+from stagedoor.rooms.watch import Watch
+from stagedoor.storage import migrate, open_database
+from stagedoor.web.pages import Pages
+
+_log = structlog.get_logger()
+_RECORD_USE_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a person or a program is told when everything answers."""
+
+    url: str
+    api_key: str | None
+    organisation: str
+    app: str
+    livekit_mode: str
+    livekit_url: str
+    livekit_version: str | None
+    data_dir: str
+    meet_url: str
+
+    def line(self) -> bytes:
+        """The one line of `--json`."""
+        return msgspec.json.encode(
+            {
+                "ready": True,
+                "url": self.url,
+                "apiKey": self.api_key,
+                "organisation": self.organisation,
+                "app": self.app,
+                "livekit": {
+                    "mode": self.livekit_mode,
+                    "url": self.livekit_url,
+                    "version": self.livekit_version,
+                },
+                "dataDir": self.data_dir,
+            }
+        )
+
+
+class Product:
+    """One running instance.
+
+    Args:
+        settings: The installation's settings.
+        progress: Told, in a sentence, what takes a while.
+    """
+
+    def __init__(self, settings: Settings, progress: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._starting: str | None = "Stagedoor is starting."
+        self._closing = contextlib.AsyncExitStack()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def start(self) -> Summary:
+        """Start everything; what was started is stopped again when something can't be.
+
+        Raises:
+            OperatorError: Something on this machine is in the way.
+        """
+        try:
+            return await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything, in reverse."""
+        self._starting = "Stagedoor is stopping."
+        await self._closing.aclose()
+
+    async def failed(self) -> None:
+        """Return when a part that should run for ever has ended; raises what ended it."""
+        await self._failed
+
+    async def _start(self) -> Summary:
+        folder = DataFolder(self._settings.data_dir)
+        if not folder.try_hold():
+            raise OperatorError(
+                f"Another Stagedoor runs on the data folder {folder.path}; stop it, or choose another with --data-dir."
+            )
+        self._closing.callback(folder.release)
+        secrets = folder.secrets()
+        network = lay_out(self._settings, secrets)
+        http = HttpServer(self._settings)
+        self._closing.push_async_callback(http.stop)
+        configured = self._settings.database_url
+        url = configured.get_secret_value() if configured else folder.database_url
+        try:
+            await migrate(url)
+            database = await open_database(url)
+            self._closing.push_async_callback(database.close)
+            api_key = await database.write(make_first)
+        except StorageUnavailable as error:
+            raise OperatorError(f"The database can't be used: {error}") from None
+        operator_secret = chance.token_urlsafe(32)
+        parts, bouncer = make_parts(
+            self._settings, secrets, network, database, operator_secret, lambda: self._starting
+        )
+        self._closing.push_async_callback(parts.gateway.close)
+        self._work("applier", parts.applier.run())
+        self._closing.push_async_callback(self._last_events, parts)
+        self._work("bouncer", bouncer.run())
+        self._work("key use", _record_use(parts))
+        pages = Pages(database, parts.doorkeeper, network.endpoint, f"{PREFIX}/openapi.json")
+        self._watch_over(await http.start(build(parts, pages.routes(f"{PREFIX}/docs"))))
+        self._closing.callback(parts.feed.close)
+        # The socket is closed by http.stop once more, harmlessly; here it must stop before the applier does.
+        self._closing.push_async_callback(http.stop)
+        _tell_cli(folder, network, operator_secret)
+        self._closing.callback(lambda: folder.operator_file.unlink(missing_ok=True))
+        reconciler = Reconciler(database, parts.feed)
+        watch = Watch(parts.gateway, reconciler, bouncer, self._settings.reconcile_interval)
+        version = await self._start_livekit(network, folder, watch, reconciler)
+        try:
+            await watch.once()
+        except (Problem, StorageUnavailable) as error:
+            raise OperatorError(_unreachable(network, error)) from None
+        self._work("reconcile", watch.run())
+        self._starting = None
+        token = parts.signer.sign("meet", f"{APP}-demo", 86_400)
+        return Summary(
+            url=network.public_url,
+            api_key=api_key,
+            organisation=ORGANISATION,
+            app=APP,
+            livekit_mode="external" if network.managed is None else "managed",
+            livekit_url=network.endpoint.client_url,
+            livekit_version=version,
+            data_dir=str(folder.path),
+            meet_url=f"{network.public_url}/meet/{APP}/{APP}-demo?token={token}",
+        )
+
+    async def _start_livekit(
+        self, network: Network, folder: DataFolder, watch: Watch, reconciler: Reconciler
+    ) -> str | None:
+        if network.managed is None:
+            return await server_version(network.endpoint)
+        settings = self._settings
+        binary = await ensure_binary(
+            settings.livekit_binary, settings.cache_dir, settings.livekit_download_url, self._progress
+        )
+
+        def ready(_: int, restarted: bool) -> None:  # noqa: FBT001 - the supervisor's own signature
+            if restarted:
+                LIVEKIT_RESTARTS.inc()
+            watch.ask()
+
+        livekit = ManagedLiveKit(
+            binary,
+            network.managed,
+            folder.livekit,
+            on_lost=watch.lost,
+            on_ready=ready,
+            stop_grace_seconds=settings.livekit_stop_grace,
+        )
+
+        async def stop() -> None:
+            await livekit.stop()
+            # Our LiveKit is gone, and with it every room: what its last webhooks did not say is closed now.
+            with contextlib.suppress(StorageUnavailable):
+                await reconciler.run(ServerState(now_ms(), ()), now_ms())
+
+        self._closing.push_async_callback(stop)
+        started = await livekit.start()
+        _log.info("livekit runs", pid=started.pid, adopted=started.adopted, version=started.version)
+        return started.version
+
+    async def _last_events(self, parts: Services) -> None:
+        """Apply what came in last, and end the workers."""
+        for task in self._workers:
+            task.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        await parts.applier.drain()
+        with contextlib.suppress(StorageUnavailable):
+            await parts.authenticator.record_use()
+
+    def _work(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._workers.add(task)
+        self._watch_over(task)
+
+    def _watch_over(self, task: asyncio.Task[None]) -> None:
+        def ended(task: asyncio.Task[None]) -> None:
+            if task.cancelled() or self._starting is not None or self._failed.done():
+                return
+            error = task.exception()
+            _log.error("a part of the product ended", part=task.get_name(), exc_info=error)
+            self._failed.set_exception(OperatorError(f"The part {task.get_name()!r} ended; the log says why."))
+
+        task.add_done_callback(ended)
+
+
+async def _record_use(parts: Services) -> None:
+    while True:
+        await asyncio.sleep(_RECORD_USE_SECONDS)
+        try:
+            await parts.authenticator.record_use()
+        except StorageUnavailable as error:
+            _log.warning("the last use of keys can't be recorded now", error=str(error))
+
+
+def _tell_cli(folder: DataFolder, network: Network, secret: str) -> None:
+    text = msgspec.json.encode({"url": network.local_url, "secret": secret}).decode()
+    try:
+        write_private(folder.operator_file, text)
+    except OSError as error:
+        raise OperatorError(f"The data folder {folder.path} can't be written: {error.strerror}.") from None
+
+
+def _unreachable(network: Network, error: Exception) -> str:
+    if isinstance(error, StorageUnavailable):
+        return f"The database can't be used: {error}"
+    url = network.endpoint.url
+    return f"LiveKit at {url} can't be used: {error} Check LIVEKIT_API_HOST, LIVEKIT_API_KEY and LIVEKIT_API_SECRET."

@@ -1,0 +1,8 @@
+"""`stagedoor doctor`."""
+
+from __future__ import annotations
+
+
+def doctor() -> None:
+    """Check the installation."""
+    raise SystemExit(1)

@@ -1,0 +1,38 @@
+"""Durations as people write them: `90s`, `10m`, `1h`, `2d`, or seconds as a number."""
+
+from __future__ import annotations
+
+import re
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_PATTERN = re.compile(r"(\d{1,10})([smhd]?)")
+PATTERN = r"^\d{1,10}[smhd]?$"
+"""The same form as a JSON Schema pattern."""
+
+
+def parse_duration(value: str | int) -> int:
+    """Whole seconds, at least 1.
+
+    Raises:
+        ValueError: `value` is not a duration; the message says which forms are.
+    """
+    if isinstance(value, bool):
+        raise ValueError("a duration is a number of seconds or a text such as 90s, 10m, 1h or 2d")  # noqa: TRY004
+    if isinstance(value, int):
+        seconds = value
+    else:
+        match = _PATTERN.fullmatch(value)
+        if match is None:
+            raise ValueError("a duration is a number of seconds or a text such as 90s, 10m, 1h or 2d")
+        seconds = int(match[1]) * _UNITS[match[2] or "s"]
+    if seconds < 1:
+        raise ValueError("a duration is at least one second")
+    return seconds
+
+
+def format_duration(seconds: int) -> str:
+    """The shortest form that `parse_duration` reads back as the same number of seconds."""
+    for unit in ("d", "h", "m"):
+        if seconds % _UNITS[unit] == 0:
+            return f"{seconds // _UNITS[unit]}{unit}"
+    return f"{seconds}s"

@@ -1,0 +1,59 @@
+"""What Prometheus may count. No label names a tenant, a room or a person."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+REGISTRY: Final = CollectorRegistry(auto_describe=True)
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+GCCollector(registry=REGISTRY)
+
+HTTP_REQUESTS: Final = Counter(
+    "stagedoor_http_requests", "HTTP requests answered.", ("method", "route", "status"), registry=REGISTRY
+)
+HTTP_SECONDS: Final = Histogram(
+    "stagedoor_http_request_duration_seconds",
+    "Time to the first byte of the answer.",
+    ("route",),
+    registry=REGISTRY,
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+WEBHOOKS: Final = Counter(
+    "stagedoor_webhooks",
+    "LiveKit webhooks received, by what became of them: stored, duplicate, refused, malformed, too_large, unavailable.",
+    ("result",),
+    registry=REGISTRY,
+)
+WEBHOOK_REFUSALS: Final = Counter(
+    "stagedoor_webhook_refusals", "Webhooks with a signature that was refused, by reason.", ("reason",), registry=REGISTRY
+)
+INBOX_APPLIED: Final = Counter(
+    "stagedoor_inbox_events", "Stored events acted on, by outcome.", ("outcome",), registry=REGISTRY
+)
+INBOX_LAG: Final = Histogram(
+    "stagedoor_inbox_lag_seconds",
+    "Time from storing an event to having applied it.",
+    registry=REGISTRY,
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+RECONCILE_RUNS: Final = Counter(
+    "stagedoor_reconcile_runs", "Comparisons with LiveKit's lists, by result.", ("result",), registry=REGISTRY
+)
+REPAIRS: Final = Counter(
+    "stagedoor_reconcile_repairs", "Repairs that a comparison made, by event type.", ("type",), registry=REGISTRY
+)
+TOKENS: Final = Counter("stagedoor_tokens_minted", "Join tokens minted, by who asked.", ("by",), registry=REGISTRY)
+LIVEKIT_UP: Final = Gauge("stagedoor_livekit_up", "1 while LiveKit answers.", registry=REGISTRY)
+LIVEKIT_RESTARTS: Final = Counter(
+    "stagedoor_livekit_restarts", "Restarts of the managed LiveKit.", registry=REGISTRY
+)
+FEED_CLIENTS: Final = Gauge("stagedoor_feed_clients", "Open live feed connections.", registry=REGISTRY)
+INBOX_WAITING: Final = Gauge(
+    "stagedoor_inbox_waiting", "Stored events by state: pending, unclaimed, failed.", ("state",), registry=REGISTRY
+)

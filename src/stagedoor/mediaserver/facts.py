@@ -1,0 +1,75 @@
+"""What LiveKit says about rooms, participants and tracks, in our words, whether by webhook or by list.
+
+Times are milliseconds since the epoch; `None` means that LiveKit did not say. LiveKit gives milliseconds for a
+room's creation (`creationTimeMs`) and a participant's joining (`joinedAtMs`), and for nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class TrackFact:
+    """A published track. `kind` and `source` are LiveKit's names in lower case."""
+
+    sid: str
+    kind: str
+    source: str
+    mime_type: str
+    muted: bool = False
+    name: str = ""
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What LiveKit lets a participant do."""
+
+    can_subscribe: bool = True
+    can_publish: bool = True
+    can_publish_data: bool = True
+    can_publish_sources: tuple[str, ...] = ()
+    can_update_metadata: bool = False
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantFact:
+    """A participant. `kind` and `state` are LiveKit's names in lower case."""
+
+    sid: str
+    identity: str
+    name: str = ""
+    kind: str = "standard"
+    state: str = "joining"
+    joined_at: int | None = None
+    reason: str | None = None
+    metadata: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
+    permissions: Permissions | None = None
+    tracks: tuple[TrackFact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RoomFact:
+    """A room. `sid` is empty where LiveKit leaves it out, as it does for ingress events."""
+
+    sid: str
+    name: str
+    created_at: int | None = None
+    metadata: str = ""
+    num_participants: int = 0
+    max_participants: int = 0
+    empty_timeout: int = 0
+    departure_timeout: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """All that LiveKit listed in one pass; `taken_at` is when the first question was asked."""
+
+    taken_at: int
+    rooms: tuple[tuple[RoomFact, tuple[ParticipantFact, ...]], ...]

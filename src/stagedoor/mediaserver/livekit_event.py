@@ -1,0 +1,196 @@
+"""LiveKit's webhook body: the protojson of `livekit.WebhookEvent`.
+
+protojson writes camelCase, leaves out zero values, names enums, and writes 64-bit integers as strings
+(livekit/protocol `protobufs/livekit_webhook.proto`); so an absent `kind` is STANDARD and an absent `state` JOINING.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from stagedoor.mediaserver.facts import ParticipantFact, Permissions, RoomFact, TrackFact
+
+ROOM_EVENTS: Final = frozenset(
+    {
+        "room_started",
+        "room_finished",
+        "participant_joined",
+        "participant_left",
+        "participant_connection_aborted",
+        "track_published",
+        "track_unpublished",
+    }
+)
+MEDIA_EVENTS: Final = frozenset(
+    {"egress_started", "egress_updated", "egress_ended", "ingress_started", "ingress_ended"}
+)
+
+
+class _Wire(msgspec.Struct, rename="camel", frozen=True):
+    pass
+
+
+class WireRoom(_Wire):
+    sid: str = ""
+    name: str = ""
+    creation_time_ms: int = 0
+    metadata: str = ""
+    num_participants: int = 0
+    max_participants: int = 0
+    empty_timeout: int = 0
+    departure_timeout: int = 0
+
+    def fact(self) -> RoomFact:
+        return RoomFact(
+            self.sid,
+            self.name,
+            self.creation_time_ms or None,
+            self.metadata,
+            self.num_participants,
+            self.max_participants,
+            self.empty_timeout,
+            self.departure_timeout,
+        )
+
+
+class WirePermission(_Wire):
+    can_subscribe: bool = False
+    can_publish: bool = False
+    can_publish_data: bool = False
+    can_publish_sources: tuple[str, ...] = ()
+    can_update_metadata: bool = False
+    hidden: bool = False
+
+    def fact(self) -> Permissions:
+        return Permissions(
+            self.can_subscribe,
+            self.can_publish,
+            self.can_publish_data,
+            tuple(source.lower() for source in self.can_publish_sources),
+            self.can_update_metadata,
+            self.hidden,
+        )
+
+
+class WireParticipant(_Wire):
+    sid: str = ""
+    identity: str = ""
+    name: str = ""
+    kind: str = "STANDARD"
+    state: str = "JOINING"
+    joined_at_ms: int = 0
+    disconnect_reason: str = ""
+    metadata: str = ""
+    attributes: dict[str, str] = {}
+    permission: WirePermission | None = None
+
+    def fact(self) -> ParticipantFact:
+        return ParticipantFact(
+            self.sid,
+            self.identity,
+            self.name,
+            self.kind.lower(),
+            self.state.lower(),
+            self.joined_at_ms or None,
+            self.disconnect_reason or None,
+            self.metadata,
+            self.attributes,
+            None if self.permission is None else self.permission.fact(),
+        )
+
+
+class WireTrack(_Wire):
+    sid: str = ""
+    type: str = "AUDIO"
+    source: str = "UNKNOWN"
+    mime_type: str = ""
+    muted: bool = False
+    name: str = ""
+    width: int = 0
+    height: int = 0
+
+    def fact(self) -> TrackFact:
+        return TrackFact(
+            self.sid,
+            self.type.lower(),
+            self.source.lower(),
+            self.mime_type,
+            self.muted,
+            self.name,
+            self.width,
+            self.height,
+        )
+
+
+class WireEgress(_Wire):
+    egress_id: str = ""
+    room_name: str = ""
+    status: str = "EGRESS_STARTING"
+    error: str = ""
+
+
+class WireIngress(_Wire):
+    ingress_id: str = ""
+    room_name: str = ""
+    participant_identity: str = ""
+
+
+class LiveKitEvent(_Wire):
+    """One event. `created_at` is whole seconds since the epoch, when LiveKit sent it off."""
+
+    event: str
+    id: str = ""
+    created_at: int = 0
+    room: WireRoom | None = None
+    participant: WireParticipant | None = None
+    track: WireTrack | None = None
+    egress_info: WireEgress | None = None
+    ingress_info: WireIngress | None = None
+
+    @property
+    def room_name(self) -> str:
+        """The LiveKit room that the event is about; empty when it names none."""
+        for source in (
+            self.room and self.room.name,
+            self.egress_info and self.egress_info.room_name,
+            self.ingress_info and self.ingress_info.room_name,
+        ):
+            if source:
+                return source
+        return ""
+
+    @property
+    def room_sid(self) -> str:
+        return self.room.sid if self.room else ""
+
+
+_DECODER = msgspec.json.Decoder(LiveKitEvent, strict=False)  # lenient, because int64 comes as a string
+
+
+def decode_event(body: bytes) -> LiveKitEvent:
+    """The event in a webhook's body.
+
+    Raises:
+        ValueError: The body is not an event.
+    """
+    try:
+        event = _DECODER.decode(body)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+    if not event.event:
+        raise ValueError("the event has no name")
+    return event
+
+
+def subject_of(event: LiveKitEvent) -> dict[str, Any]:
+    """What an egress or ingress event is about, for a timeline."""
+    if event.egress_info is not None:
+        return {"egressId": event.egress_info.egress_id, "status": event.egress_info.status.lower()}
+    if event.ingress_info is not None:
+        return {
+            "ingressId": event.ingress_info.ingress_id,
+            "identity": event.ingress_info.participant_identity,
+        }
+    return {}

@@ -1,0 +1,46 @@
+"""Which version an external LiveKit is: it says so only to somebody who joins."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import aiohttp
+from livekit import api
+from livekit.protocol import rtc
+
+from stagedoor.mediaserver.gateway import Endpoint
+
+PROBE_PREFIX: Final = "stagedoor.probe."
+"""Rooms that Stagedoor makes to try LiveKit out; no app's room can begin so, and their events mean nothing."""
+
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
+
+
+async def server_version(endpoint: Endpoint) -> str | None:
+    """The version, as LiveKit's join answer gives it; `None` when it can't be had.
+
+    LiveKit has no status endpoint; the first signal message to whoever joins carries `serverInfo` (livekit/protocol
+    `livekit_rtc.proto`, JoinResponse). No media is set up, and the room ends by itself a moment later.
+    """
+    token = (
+        api.AccessToken(endpoint.api_key, endpoint.api_secret)
+        .with_identity("stagedoor")
+        .with_ttl(timedelta(minutes=1))
+        .with_grants(api.VideoGrants(room_join=True, room=f"{PROBE_PREFIX}version", hidden=True))
+        .with_room_config(api.RoomConfiguration(empty_timeout=1, departure_timeout=1))
+        .to_jwt()
+    )
+    url = endpoint.url.replace("ws", "http", 1) if endpoint.url.startswith("ws") else endpoint.url
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+            session.ws_connect(f"{url}/rtc", params={"access_token": token, "protocol": "15"}) as socket,
+        ):
+            message = await socket.receive(timeout=5)
+            if message.type is not aiohttp.WSMsgType.BINARY:
+                return None
+            answer = rtc.SignalResponse.FromString(message.data)
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return None
+    return answer.join.server_info.version or None

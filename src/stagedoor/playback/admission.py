@@ -1,0 +1,108 @@
+"""The one policy for every way out: who may watch a room, and who may take part through a page."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from livekit import api
+
+from stagedoor.kernel.errors import Invalid, NotFound
+from stagedoor.playback.links import LinkSigner, Use
+from stagedoor.rooms.names import livekit_name
+from stagedoor.tenancy.nouns import App
+from stagedoor.tokens.grants import Grant
+
+PAGE_TOKEN_TTL: Final = 600
+"""Seconds that a page's join token lives. LiveKit renews it while the page is connected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The holder may come in.
+
+    Attributes:
+        join_token: A LiveKit join token that was in the link itself, to be used as it is.
+        identity: Whom that token names.
+    """
+
+    app: App
+    livekit_room: str
+    use: Use
+    join_token: str | None = None
+    identity: str | None = None
+    can_publish: bool = False
+
+
+class Doorkeeper:
+    """Admits to pages and playback.
+
+    Everything that is refused is refused in the same words: an unknown app, an unknown room, a bad link and an expired
+    one can't be told apart.
+
+    Args:
+        signer: Reads the tokens of signed links.
+        verifier: Reads LiveKit join tokens, which are accepted in a link as well.
+    """
+
+    def __init__(self, signer: LinkSigner, verifier: api.TokenVerifier) -> None:
+        self._signer = signer
+        self._verifier = verifier
+
+    def admit(self, app: App | None, reference: str, use: Use, token: str | None) -> Admission:
+        """Admit the holder of `token` to the room, to watch (`play`) or to take part (`meet`).
+
+        Raises:
+            NotFound: They may not, or there is nothing here.
+        """
+        refused = NotFound("This link leads nowhere: it is wrong or has expired.", code="no_such_page")
+        if app is None:
+            raise refused
+        try:
+            room = livekit_name(app.slug, reference)
+        except Invalid:
+            raise refused from None
+        if use == "play" and app.settings.playback_policy == "public" and not token:
+            return Admission(app, room, use)
+        admission = self._by_token(app, room, use, token or "")
+        if admission is None:
+            raise refused
+        return admission
+
+    def _by_token(self, app: App, room: str, use: Use, token: str) -> Admission | None:
+        link = self._signer.read(token)
+        if link is not None:
+            # Who may take part may watch; who may watch may not take part.
+            fits = link.livekit_room == room and (link.use == use or use == "play")
+            return Admission(app, room, use, can_publish=use == "meet") if fits else None
+        try:
+            claims = self._verifier.verify(token)
+        except Exception:  # noqa: BLE001 - the library lets several of PyJWT's errors through, and all mean no
+            return None
+        video = claims.video
+        if video is None or not video.room_join or video.room != room:
+            return None
+        if use == "play" and not video.can_subscribe:
+            return None
+        return Admission(app, room, use, token, claims.identity, bool(video.can_publish))
+
+
+def page_grant(admission: Admission, name: str | None) -> Grant:
+    """What a page that was admitted joins with."""
+    meeting = admission.use == "meet"
+    return Grant(
+        livekit_room=admission.livekit_room,
+        identity=f"{'guest' if meeting else 'viewer'}-{secrets.token_hex(6)}",
+        name=name,
+        can_publish=meeting,
+        can_subscribe=True,
+        can_publish_data=meeting,
+        can_publish_sources=None,
+        ttl=PAGE_TOKEN_TTL,
+        metadata=None,
+        attributes={},
+        # A thousand viewers would otherwise each be told to everybody in the room.
+        hidden=not meeting,
+        room_config=None,
+    )

@@ -1,0 +1,58 @@
+"""Signed links: a short token in a URL that lets its holder watch or meet in one room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+from stagedoor.kernel.clock import now_ms
+
+Use = Literal["play", "meet"]
+_ISSUER: Final = "stagedoor"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a link's token says.
+
+    Attributes:
+        use: `play` watches; `meet` takes part.
+        expires_at: Milliseconds since the epoch.
+    """
+
+    use: Use
+    livekit_room: str
+    expires_at: int
+
+
+class LinkSigner:
+    """Makes and reads link tokens.
+
+    Args:
+        secret: The installation's secret for links.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._key = OctKey.import_key(secret)
+
+    def sign(self, use: Use, livekit_room: str, ttl: int) -> str:
+        """A token that lives for `ttl` seconds."""
+        claims = {"iss": _ISSUER, "use": use, "room": livekit_room, "exp": now_ms() // 1000 + ttl}
+        return jwt.encode({"alg": "HS256"}, claims, self._key)
+
+    def read(self, token: str) -> Link | None:
+        """What the token says; `None` when it is not ours or has expired."""
+        try:
+            claims: dict[str, Any] = jwt.decode(token, self._key, algorithms=["HS256"]).claims
+        except (JoseError, ValueError):
+            return None
+        use, room, expires = claims.get("use"), claims.get("room"), claims.get("exp")
+        if claims.get("iss") != _ISSUER or use not in {"play", "meet"} or not isinstance(room, str):
+            return None
+        if not isinstance(expires, int) or expires * 1000 <= now_ms():
+            return None
+        return Link(use, room, expires * 1000)

@@ -1,0 +1,116 @@
+"""Apply one of LiveKit's webhook events to the stored state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal
+
+from stagedoor.events.feed import Feed
+from stagedoor.events.nouns import NewEvent
+from stagedoor.kernel.clock import now_ms
+from stagedoor.mediaserver.facts import RoomFact
+from stagedoor.mediaserver.livekit_event import MEDIA_EVENTS, ROOM_EVENTS, LiveKitEvent, subject_of
+from stagedoor.mediaserver.version import PROBE_PREFIX
+from stagedoor.rooms import machine, names, store
+from stagedoor.rooms.nouns import Moment, Session
+from stagedoor.rooms.observe import (
+    Observer,
+    participant_gone,
+    participant_present,
+    session_gone,
+    session_seen,
+    track_gone,
+    track_present,
+)
+from stagedoor.storage import Transaction
+from stagedoor.tenancy.nouns import App
+from stagedoor.tenancy.store import app_by_slug
+
+Outcome = Literal["applied", "unclaimed", "ignored"]
+"""`unclaimed`: the room is no app's. `ignored`: an event that means nothing to us."""
+
+
+def apply_event(tx: Transaction, feed: Feed, event: LiveKitEvent, received_at: int) -> Outcome:
+    """Take an event into the state, in the caller's transaction. Applying it again changes nothing.
+
+    Args:
+        tx: The transaction that also marks the event as applied.
+        feed: Where the resulting domain events go.
+        event: LiveKit's event.
+        received_at: When it came in, in milliseconds since the epoch.
+    """
+    if event.event not in ROOM_EVENTS | MEDIA_EVENTS or event.room_name.startswith(PROBE_PREFIX):
+        return "ignored"
+    place = _place(tx, event)
+    if place is None:
+        return "unclaimed"
+    app, room, short = place
+    obs = Observer(tx, feed, "webhook", now_ms(), Counter())
+    moment = machine.event_moment(received_at, event.created_at)
+    if event.event in MEDIA_EVENTS:
+        _media_event(obs, app, event, moment.at)
+        return "applied"
+    session = session_seen(obs, app.id, short, room, moment)
+    if event.event == "room_finished":
+        session_gone(obs, session, moment)
+    elif event.participant is not None and event.participant.sid:
+        _participant_event(obs, session, event, moment)
+    return "applied"
+
+
+def _place(tx: Transaction, event: LiveKitEvent) -> tuple[App, RoomFact, str] | None:
+    """The app, room and short name that the event is about.
+
+    LiveKit sometimes leaves the room's name and SID out of track events (livekit/livekit#3725); the participant's SID
+    leads to the session then.
+    """
+    fact = event.room.fact() if event.room else RoomFact("", event.room_name)
+    if not fact.name or (event.event in ROOM_EVENTS and not fact.sid):
+        session = _session_meant(tx, event, fact)
+        if session is None:
+            return None
+        fact = RoomFact(session.room_sid, session.livekit_room)
+    parts = names.split(fact.name)
+    if parts is None:
+        return None
+    app = app_by_slug(tx, parts[0])
+    return None if app is None else (app, fact, parts[1])
+
+
+def _session_meant(tx: Transaction, event: LiveKitEvent, fact: RoomFact) -> Session | None:
+    if fact.sid:
+        return store.session_by_sid(tx, fact.sid)
+    if event.participant is not None and event.participant.sid:
+        found = store.session_of_participant(tx, event.participant.sid)
+        if found is not None:
+            return found
+    return store.open_session_of_room(tx, fact.name) if fact.name else None
+
+
+def _participant_event(obs: Observer, session: Session, event: LiveKitEvent, moment: Moment) -> None:
+    assert event.participant is not None  # noqa: S101 - the caller looked
+    fact = event.participant.fact()
+    # A leaving names the time of joining, so a joining that was lost is made good here.
+    active = event.event == "participant_joined" or (
+        event.event == "participant_left" and fact.joined_at is not None
+    )
+    session, person = participant_present(obs, session, fact, moment, active=active)
+    if event.event in {"participant_left", "participant_connection_aborted"}:
+        participant_gone(obs, session, person, moment, fact.reason)
+    elif event.event == "track_published" and event.track is not None:
+        track_present(obs, session, person, event.track.fact(), moment)
+    elif event.event == "track_unpublished" and event.track is not None:
+        track = track_present(obs, session, person, event.track.fact(), moment)
+        track_gone(obs, session, person, track, moment)
+
+
+def _media_event(obs: Observer, app: App, event: LiveKitEvent, at: int) -> None:
+    name = event.room_name
+    session = store.open_session_of_room(obs.tx, name)
+    detail = subject_of(event)
+    subject = str(detail.get("egressId") or detail.get("ingressId") or name)
+    type_ = event.event.replace("_", ".", 1)
+    obs.feed.append(
+        obs.tx,
+        NewEvent(app.id, type_, "webhook", at, name, subject, session.id if session else None, detail),
+    )

@@ -1,0 +1,236 @@
+"""The state machines of sessions, participants and tracks: pure, and the same for webhooks and lists.
+
+        session      (none) -> active -> ended
+        participant  (none) -> joining -> active -> left
+                               joining -> aborted
+        track        (none) -> published -> unpublished
+
+An end is final for its SID, because LiveKit gives a new SID to each life; so a late or repeated event about a closed
+SID fills in what was missing and opens nothing. Only a list of LiveKit's, taken well after we closed something, opens
+it again (`reopened`). A time that LiveKit's clock gave replaces one that we had to infer, never the other way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from stagedoor.mediaserver.facts import ParticipantFact, TrackFact
+from stagedoor.rooms.nouns import Moment, Participant, Session, TimeSource, Track
+
+_TRUST: Final[dict[TimeSource | None, int]] = {
+    None: 0,
+    "session_end": 1,
+    "reconcile": 2,
+    "received": 3,
+    "livekit": 4,
+}
+
+_FAILURES: Final = frozenset(
+    {
+        "JOIN_FAILURE",
+        "STATE_MISMATCH",
+        "MEDIA_FAILURE",
+        "CONNECTION_TIMEOUT",
+        "AGENT_ERROR",
+        "SIP_TRUNK_FAILURE",
+    }
+)
+
+
+def event_moment(received_at: int, created_at_seconds: int) -> Moment:
+    """When something without a millisecond time of LiveKit's happened.
+
+    LiveKit sends whole seconds, cut off, so the truth lies within that second. Our receive time is finer while it does
+    too; when the event was delayed, or the clocks differ, it does not, and the nearest end of the second is the better
+    answer.
+    """
+    if created_at_seconds <= 0:
+        return Moment(received_at, "received")
+    earliest = created_at_seconds * 1000
+    at = min(max(received_at, earliest), earliest + 999)
+    return Moment(at, "received" if at == received_at else "livekit")
+
+
+def _better(old: TimeSource | None, new: TimeSource) -> bool:
+    return _TRUST[new] > _TRUST[old]
+
+
+# Sessions
+
+
+def started_known(session: Session, created_at: int | None) -> Session:
+    """Take LiveKit's creation time over one that we inferred."""
+    if created_at is None or not _better(session.started_at_source, "livekit"):
+        return session
+    return replace(session, started_at=created_at, started_at_source="livekit")
+
+
+def ended(session: Session, moment: Moment, now: int) -> Session:
+    """End a session; for one that has ended, a better time replaces an inferred one."""
+    if session.state == "ended" and not _better(session.ended_at_source, moment.source):
+        return session
+    return replace(
+        session,
+        state="ended",
+        ended_at=max(moment.at, session.started_at),
+        ended_at_source=moment.source,
+        active_participants=0,
+        changed_at=now if session.state == "active" else session.changed_at,
+    )
+
+
+def session_reopened(session: Session, now: int) -> Session:
+    """LiveKit lists a session that we had closed."""
+    return replace(
+        session, state="active", ended_at=None, ended_at_source=None, disposition=None, changed_at=now
+    )
+
+
+def disposition(session: Session, participants: Iterable[Participant]) -> str:
+    """How a session ended, from the reasons that LiveKit gave.
+
+    `completed`: people were there and left. `terminated`: the room was deleted under them. `failed`: everybody was lost
+    to a failure. `rejected`, `no_answer`: the called side said so. `abandoned`: somebody tried to come in and nobody
+    arrived. `expired`: nobody ever came. `server_lost`: LiveKit went away, or no longer knew the room.
+    """
+    people = list(participants)
+    reasons = {person.reason for person in people}
+    if any(person.joined_at is not None for person in people):
+        if "ROOM_DELETED" in reasons:
+            return "terminated"
+        if "SERVER_SHUTDOWN" in reasons or session.ended_at_source == "reconcile":
+            return "server_lost"
+        return "failed" if reasons <= _FAILURES else "completed"
+    if "USER_REJECTED" in reasons:
+        return "rejected"
+    if "USER_UNAVAILABLE" in reasons:
+        return "no_answer"
+    if people:
+        return "abandoned"
+    return "server_lost" if session.ended_at_source == "reconcile" else "expired"
+
+
+def peak(participants: Iterable[Participant], ended_at: int) -> int:
+    """The most participants that were active at the same time."""
+    steps: list[tuple[int, int]] = []
+    for person in participants:
+        if person.joined_at is not None:
+            leaving = person.left_at if person.left_at is not None else ended_at
+            steps.append((person.joined_at, 1))
+            steps.append((max(leaving, person.joined_at + 1), -1))
+    highest = current = 0
+    for _, step in sorted(steps):  # at the same millisecond a leaving (-1) counts before a joining
+        current += step
+        highest = max(highest, current)
+    return highest
+
+
+# Participants
+
+
+def participant_seen(session: Session, fact: ParticipantFact, now: int) -> Participant:
+    """A participant that we did not know; in an ended session it has left already."""
+    person = Participant(session.id, fact.sid, fact.identity, fact.name, fact.kind, "joining", now)
+    if session.ended_at is not None:
+        return _closed(person, Moment(session.ended_at, "session_end"), None, now)
+    return person
+
+
+def joined(person: Participant, fact: ParticipantFact, moment: Moment, now: int) -> Participant:
+    """It became active. One that has left stays so, and its joining is filled in."""
+    at, source = (fact.joined_at, "livekit") if fact.joined_at is not None else (moment.at, moment.source)
+    after = replace(
+        person, identity=fact.identity or person.identity, name=fact.name or person.name, kind=fact.kind
+    )
+    if _better(person.joined_at_source, source):
+        after = replace(after, joined_at=at, joined_at_source=source)
+    if person.state == "joining":
+        return replace(after, state="active", changed_at=now)
+    if after.state == "aborted":
+        after = replace(after, state="left")
+    if after.left_at is not None and after.joined_at is not None and after.left_at < after.joined_at:
+        after = replace(after, left_at=after.joined_at)
+    return after
+
+
+def left(person: Participant, moment: Moment, reason: str | None, now: int) -> Participant:
+    """It left. What an event says replaces what we had inferred."""
+    if not person.open and not _better(person.left_at_source, moment.source):
+        return person if reason is None or person.reason else replace(person, reason=reason)
+    return _closed(person, moment, reason, now)
+
+
+def participant_reopened(person: Participant, now: int) -> Participant:
+    """LiveKit lists a participant that we had closed."""
+    return replace(
+        person,
+        state="joining" if person.joined_at is None else "active",
+        left_at=None,
+        left_at_source=None,
+        reason=None,
+        changed_at=now,
+    )
+
+
+def _closed(person: Participant, moment: Moment, reason: str | None, now: int) -> Participant:
+    return replace(
+        person,
+        state="aborted" if person.joined_at is None else "left",
+        left_at=max(moment.at, person.joined_at or 0),
+        left_at_source=moment.source,
+        reason=reason or person.reason,
+        changed_at=now if person.open else person.changed_at,
+    )
+
+
+# Tracks
+
+
+def published(person: Participant, fact: TrackFact, moment: Moment, now: int) -> Track:
+    """A track that we did not know; that of a participant who has left is over."""
+    track = Track(
+        person.session_id,
+        person.sid,
+        fact.sid,
+        fact.kind,
+        fact.source,
+        fact.mime_type,
+        moment.at,
+        moment.source,
+        now,
+    )
+    if person.left_at is not None:
+        return unpublished(track, Moment(person.left_at, person.left_at_source or "session_end"), now)
+    return track
+
+
+def published_known(track: Track, fact: TrackFact, moment: Moment) -> Track:
+    """Fill in what an event that came late, or a second one, says of a track that we know."""
+    after = replace(
+        track,
+        kind=fact.kind,
+        source=fact.source if fact.source != "unknown" else track.source,
+        mime_type=fact.mime_type or track.mime_type,
+    )
+    if track.published_at_source == "reconcile" and _better("reconcile", moment.source):
+        after = replace(after, published_at=moment.at, published_at_source=moment.source)
+    return after
+
+
+def unpublished(track: Track, moment: Moment, now: int) -> Track:
+    """It is over; what an event says replaces what we had inferred."""
+    if not track.open and not _better(track.unpublished_at_source, moment.source):
+        return track
+    return replace(
+        track,
+        unpublished_at=max(moment.at, track.published_at),
+        unpublished_at_source=moment.source,
+        changed_at=now if track.open else track.changed_at,
+    )
+
+
+def track_reopened(track: Track, now: int) -> Track:
+    """LiveKit lists a track that we had closed."""
+    return replace(track, unpublished_at=None, unpublished_at_source=None, changed_at=now)

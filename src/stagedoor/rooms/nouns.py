@@ -1,0 +1,118 @@
+"""Rooms, sessions, participants and tracks as values. Times are milliseconds since the epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+SessionState = Literal["active", "ended"]
+ParticipantState = Literal["joining", "active", "left", "aborted"]
+TimeSource = Literal["livekit", "received", "reconcile", "session_end"]
+"""Where a time comes from: LiveKit's own clock, our clock at receipt, the last list of LiveKit's that still had the
+thing, or the end of the session around it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time and where it comes from."""
+
+    at: int
+    source: TimeSource
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A named place in an app; it outlives its sessions."""
+
+    id: str
+    app_id: str
+    name: str
+    livekit_room: str
+    metadata: str
+    created_at: int
+    updated_at: int
+    deleted_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One life of a room, keyed by LiveKit's room SID.
+
+    Attributes:
+        last_seen_at: When LiveKit last confirmed that the room lives.
+        changed_at: When we last changed its state, by our clock.
+    """
+
+    id: str
+    app_id: str
+    room: str
+    livekit_room: str
+    room_sid: str
+    state: SessionState
+    started_at: int
+    started_at_source: TimeSource
+    last_seen_at: int
+    changed_at: int
+    ended_at: int | None = None
+    ended_at_source: TimeSource | None = None
+    disposition: str | None = None
+    active_participants: int = 0
+    peak_participants: int = 0
+
+    @property
+    def duration_ms(self) -> int | None:
+        return None if self.ended_at is None else max(0, self.ended_at - self.started_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """A participant of a session, keyed by LiveKit's participant SID.
+
+    Attributes:
+        joined_at: When it became active; `None` while it has not, and for one that never did.
+        changed_at: When we last changed its state, by our clock.
+    """
+
+    session_id: str
+    sid: str
+    identity: str
+    name: str
+    kind: str
+    state: ParticipantState
+    changed_at: int
+    joined_at: int | None = None
+    joined_at_source: TimeSource | None = None
+    left_at: int | None = None
+    left_at_source: TimeSource | None = None
+    reason: str | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.state in {"joining", "active"}
+
+    @property
+    def duration_ms(self) -> int | None:
+        if self.joined_at is None or self.left_at is None:
+            return None
+        return max(0, self.left_at - self.joined_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A track that a participant published, keyed by LiveKit's track SID."""
+
+    session_id: str
+    participant_sid: str
+    sid: str
+    kind: str
+    source: str
+    mime_type: str
+    published_at: int
+    published_at_source: TimeSource
+    changed_at: int
+    unpublished_at: int | None = None
+    unpublished_at_source: TimeSource | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.unpublished_at is None

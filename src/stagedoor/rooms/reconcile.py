@@ -1,0 +1,145 @@
+"""Compare what we believe with what LiveKit lists, in both directions, and record each repair as a repair.
+
+A list is a photograph: something may have changed between LiveKit taking it and our looking. So nothing that we changed
+less than `grace_ms` before the first question was asked is judged by it; the next pass will.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from stagedoor.events.feed import Feed
+from stagedoor.kernel.clock import now_ms
+from stagedoor.mediaserver.facts import ParticipantFact, RoomFact, ServerState
+from stagedoor.rooms import names, store
+from stagedoor.rooms.nouns import Moment, Participant, Session
+from stagedoor.rooms.observe import (
+    Observer,
+    participant_back,
+    participant_gone,
+    participant_present,
+    session_back,
+    session_gone,
+    session_seen,
+    track_back,
+    track_gone,
+    track_present,
+)
+from stagedoor.storage import Database, Transaction
+from stagedoor.tenancy.store import app_by_slug
+
+GRACE_MS = 3_000
+
+
+class Reconciler:
+    """Repairs our state after LiveKit's lists.
+
+    Args:
+        database: Our state.
+        feed: Where the repairs are told.
+        grace_ms: See the module.
+    """
+
+    def __init__(self, database: Database, feed: Feed, *, grace_ms: int = GRACE_MS) -> None:
+        self._database = database
+        self._feed = feed
+        self._grace_ms = grace_ms
+
+    async def run(self, state: ServerState, lost_at: int | None = None) -> Counter[str]:
+        """Make our state LiveKit's.
+
+        Args:
+            state: What LiveKit listed.
+            lost_at: When a LiveKit that has since been replaced went away, in milliseconds since the epoch: what it
+                had, and is not listed now, ended then.
+
+        Returns:
+            How many repairs of each type were made.
+        """
+        repairs: Counter[str] = Counter()
+        confirmed: list[str] = []
+        for room, people in state.rooms:
+            session_id = await self._database.write(
+                lambda tx, room=room, people=people: self._room(tx, state, room, people, repairs)
+            )
+            if session_id is not None:
+                confirmed.append(session_id)
+        await self._database.write(lambda tx: self._missing(tx, state, lost_at, repairs))
+        await self._database.write(lambda tx: store.mark_seen(tx, confirmed, state.taken_at))
+        return repairs
+
+    def _room(
+        self,
+        tx: Transaction,
+        state: ServerState,
+        room: RoomFact,
+        people: tuple[ParticipantFact, ...],
+        repairs: Counter[str],
+    ) -> str | None:
+        """One listed room; the id of its session unless the room is no app's."""
+        parts = names.split(room.name)
+        app = app_by_slug(tx, parts[0]) if parts else None
+        if parts is None or app is None:
+            return None
+        obs = Observer(tx, self._feed, "reconcile", now_ms(), repairs)
+        seen = Moment(state.taken_at, "reconcile")
+        session = session_seen(obs, app.id, parts[1], room, seen)
+        if session.state == "ended":
+            if not self._judged(session.changed_at, state):
+                return session.id
+            session = session_back(obs, session)
+        known = {person.sid: person for person in store.participants_of(tx, [session.id])}
+        listed = {fact.sid for fact in people}
+        for sid, person in known.items():
+            if sid not in listed and person.open and self._judged(person.changed_at, state):
+                gone = Moment(session.last_seen_at, "reconcile")
+                session = participant_gone(obs, session, person, gone, None)
+        for fact in people:
+            session = self._participant(obs, session, fact, known.get(fact.sid), state)
+        return session.id
+
+    def _participant(
+        self,
+        obs: Observer,
+        session: Session,
+        fact: ParticipantFact,
+        known: Participant | None,
+        state: ServerState,
+    ) -> Session:
+        if fact.state == "disconnected":
+            return session
+        if known is not None and not known.open:
+            if not self._judged(known.changed_at, state):
+                return session
+            session, _ = participant_back(obs, session, known)
+        seen = Moment(state.taken_at, "reconcile")
+        session, person = participant_present(obs, session, fact, seen, active=fact.state == "active")
+        tracks = {track.sid: track for track in store.tracks_of(obs.tx, [session.id], participant_sid=fact.sid)}
+        listed = {track.sid for track in fact.tracks}
+        for sid, track in tracks.items():
+            if sid not in listed and track.open and self._judged(track.changed_at, state):
+                track_gone(obs, session, person, track, Moment(session.last_seen_at, "reconcile"))
+        for track_fact in fact.tracks:
+            before = tracks.get(track_fact.sid)
+            if before is None or before.open:
+                track_present(obs, session, person, track_fact, seen)
+            elif self._judged(before.changed_at, state):
+                track_back(obs, session, person, before)
+        return session
+
+    def _missing(
+        self, tx: Transaction, state: ServerState, lost_at: int | None, repairs: Counter[str]
+    ) -> None:
+        """Close what LiveKit does not list any more."""
+        listed = {room.sid for room, _ in state.rooms}
+        obs = Observer(tx, self._feed, "reconcile", now_ms(), repairs)
+        for session in store.open_sessions(tx):
+            if session.room_sid in listed:
+                continue
+            if lost_at is not None and session.started_at <= lost_at:
+                session_gone(obs, session, Moment(max(lost_at, session.last_seen_at), "reconcile"))
+            elif self._judged(session.changed_at, state):
+                session_gone(obs, session, Moment(session.last_seen_at, "reconcile"))
+
+    def _judged(self, changed_at: int, state: ServerState) -> bool:
+        return changed_at < state.taken_at - self._grace_ms or self._grace_ms == 0

@@ -1,0 +1,83 @@
+"""Rooms that callers create, change and end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from stagedoor.events.feed import Feed
+from stagedoor.events.nouns import NewEvent
+from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import NotFound
+from stagedoor.kernel.ids import new_id
+from stagedoor.mediaserver.facts import RoomFact
+from stagedoor.rooms import names, store
+from stagedoor.rooms.nouns import Moment, Room, Session
+from stagedoor.rooms.observe import Observer, session_seen
+from stagedoor.storage import Transaction
+from stagedoor.tenancy.nouns import App
+
+
+def get(tx: Transaction, app: App, reference: str) -> tuple[Room, Session | None]:
+    """The room, and the session that lives in it.
+
+    Raises:
+        NotFound: The app has no such room.
+    """
+    name = names.livekit_name(app.slug, reference)
+    room = store.room_by_livekit_name(tx, name)
+    if room is None or room.app_id != app.id:
+        raise NotFound("There is no such room.", code="room_not_found")
+    return room, store.open_session_of_room(tx, name)
+
+
+def created(tx: Transaction, feed: Feed, app: App, livekit_room: str, metadata: str) -> Room:
+    """Record a room that a caller created; one that was there before comes back."""
+    now = now_ms()
+    room = store.room_by_livekit_name(tx, livekit_room, with_deleted=True)
+    if room is None:
+        room = Room(new_id("room"), app.id, names.short_name(livekit_room), livekit_room, metadata, now, now)
+    else:
+        room = replace(room, metadata=metadata, updated_at=now, deleted_at=None)
+    store.save_room(tx, room)
+    _say(tx, feed, room, "room.created")
+    return room
+
+
+def announced(tx: Transaction, feed: Feed, app: App, fact: RoomFact) -> Session:
+    """The session of a room that LiveKit has just made for a caller; its webhook will find it here, or was first."""
+    now = now_ms()
+    obs = Observer(tx, feed, "api", now, Counter())
+    return session_seen(obs, app.id, names.short_name(fact.name), fact, Moment(now, "received"))
+
+
+def updated(tx: Transaction, feed: Feed, room: Room, metadata: str) -> Room:
+    """Record new metadata."""
+    after = replace(room, metadata=metadata, updated_at=now_ms())
+    store.save_room(tx, after)
+    _say(tx, feed, after, "room.updated")
+    return after
+
+
+def deleted(tx: Transaction, feed: Feed, room: Room) -> None:
+    """Record that a caller ended the room; its sessions stay."""
+    now = now_ms()
+    store.save_room(tx, replace(room, deleted_at=now, updated_at=now))
+    _say(tx, feed, room, "room.deleted")
+
+
+def _say(tx: Transaction, feed: Feed, room: Room, type_: str) -> None:
+    session = store.open_session_of_room(tx, room.livekit_room)
+    feed.append(
+        tx,
+        NewEvent(
+            room.app_id,
+            type_,
+            "api",
+            now_ms(),
+            room.livekit_room,
+            room.livekit_room,
+            session.id if session else None,
+            {"metadata": room.metadata} if room.metadata else {},
+        ),
+    )

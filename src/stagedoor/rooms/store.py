@@ -1,0 +1,350 @@
+"""The tables and statements of rooms, sessions, participants, tracks and bans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from stagedoor.rooms.nouns import Participant, Room, Session, Track
+from stagedoor.storage import Transaction, metadata
+
+rooms = Table(
+    "rooms",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("app_id", ForeignKey("apps.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("livekit_room", Text, nullable=False, unique=True),
+    Column("metadata", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("deleted_at", BigInteger, nullable=True),
+    Index("ix_rooms_app_id", "app_id", "id"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("app_id", ForeignKey("apps.id", ondelete="CASCADE"), nullable=False),
+    Column("room", Text, nullable=False),
+    Column("livekit_room", Text, nullable=False),
+    Column("room_sid", String(64), nullable=False, unique=True),
+    Column("state", String(10), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("started_at_source", String(12), nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger, nullable=True),
+    Column("ended_at_source", String(12), nullable=True),
+    Column("disposition", String(20), nullable=True),
+    Column("active_participants", Integer, nullable=False),
+    Column("peak_participants", Integer, nullable=False),
+    Index("ix_sessions_app_id", "app_id", "id"),
+    Index("ix_sessions_livekit_room", "livekit_room", "id"),
+    Index("ix_sessions_state", "state", "app_id"),
+)
+
+participants = Table(
+    "participants",
+    metadata,
+    Column("session_id", ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    Column("sid", String(64), primary_key=True),
+    Column("identity", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("joined_at", BigInteger, nullable=True),
+    Column("joined_at_source", String(12), nullable=True),
+    Column("left_at", BigInteger, nullable=True),
+    Column("left_at_source", String(12), nullable=True),
+    Column("reason", String(40), nullable=True),
+    Index("ix_participants_sid", "sid"),
+)
+
+tracks = Table(
+    "tracks",
+    metadata,
+    Column("session_id", ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    Column("participant_sid", String(64), primary_key=True),
+    Column("sid", String(64), primary_key=True),
+    Column("kind", String(10), nullable=False),
+    Column("source", String(24), nullable=False),
+    Column("mime_type", String(64), nullable=False),
+    Column("published_at", BigInteger, nullable=False),
+    Column("published_at_source", String(12), nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("unpublished_at", BigInteger, nullable=True),
+    Column("unpublished_at_source", String(12), nullable=True),
+)
+
+bans = Table(
+    "bans",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("app_id", ForeignKey("apps.id", ondelete="CASCADE"), nullable=False),
+    Column("livekit_room", Text, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    UniqueConstraint("livekit_room", "identity"),
+)
+
+
+# Rooms
+
+
+def room_by_livekit_name(tx: Transaction, name: str, *, with_deleted: bool = False) -> Room | None:
+    query = select(rooms).where(rooms.c.livekit_room == name)
+    if not with_deleted:
+        query = query.where(rooms.c.deleted_at.is_(None))
+    row = tx.execute(query).first()
+    return None if row is None else Room(**row._mapping)
+
+
+def save_room(tx: Transaction, room: Room) -> None:
+    """Insert the room, or change the one that it was."""
+    values = _fields(room)
+    if tx.execute(update(rooms).where(rooms.c.id == room.id).values(values)).rowcount == 0:
+        tx.execute(insert(rooms).values(values))
+
+
+def list_rooms(
+    tx: Transaction, app_id: str, *, live: bool | None, after: str | None, limit: int
+) -> list[tuple[Room, Session | None]]:
+    """Rooms of an app, each with the session that lives in it."""
+    query = (
+        select(rooms, *(column.label(f"s_{column.name}") for column in sessions.c))
+        .outerjoin(sessions, (sessions.c.livekit_room == rooms.c.livekit_room) & (sessions.c.state == "active"))
+        .where(rooms.c.app_id == app_id, rooms.c.deleted_at.is_(None))
+        .order_by(rooms.c.id)
+        .limit(limit)
+    )
+    if live is not None:
+        query = query.where(sessions.c.id.is_not(None) if live else sessions.c.id.is_(None))
+    if after is not None:
+        query = query.where(rooms.c.id > after)
+    found: dict[str, tuple[Room, Session | None]] = {}
+    for row in tx.execute(query):
+        mapping = dict(row._mapping)
+        live_session = {name[2:]: value for name, value in mapping.items() if name.startswith("s_")}
+        room = Room(**{name: value for name, value in mapping.items() if not name.startswith("s_")})
+        found[room.id] = (room, Session(**live_session) if live_session["id"] else None)
+    return list(found.values())
+
+
+# Sessions
+
+
+def session_by_sid(tx: Transaction, room_sid: str) -> Session | None:
+    return _session(tx.execute(select(sessions).where(sessions.c.room_sid == room_sid)).first())
+
+
+def session_by_id(tx: Transaction, app_id: str, session_id: str) -> Session | None:
+    query = select(sessions).where(sessions.c.id == session_id, sessions.c.app_id == app_id)
+    return _session(tx.execute(query).first())
+
+
+def open_session_of_room(tx: Transaction, livekit_room: str) -> Session | None:
+    """The newest session that lives in the room."""
+    query = (
+        select(sessions)
+        .where(sessions.c.livekit_room == livekit_room, sessions.c.state == "active")
+        .order_by(sessions.c.id.desc())
+        .limit(1)
+    )
+    return _session(tx.execute(query).first())
+
+
+def session_of_participant(tx: Transaction, participant_sid: str) -> Session | None:
+    """The session in which a participant SID was seen: LiveKit sometimes leaves out the room of a track event."""
+    query = (
+        select(sessions)
+        .join(participants, participants.c.session_id == sessions.c.id)
+        .where(participants.c.sid == participant_sid)
+        .limit(1)
+    )
+    return _session(tx.execute(query).first())
+
+
+def open_sessions(tx: Transaction) -> list[Session]:
+    """Every session that we believe to live."""
+    return [Session(**row._mapping) for row in tx.execute(select(sessions).where(sessions.c.state == "active"))]
+
+
+def count_open_sessions(tx: Transaction, app_id: str) -> int:
+    query = select(func.count()).where(sessions.c.app_id == app_id, sessions.c.state == "active")
+    return tx.execute(query).scalar() or 0
+
+
+def list_sessions(
+    tx: Transaction,
+    app_id: str,
+    *,
+    livekit_room: str | None,
+    state: str | None,
+    since: int | None,
+    until: int | None,
+    before: str | None,
+    limit: int,
+) -> list[Session]:
+    """Sessions of an app, newest first; `since` and `until` bound the start, in milliseconds since the epoch."""
+    query = select(sessions).where(sessions.c.app_id == app_id).order_by(sessions.c.id.desc()).limit(limit)
+    if livekit_room is not None:
+        query = query.where(sessions.c.livekit_room == livekit_room)
+    if state is not None:
+        query = query.where(sessions.c.state == state)
+    if since is not None:
+        query = query.where(sessions.c.started_at >= since)
+    if until is not None:
+        query = query.where(sessions.c.started_at < until)
+    if before is not None:
+        query = query.where(sessions.c.id < before)
+    return [Session(**row._mapping) for row in tx.execute(query)]
+
+
+def insert_session(tx: Transaction, session: Session) -> None:
+    tx.execute(insert(sessions).values(_fields(session)))
+
+
+def update_session(tx: Transaction, session: Session) -> None:
+    tx.execute(update(sessions).where(sessions.c.id == session.id).values(_fields(session)))
+
+
+def mark_seen(tx: Transaction, session_ids: Sequence[str], at: int) -> None:
+    """LiveKit confirmed these sessions at `at`."""
+    for start in range(0, len(session_ids), 500):
+        chunk = session_ids[start : start + 500]
+        tx.execute(
+            update(sessions).where(sessions.c.id.in_(chunk), sessions.c.last_seen_at < at).values(last_seen_at=at)
+        )
+
+
+# Participants and tracks
+
+
+def participant_by_sid(tx: Transaction, session_id: str, sid: str) -> Participant | None:
+    query = select(participants).where(participants.c.session_id == session_id, participants.c.sid == sid)
+    row = tx.execute(query).first()
+    return None if row is None else Participant(**row._mapping)
+
+
+def participants_of(tx: Transaction, session_ids: Iterable[str]) -> list[Participant]:
+    """Participants of sessions, in the order in which they came."""
+    query = (
+        select(participants)
+        .where(participants.c.session_id.in_(list(session_ids)))
+        .order_by(participants.c.joined_at, participants.c.changed_at, participants.c.sid)
+    )
+    return [Participant(**row._mapping) for row in tx.execute(query)]
+
+
+def save_participant(tx: Transaction, participant: Participant, *, new: bool) -> None:
+    if new:
+        tx.execute(insert(participants).values(_fields(participant)))
+    else:
+        tx.execute(
+            update(participants)
+            .where(participants.c.session_id == participant.session_id, participants.c.sid == participant.sid)
+            .values(_fields(participant))
+        )
+
+
+def tracks_of(
+    tx: Transaction, session_ids: Iterable[str], *, participant_sid: str | None = None, only_open: bool = False
+) -> list[Track]:
+    query = (
+        select(tracks)
+        .where(tracks.c.session_id.in_(list(session_ids)))
+        .order_by(tracks.c.published_at, tracks.c.sid)
+    )
+    if participant_sid is not None:
+        query = query.where(tracks.c.participant_sid == participant_sid)
+    if only_open:
+        query = query.where(tracks.c.unpublished_at.is_(None))
+    return [Track(**row._mapping) for row in tx.execute(query)]
+
+
+def track_by_sid(tx: Transaction, participant: Participant, sid: str) -> Track | None:
+    row = tx.execute(select(tracks).where(*_track_key(participant.session_id, participant.sid, sid))).first()
+    return None if row is None else Track(**row._mapping)
+
+
+def save_track(tx: Transaction, track: Track, *, new: bool) -> None:
+    if new:
+        tx.execute(insert(tracks).values(_fields(track)))
+    else:
+        key = _track_key(track.session_id, track.participant_sid, track.sid)
+        tx.execute(update(tracks).where(*key).values(_fields(track)))
+
+
+def _track_key(session_id: str, participant_sid: str, sid: str) -> tuple[Any, ...]:
+    return (
+        tracks.c.session_id == session_id,
+        tracks.c.participant_sid == participant_sid,
+        tracks.c.sid == sid,
+    )
+
+
+# Bans
+
+
+def set_ban(tx: Transaction, ban_id: str, app_id: str, livekit_room: str, identity: str, until: int) -> None:
+    tx.execute(delete(bans).where(bans.c.livekit_room == livekit_room, bans.c.identity == identity))
+    tx.execute(
+        insert(bans).values(id=ban_id, app_id=app_id, livekit_room=livekit_room, identity=identity, until=until)
+    )
+
+
+def banned_until(tx: Transaction, livekit_room: str, identity: str, now: int) -> int | None:
+    query = select(bans.c.until).where(
+        bans.c.livekit_room == livekit_room, bans.c.identity == identity, bans.c.until > now
+    )
+    return tx.execute(query).scalar()
+
+
+def delete_past_bans(tx: Transaction, now: int) -> None:
+    tx.execute(delete(bans).where(bans.c.until <= now))
+
+
+def banned_and_present(tx: Transaction, now: int) -> list[tuple[str, str]]:
+    """LiveKit room and identity of everybody who is in a room that they are banned from."""
+    query = (
+        select(sessions.c.livekit_room, participants.c.identity)
+        .join(participants, participants.c.session_id == sessions.c.id)
+        .join(
+            bans,
+            (bans.c.livekit_room == sessions.c.livekit_room) & (bans.c.identity == participants.c.identity),
+        )
+        .where(sessions.c.state == "active", participants.c.state.in_(("joining", "active")), bans.c.until > now)
+    )
+    return [(row.livekit_room, row.identity) for row in tx.execute(query)]
+
+
+# Values and rows
+
+
+def _session(row: Row[Any] | None) -> Session | None:
+    return None if row is None else Session(**row._mapping)
+
+
+def _fields(noun: Any) -> dict[str, Any]:
+    return {name: getattr(noun, name) for name in noun.__dataclass_fields__}

@@ -1,0 +1,26 @@
+"""The database: transactions for verbs, a bulk lane for what comes in fast, migrations, and no domain words.
+
+One interface over SQLite (one machine) and PostgreSQL (several); what holds on one holds on the other.
+"""
+
+from stagedoor.storage.database import BulkInsert, Counters, Database
+from stagedoor.storage.migrate import migrate, upgrade
+from stagedoor.storage.opening import open_database
+from stagedoor.storage.transaction import Dialect, Transaction
+from stagedoor.storage.types import Json, Milliseconds, RowId, metadata, row_id
+
+__all__ = [
+    "BulkInsert",
+    "Counters",
+    "Database",
+    "Dialect",
+    "Json",
+    "Milliseconds",
+    "RowId",
+    "Transaction",
+    "metadata",
+    "migrate",
+    "open_database",
+    "row_id",
+    "upgrade",
+]

@@ -1,0 +1,61 @@
+"""What a verb may not do with its transaction, on both engines: end it, or go on after a swallowed error.
+
+PostgreSQL aborts the transaction at the first error, and answers the COMMIT that follows with a silent
+ROLLBACK: the caller would be told that its work was stored. SQLite goes on. So that a laptop shows what
+production would do, both refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
+
+_GUARDED: Final = "stagedoor.guarded"
+_SPOILT: Final = "stagedoor.spoilt"
+
+
+def watch(engine: Engine) -> None:
+    """Make `guarded` work on the connections of an engine; costs nothing where nothing goes wrong."""
+    event.listen(engine, "commit", _refuse_to_end)
+    event.listen(engine, "rollback", _refuse_to_end)
+    event.listen(engine, "handle_error", _remember)
+    event.listen(engine, "rollback_savepoint", _forget)
+
+
+@contextmanager
+def guarded(connection: Connection) -> Generator[None]:
+    """The time in which a verb has the connection.
+
+    Raises:
+        RuntimeError: The verb ended the transaction, or went on after an error outside a savepoint.
+    """
+    info = connection.info
+    info[_GUARDED] = True
+    info.pop(_SPOILT, None)
+    try:
+        yield
+        while nested := connection.get_nested_transaction():
+            nested.rollback()  # begun and forgotten: the next verb would find itself inside
+        if error := info.get(_SPOILT):
+            raise RuntimeError("a work went on after a failed statement; it must use savepoint()") from error
+    finally:
+        info.pop(_GUARDED, None)
+
+
+def _refuse_to_end(connection: Connection) -> None:
+    if connection.info.get(_GUARDED):
+        raise RuntimeError("a work does not commit or roll back: whoever called it does")
+
+
+def _remember(context: ExceptionContext) -> None:
+    if context.connection is not None and isinstance(context.sqlalchemy_exception, DBAPIError):
+        context.connection.info[_SPOILT] = context.sqlalchemy_exception
+
+
+def _forget(connection: Connection, name: str, context: Any) -> None:
+    connection.info.pop(_SPOILT, None)

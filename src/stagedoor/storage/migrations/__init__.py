@@ -1,0 +1,1 @@
+"""Alembic's folder: `versions/` holds the migrations, which `stagedoor.storage.migrate` runs."""

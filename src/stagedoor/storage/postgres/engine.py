@@ -1,0 +1,183 @@
+"""An open PostgreSQL database: a pool for transactions and the bulk lanes, seen as one `Database`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, Literal, TypeVar
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from stagedoor.kernel.errors import StorageUnavailable
+from stagedoor.storage.callbacks import call_all
+from stagedoor.storage.database import Counters
+from stagedoor.storage.guard import guarded
+from stagedoor.storage.heartbeat import Heartbeat
+from stagedoor.storage.lane import Lane
+from stagedoor.storage.postgres.bulk import PostgresBulk
+from stagedoor.storage.postgres.faults import READ_ONLY, unavailable
+from stagedoor.storage.postgres.pool import make_engine
+from stagedoor.storage.transaction import Transaction
+
+T = TypeVar("T")
+
+WRITE_CONNECTIONS: Final = 6
+WAITING_LIMIT: Final = 10_000
+CLOSED: Final = "The database is closed."
+OVERLOADED: Final = "The database cannot keep up with what it is given. Nothing was changed; try again later."
+
+
+class PostgresDatabase:
+    """A database on a PostgreSQL server."""
+
+    dialect: Literal["postgresql"] = "postgresql"
+
+    def __init__(self, url: str, read_connections: int, waiting_limit: int = WAITING_LIMIT) -> None:
+        self.url = without_password(url)
+        self.counters = Counters()
+        self._secret_url = url
+        self._limit = waiting_limit
+        self._loop = asyncio.get_running_loop()
+        self._engine = make_engine(url, read_connections + WRITE_CONNECTIONS)
+        # One snapshot for all statements of a read, as SQLite gives; READ COMMITTED would take one for each.
+        self._reading = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        self._writes: set[asyncio.Task[Any]] = set()
+        self._reads = 0
+        self._lanes: list[PostgresBulk] = []
+        self._closed = False
+        self._heartbeat = Heartbeat(self._probe)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._writes) + sum(lane.waiting for lane in self._lanes)
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        self._admit(self._reads)
+        self._reads += 1
+        try:
+            async with _translated(reading=True), self._reading.connect() as connection:
+                await connection.begin()  # closing the connection rolls it back
+                value, callbacks = await connection.run_sync(_run, work)
+        finally:
+            self._reads -= 1
+        self.counters.reads += 1
+        call_all(self._loop, callbacks)
+        return value
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        self._admit(self.waiting)
+        begun = asyncio.Event()
+        task = self._own(self._write(work, begun))
+        try:
+            # A cancelled caller must not tear the connection from under a commit, nor lose its callbacks.
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not begun.is_set():
+                task.cancel()
+            raise
+
+    def bulk(
+        self, table: Table, key: str, *, columns: Sequence[str] | None = None, in_order_of: str | None = None
+    ) -> PostgresBulk:
+        lane = Lane(table, key, columns, in_order_of, self._engine.dialect)
+        bulk = PostgresBulk(self._secret_url, lane, self._engine.dialect, self.counters, self._limit)
+        self._lanes.append(bulk)
+        return bulk
+
+    async def ping(self) -> None:
+        await self._heartbeat.ask()
+
+    async def close(self) -> None:
+        self._closed = True
+        if self._writes:
+            await asyncio.wait(self._writes)
+        for lane in self._lanes:
+            await lane.close()
+        await self._engine.dispose()
+
+    def _admit(self, waiting: int) -> None:
+        if self._closed:
+            raise StorageUnavailable(CLOSED)
+        if waiting >= self._limit:
+            raise StorageUnavailable(OVERLOADED)
+
+    def _own(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = self._loop.create_task(work, name="postgres-write")
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return task
+
+    async def _write(self, work: Callable[[Transaction], T], begun: asyncio.Event) -> T:
+        try:
+            async with _translated(), self._engine.connect() as connection:
+                value, callbacks = await _commit(connection, work, begun)
+        except StorageUnavailable:
+            self.counters.failures += 1
+            raise
+        self.counters.commits += 1
+        self.counters.works += 1
+        call_all(self._loop, callbacks)
+        return value
+
+    async def _probe(self) -> None:
+        if await self.write(_cannot_write):
+            raise StorageUnavailable(READ_ONLY)
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    parts = make_url(url)
+    secrets = [name for name in parts.query if "password" in name]
+    return parts.set(password=None).difference_update_query(secrets).render_as_string(hide_password=False)
+
+
+async def _commit(
+    connection: AsyncConnection, work: Callable[[Transaction], T], begun: asyncio.Event
+) -> tuple[T, list[Callable[[], None]]]:
+    async with connection.begin():
+        begun.set()
+        return await connection.run_sync(_run, work)
+
+
+def _run(connection: Connection, work: Callable[[Transaction], T]) -> tuple[T, list[Callable[[], None]]]:
+    transaction = Transaction(connection, "postgresql")
+    with guarded(connection):
+        value = work(transaction)
+    return value, transaction.callbacks()
+
+
+def _cannot_write(tx: Transaction) -> bool:
+    sql = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
+    return bool(tx.connection.exec_driver_sql(sql).scalar())
+
+
+@asynccontextmanager
+async def _translated(*, reading: bool = False) -> AsyncGenerator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, TimeoutError) as error:
+        sentence = unavailable(error, reading=reading)
+        if sentence is None:
+            raise
+        raise StorageUnavailable(sentence) from error
+
+
+async def open_postgres(url: str, read_connections: int) -> PostgresDatabase:
+    """Open a database on a server that answers.
+
+    Raises:
+        StorageUnavailable: The server cannot be reached, or refuses us.
+    """
+    database = PostgresDatabase(url, read_connections)
+    try:
+        await database.read(lambda tx: tx.connection.exec_driver_sql("SELECT 1").scalar())
+    except BaseException:
+        await database.close()
+        raise
+    return database

@@ -1,0 +1,1 @@
+"""Who may do what: organisations, apps, API keys, scopes, and the one function that says what a caller may see."""

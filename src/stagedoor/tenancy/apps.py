@@ -1,0 +1,72 @@
+"""Apps: namespaces of rooms inside an organisation."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Final
+
+from stagedoor.kernel.clock import now_ms, rfc3339
+from stagedoor.kernel.errors import Conflict, Invalid, NotFound
+from stagedoor.kernel.ids import new_id
+from stagedoor.storage import Transaction
+from stagedoor.tenancy import store
+from stagedoor.tenancy.nouns import App, AppSettings, Organisation
+from stagedoor.tenancy.principals import Principal
+
+SLUG_PATTERN: Final = r"^[a-z0-9_]{1,32}$"
+"""No hyphen: the first hyphen of a LiveKit room name ends the app's slug."""
+
+
+def create(
+    tx: Transaction, organisation: Organisation, slug: str, name: str | None, settings: AppSettings
+) -> App:
+    """Create an app.
+
+    Raises:
+        Invalid: The slug is not of the form.
+        Conflict: The slug is taken, or was another organisation's until lately.
+    """
+    if not re.fullmatch(SLUG_PATTERN, slug):
+        raise Invalid("An app's slug has lower-case letters, digits and _ only, 32 at the most.", code="bad_slug")
+    now = now_ms()
+    until = store.slug_reserved_until(tx, slug, organisation.id)
+    if until is not None and until > now:
+        raise Conflict(
+            f"Another organisation had an app {slug!r} and tokens for its rooms may live until {rfc3339(until)}.",
+            code="slug_reserved",
+        )
+    app = App(new_id("app"), organisation.id, slug, name or slug, now, now, settings)
+    if not store.insert_app(tx, app):
+        raise Conflict(f"An app with the slug {slug!r} exists already.", code="slug_taken")
+    return app
+
+
+def get(tx: Transaction, principal: Principal, reference: str) -> App:
+    """The app with this slug or id.
+
+    Raises:
+        NotFound: There is none, or the caller may not know of it.
+    """
+    app = store.find_app(tx, principal, reference)
+    if app is None:
+        raise NotFound("There is no such app.", code="app_not_found")
+    return app
+
+
+def update(
+    tx: Transaction, principal: Principal, reference: str, *, name: str | None, settings: AppSettings | None
+) -> App:
+    """Change the name or the settings."""
+    before = get(tx, principal, reference)
+    after = replace(
+        before, name=name or before.name, settings=settings or before.settings, updated_at=now_ms()
+    )
+    store.update_app(tx, after)
+    return after
+
+
+def delete(tx: Transaction, app: App) -> None:
+    """Delete the app with everything in it, and keep its slug from other organisations while tokens may live."""
+    store.reserve_slug(tx, app.slug, app.organisation_id, now_ms() + app.settings.max_token_ttl * 1000)
+    store.delete_app(tx, app.id)

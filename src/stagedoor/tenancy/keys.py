@@ -1,0 +1,114 @@
+"""API keys: shown once, stored as a hash, revocable at once."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+
+from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import Forbidden, Invalid, NotFound
+from stagedoor.kernel.ids import new_id
+from stagedoor.storage import Transaction
+from stagedoor.tenancy import store
+from stagedoor.tenancy.nouns import ApiKey
+from stagedoor.tenancy.principals import Principal
+from stagedoor.tenancy.scopes import SCOPES
+
+
+def digest(secret: str) -> str:
+    """The hash that is stored. The secret has 256 bits of chance, so a fast hash is the right one."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def create(
+    tx: Transaction,
+    creator: Principal,
+    *,
+    name: str,
+    scopes: Sequence[str],
+    organisation_id: str | None,
+    app_id: str | None,
+    expires_at: int | None,
+) -> tuple[ApiKey, str]:
+    """Create a key; the second value is the secret, which can't be had again.
+
+    Raises:
+        Forbidden: The creator would give more than they have.
+        Invalid: A scope is unknown, or the expiry is past.
+    """
+    _check_scopes(creator, scopes)
+    if creator.organisation_id is not None and organisation_id != creator.organisation_id:
+        raise Forbidden("A key can only make keys within its own bounds.", code="beyond_own_bounds")
+    if creator.app_id is not None and app_id != creator.app_id:
+        raise Forbidden("A key can only make keys within its own bounds.", code="beyond_own_bounds")
+    _check_expiry(expires_at)
+    secret = f"sk_{secrets.token_urlsafe(32)}"
+    key = ApiKey(
+        new_id("key"), name, secret[-4:], tuple(sorted(set(scopes))), organisation_id, app_id, now_ms(), expires_at
+    )
+    store.insert_key(tx, key, digest(secret))
+    return key, secret
+
+
+def get(tx: Transaction, principal: Principal, key_id: str) -> ApiKey:
+    """The key with this id.
+
+    Raises:
+        NotFound: There is none, or the caller may not know of it.
+    """
+    key = store.find_key(tx, principal, key_id)
+    if key is None:
+        raise NotFound("There is no such key.", code="key_not_found")
+    return key
+
+
+def update(
+    tx: Transaction,
+    principal: Principal,
+    key_id: str,
+    *,
+    name: str | None,
+    scopes: Sequence[str] | None,
+    expires_at: int | None,
+    change_expiry: bool,
+) -> ApiKey:
+    """Change the name, the scopes or the expiry."""
+    before = get(tx, principal, key_id)
+    if not principal.covers(frozenset(before.scopes)):
+        raise Forbidden("A key can't change a key that may do more than itself.", code="beyond_own_scopes")
+    if scopes is not None:
+        _check_scopes(principal, scopes)
+    if change_expiry:
+        _check_expiry(expires_at)
+    after = replace(
+        before,
+        name=name or before.name,
+        scopes=before.scopes if scopes is None else tuple(sorted(set(scopes))),
+        expires_at=expires_at if change_expiry else before.expires_at,
+    )
+    store.update_key(tx, after)
+    return after
+
+
+def revoke(tx: Transaction, principal: Principal, key_id: str) -> None:
+    """End the key; from the next request on it opens nothing."""
+    store.delete_key(tx, get(tx, principal, key_id).id)
+
+
+def _check_scopes(creator: Principal, scopes: Sequence[str]) -> None:
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown:
+        raise Invalid(
+            f"There is no scope {unknown[0]!r}.", code="unknown_scope", extra={"scopes": sorted(SCOPES)}
+        )
+    if not scopes:
+        raise Invalid("A key needs at least one scope.", code="no_scope")
+    if not creator.covers(frozenset(scopes)):
+        raise Forbidden("A key can only give scopes that it has itself.", code="beyond_own_scopes")
+
+
+def _check_expiry(expires_at: int | None) -> None:
+    if expires_at is not None and expires_at <= now_ms():
+        raise Invalid("expiresAt is in the past.", code="already_expired")

@@ -1,0 +1,78 @@
+"""Organisations, apps and API keys as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from stagedoor.tenancy.principals import Principal
+from stagedoor.tenancy.scopes import expand
+
+PlaybackPolicy = Literal["signed", "public"]
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """A tenant. Times are milliseconds since the epoch."""
+
+    id: str
+    name: str
+    slug: str
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AppSettings:
+    """What an app decides for its rooms.
+
+    Attributes:
+        playback_policy: `signed` lets in only links with a short signed token; `public` lets in everybody.
+        frame_ancestors: Origins that may show the pages in a frame; `None` lets anybody frame the embed page
+            and nobody the others.
+        max_token_ttl: Longest life of a join token, in seconds.
+    """
+
+    playback_policy: PlaybackPolicy = "signed"
+    frame_ancestors: tuple[str, ...] | None = None
+    max_token_ttl: int = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A namespace of rooms inside an organisation. Times are milliseconds since the epoch."""
+
+    id: str
+    organisation_id: str
+    slug: str
+    name: str
+    created_at: int
+    updated_at: int
+    settings: AppSettings = field(default_factory=AppSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key, without its secret. Times are milliseconds since the epoch.
+
+    Attributes:
+        hint: The last four characters of the secret, so that a person can tell keys apart.
+    """
+
+    id: str
+    name: str
+    hint: str
+    scopes: tuple[str, ...]
+    organisation_id: str | None
+    app_id: str | None
+    created_at: int
+    expires_at: int | None = None
+    last_used_at: int | None = None
+
+    def usable(self, now: int) -> bool:
+        """True until the key expires. A revoked key is not stored any more."""
+        return self.expires_at is None or now < self.expires_at
+
+    def principal(self) -> Principal:
+        """The caller that this key makes."""
+        return Principal(self.id, expand(frozenset(self.scopes)), self.organisation_id, self.app_id)

@@ -1,0 +1,45 @@
+"""The caller of an API: an API key with its scopes and its bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stagedoor.kernel.errors import Forbidden
+from stagedoor.tenancy.scopes import SCOPES, expand
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls, and the bounds that the caller never leaves.
+
+    Attributes:
+        key_id: The API key's id, or `operator` for the person who owns the data folder.
+        scopes: Expanded scopes.
+        organisation_id: The only organisation that the caller sees; `None` sees the installation.
+        app_id: The only app that the caller sees; `None` sees all of the organisation's.
+    """
+
+    key_id: str
+    scopes: frozenset[str]
+    organisation_id: str | None = None
+    app_id: str | None = None
+
+    def require(self, scope: str) -> None:
+        """Raise `Forbidden` unless the caller has `scope`."""
+        if scope not in self.scopes:
+            raise Forbidden(
+                f"This key lacks the scope {scope}.", code="missing_scope", extra={"requiredScope": scope}
+            )
+
+    def require_installation(self) -> None:
+        """Raise `Forbidden` when the caller is bound to one organisation."""
+        if self.organisation_id is not None:
+            raise Forbidden("Only a key of the whole installation may do this.", code="installation_key_required")
+
+    def covers(self, scopes: frozenset[str]) -> bool:
+        """True when the caller may hand out `scopes`: nobody gives what they do not have."""
+        return expand(scopes) <= self.scopes
+
+
+OPERATOR = Principal(key_id="operator", scopes=frozenset(SCOPES))
+"""The person on the machine: the CLI, which proves itself with a file that only the owner can read."""

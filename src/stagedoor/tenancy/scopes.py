@@ -1,0 +1,37 @@
+"""What an API key may do. A scope says which verbs; the key's bounds say on whose things."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ADMIN: Final = "admin"
+
+SCOPES: Final[dict[str, str]] = {
+    "organisations:read": "Read organisations.",
+    "organisations:write": "Create, change and delete organisations.",
+    "apps:read": "Read apps and their settings.",
+    "apps:write": "Create, change and delete apps.",
+    "keys:read": "List API keys, without their secrets.",
+    "keys:write": "Create, change and revoke API keys, and list them.",
+    "tokens:write": "Mint join tokens and links.",
+    "rooms:read": "Read rooms, participants and tracks.",
+    "rooms:write": "Create and end rooms, send data, change, mute and remove participants.",
+    "sessions:read": "Read sessions, ended ones included.",
+    "events:read": "Follow the live feed.",
+    ADMIN: "Everything within the key's bounds; the inbox too when the key is the installation's.",
+}
+"""Every scope and what it allows."""
+
+_IMPLIED: Final[dict[str, frozenset[str]]] = {
+    "organisations:write": frozenset({"organisations:read"}),
+    "apps:write": frozenset({"apps:read"}),
+    "keys:write": frozenset({"keys:read"}),
+    "rooms:write": frozenset({"rooms:read"}),
+}
+
+
+def expand(scopes: frozenset[str]) -> frozenset[str]:
+    """The scopes and all that they imply."""
+    if ADMIN in scopes:
+        return frozenset(SCOPES)
+    return scopes.union(*(_IMPLIED.get(scope, frozenset()) for scope in scopes))

@@ -1,0 +1,252 @@
+"""The tables and statements of organisations, apps and API keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Row, String, Table, Text, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from stagedoor.storage import Transaction, metadata
+from stagedoor.tenancy.nouns import ApiKey, App, AppSettings, Organisation
+from stagedoor.tenancy.principals import Principal
+from stagedoor.tenancy.visibility import visible
+
+organisations = Table(
+    "organisations",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("slug", String(63), nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+apps = Table(
+    "apps",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("organisation_id", ForeignKey("organisations.id"), nullable=False),
+    Column("slug", String(32), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("ix_apps_organisation_id", "organisation_id", "slug"),
+)
+
+reserved_slugs = Table(
+    "reserved_slugs",
+    metadata,
+    Column("slug", String(32), primary_key=True),
+    Column("organisation_id", String(40), nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("hint", String(8), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("organisation_id", ForeignKey("organisations.id", ondelete="CASCADE"), nullable=True),
+    Column("app_id", ForeignKey("apps.id", ondelete="CASCADE"), nullable=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=True),
+    Column("last_used_at", BigInteger, nullable=True),
+    Index("ix_api_keys_organisation_id", "organisation_id", "id"),
+    Index("ix_api_keys_app_id", "app_id"),
+)
+
+
+# Organisations
+
+
+def insert_organisation(tx: Transaction, organisation: Organisation) -> bool:
+    """False when the slug is taken."""
+    return _insert(tx, organisations, _fields(organisation))
+
+
+def find_organisation(tx: Transaction, principal: Principal, reference: str) -> Organisation | None:
+    row = tx.execute(
+        select(organisations).where(
+            (organisations.c.id == reference) | (organisations.c.slug == reference),
+            visible(principal, organisations.c.id),
+        )
+    ).first()
+    return None if row is None else Organisation(**row._mapping)
+
+
+def list_organisations(
+    tx: Transaction, principal: Principal, *, after: str | None, limit: int
+) -> list[Organisation]:
+    query = select(organisations).where(visible(principal, organisations.c.id)).order_by(organisations.c.id)
+    if after is not None:
+        query = query.where(organisations.c.id > after)
+    return [Organisation(**row._mapping) for row in tx.execute(query.limit(limit))]
+
+
+def organisation_slug_taken(tx: Transaction, slug: str) -> bool:
+    return tx.execute(select(organisations.c.id).where(organisations.c.slug == slug)).first() is not None
+
+
+def update_organisation(tx: Transaction, organisation: Organisation) -> None:
+    tx.execute(
+        update(organisations).where(organisations.c.id == organisation.id).values(_fields(organisation))
+    )
+
+
+def delete_organisation(tx: Transaction, organisation_id: str) -> None:
+    tx.execute(delete(organisations).where(organisations.c.id == organisation_id))
+
+
+# Apps
+
+
+def insert_app(tx: Transaction, app: App) -> bool:
+    """False when the slug is taken."""
+    tx.execute(delete(reserved_slugs).where(reserved_slugs.c.slug == app.slug))
+    return _insert(tx, apps, _app_values(app))
+
+
+def find_app(tx: Transaction, principal: Principal, reference: str) -> App | None:
+    row = tx.execute(
+        select(apps).where(
+            (apps.c.slug == reference) | (apps.c.id == reference),
+            visible(principal, apps.c.organisation_id, apps.c.id),
+        )
+    ).first()
+    return None if row is None else _app(row)
+
+
+def app_by_slug(tx: Transaction, slug: str) -> App | None:
+    """The app with this slug, whoever asks: for what comes from LiveKit, which knows no principals."""
+    row = tx.execute(select(apps).where(apps.c.slug == slug)).first()
+    return None if row is None else _app(row)
+
+
+def list_apps(
+    tx: Transaction, principal: Principal, *, organisation_id: str | None, after: str | None, limit: int
+) -> list[App]:
+    query = select(apps).where(visible(principal, apps.c.organisation_id, apps.c.id)).order_by(apps.c.id)
+    if organisation_id is not None:
+        query = query.where(apps.c.organisation_id == organisation_id)
+    if after is not None:
+        query = query.where(apps.c.id > after)
+    return [_app(row) for row in tx.execute(query.limit(limit))]
+
+
+def apps_of_organisation(tx: Transaction, organisation_id: str) -> list[App]:
+    rows = tx.execute(select(apps).where(apps.c.organisation_id == organisation_id).order_by(apps.c.id))
+    return [_app(row) for row in rows]
+
+
+def update_app(tx: Transaction, app: App) -> None:
+    tx.execute(update(apps).where(apps.c.id == app.id).values(_app_values(app)))
+
+
+def delete_app(tx: Transaction, app_id: str) -> None:
+    """Delete the app; every table that belongs to it follows by its foreign key."""
+    tx.execute(delete(apps).where(apps.c.id == app_id))
+
+
+def reserve_slug(tx: Transaction, slug: str, organisation_id: str, until: int) -> None:
+    tx.execute(delete(reserved_slugs).where(reserved_slugs.c.slug == slug))
+    tx.execute(insert(reserved_slugs).values(slug=slug, organisation_id=organisation_id, until=until))
+
+
+def slug_reserved_until(tx: Transaction, slug: str, organisation_id: str) -> int | None:
+    """Until when another organisation's late app keeps the slug, in milliseconds since the epoch."""
+    return tx.execute(
+        select(reserved_slugs.c.until).where(
+            reserved_slugs.c.slug == slug, reserved_slugs.c.organisation_id != organisation_id
+        )
+    ).scalar()
+
+
+# Keys
+
+
+def insert_key(tx: Transaction, key: ApiKey, digest: str) -> None:
+    tx.execute(insert(api_keys).values(_key_values(key) | {"digest": digest}))
+
+
+def find_key(tx: Transaction, principal: Principal, key_id: str) -> ApiKey | None:
+    row = tx.execute(
+        select(api_keys).where(
+            api_keys.c.id == key_id, visible(principal, api_keys.c.organisation_id, api_keys.c.app_id)
+        )
+    ).first()
+    return None if row is None else _key(row)
+
+
+def key_by_digest(tx: Transaction, digest: str) -> ApiKey | None:
+    row = tx.execute(select(api_keys).where(api_keys.c.digest == digest)).first()
+    return None if row is None else _key(row)
+
+
+def list_keys(tx: Transaction, principal: Principal, *, after: str | None, limit: int) -> list[ApiKey]:
+    query = (
+        select(api_keys)
+        .where(visible(principal, api_keys.c.organisation_id, api_keys.c.app_id))
+        .order_by(api_keys.c.id)
+    )
+    if after is not None:
+        query = query.where(api_keys.c.id > after)
+    return [_key(row) for row in tx.execute(query.limit(limit))]
+
+
+def update_key(tx: Transaction, key: ApiKey) -> None:
+    values = _key_values(key)
+    del values["last_used_at"]  # kept by touch_keys alone
+    tx.execute(update(api_keys).where(api_keys.c.id == key.id).values(values))
+
+
+def delete_key(tx: Transaction, key_id: str) -> None:
+    tx.execute(delete(api_keys).where(api_keys.c.id == key_id))
+
+
+def touch_keys(tx: Transaction, used: Mapping[str, int]) -> None:
+    """Record when keys were last used, in milliseconds since the epoch by key id."""
+    for key_id, at in used.items():
+        tx.execute(update(api_keys).where(api_keys.c.id == key_id).values(last_used_at=at))
+
+
+# Rows to values and back
+
+
+
+def _fields(noun: Any) -> dict[str, Any]:
+    return {name: getattr(noun, name) for name in noun.__dataclass_fields__}
+
+
+def _insert(tx: Transaction, table: Table, values: dict[str, Any]) -> bool:
+    try:
+        with tx.savepoint():
+            tx.execute(insert(table).values(values))
+    except IntegrityError:
+        return False
+    return True
+
+
+def _app_values(app: App) -> dict[str, Any]:
+    return _fields(app) | {"settings": msgspec.json.encode(app.settings).decode()}
+
+
+def _app(row: Row[Any]) -> App:
+    values = dict(row._mapping)
+    return App(**values | {"settings": msgspec.json.decode(values["settings"], type=AppSettings)})
+
+
+def _key_values(key: ApiKey) -> dict[str, Any]:
+    return _fields(key) | {"scopes": " ".join(key.scopes)}
+
+
+def _key(row: Row[Any]) -> ApiKey:
+    values = {name: value for name, value in row._mapping.items() if name != "digest"}
+    scopes: Sequence[str] = values["scopes"].split()
+    return ApiKey(**values | {"scopes": tuple(scopes)})

@@ -1,0 +1,8 @@
+"""Which pages there are."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+PageKind = Literal["play", "embed", "meet", "docs", "gone"]
+"""`gone` is what an unknown, forbidden or expired address shows."""

@@ -1,0 +1,162 @@
+"""The routes of the pages: `/play`, `/embed` and `/meet`, what they join with, the API document, and their files."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from stagedoor.kernel.errors import BadRequest, Invalid, NotFound
+from stagedoor.kernel.metrics import TOKENS
+from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.playback.admission import Admission, Doorkeeper, page_grant
+from stagedoor.playback.links import Use
+from stagedoor.rooms.names import short_name
+from stagedoor.storage import Database
+from stagedoor.tenancy.store import app_by_slug
+from stagedoor.tokens.mint import mint
+from stagedoor.web import files
+from stagedoor.web.kinds import PageKind
+from stagedoor.web.policy import content_security_policy
+
+_USES: Final[dict[PageKind, Use]] = {"play": "play", "embed": "play", "meet": "meet"}
+_LONGEST_NAME: Final = 80
+
+
+class JoinBody(msgspec.Struct, rename="camel"):
+    """What a page sends when it joins."""
+
+    name: str | None = None
+
+
+class Pages:
+    """Serves the pages.
+
+    Args:
+        database: To find apps in.
+        doorkeeper: Who may come in.
+        endpoint: LiveKit, as browsers reach it, and the key that join tokens are made with.
+        openapi_path: Where the API document is.
+    """
+
+    def __init__(
+        self, database: Database, doorkeeper: Doorkeeper, endpoint: Endpoint, openapi_path: str
+    ) -> None:
+        self._database = database
+        self._doorkeeper = doorkeeper
+        self._endpoint = endpoint
+        self._openapi_path = openapi_path
+
+    def routes(self, docs_path: str) -> list[BaseRoute]:
+        """The routes, for the application."""
+        routes: list[BaseRoute] = []
+        for kind in _USES:
+            path = f"/{kind}/{{app}}/{{room}}"
+            routes.append(Route(path, self._page_of(kind), methods=["GET"]))
+            routes.append(Route(f"{path}/join", self._join_of(kind), methods=["POST"]))
+        routes.append(Route(docs_path, self._docs, methods=["GET"]))
+        routes.append(Route("/", _home(docs_path), methods=["GET"]))
+        routes.append(Mount("/assets", _Assets(directory=files.static_folder() / "assets")))
+        return routes
+
+    def _page_of(self, kind: PageKind) -> Any:
+        async def page(request: Request) -> Response:
+            try:
+                admission = await self._admit(request, kind)
+            except NotFound:
+                return self._render("gone", {}, None, 404)
+            return self._render(kind, _config(kind, admission, request.query_params.get("token")), admission)
+
+        return page
+
+    def _join_of(self, kind: PageKind) -> Any:
+        async def join(request: Request) -> Response:
+            body = _join_body(await request.body())
+            admission = await self._admit(request, kind)
+            data = {"wsUrl": self._endpoint.client_url, "room": admission.livekit_room}
+            if admission.join_token is not None:
+                data |= {"token": admission.join_token, "identity": admission.identity or ""}
+                return _json(data | {"canPublish": admission.can_publish})
+            grant = page_grant(admission, body.name)
+            token = mint(self._endpoint.api_key, self._endpoint.api_secret, grant)
+            TOKENS.labels("page").inc()
+            return _json(data | {"token": token, "identity": grant.identity, "canPublish": grant.can_publish})
+
+        return join
+
+    async def _admit(self, request: Request, kind: PageKind) -> Admission:
+        slug, room = request.path_params["app"], request.path_params["room"]
+        app = None
+        if "\x00" not in slug:
+            app = await self._database.read(lambda tx: app_by_slug(tx, slug))
+        return self._doorkeeper.admit(app, room, _USES[kind], request.query_params.get("token"))
+
+    async def _docs(self, _: Request) -> Response:
+        return self._render("docs", {"openapiUrl": self._openapi_path}, None)
+
+    def _render(
+        self, kind: PageKind, config: dict[str, Any], admission: Admission | None, status: int = 200
+    ) -> Response:
+        settings = admission.app.settings if admission else None
+        policy = content_security_policy(kind, settings, self._endpoint.client_url)
+        headers = {
+            "Content-Security-Policy": policy,
+            "Cache-Control": "no-store",
+            "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
+        }
+        return Response(files.page(kind, config), status, headers, "text/html")
+
+
+class _Assets(StaticFiles):
+    """Files whose names change with their content, so they may be kept for ever."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def _home(docs_path: str) -> Any:
+    async def home(_: Request) -> Response:
+        return RedirectResponse(docs_path)
+
+    return home
+
+
+def _config(kind: PageKind, admission: Admission, token: str | None) -> dict[str, Any]:
+    room = admission.livekit_room
+    path = f"/{kind}/{admission.app.slug}/{quote(room, safe='')}/join"
+    short = short_name(room)
+    return {
+        "app": admission.app.slug,
+        "room": short,
+        "livekitRoom": room,
+        "title": short,
+        "joinUrl": f"{path}?token={quote(token, safe='')}" if token else path,
+    }
+
+
+def _join_body(body: bytes) -> JoinBody:
+    if not body:
+        return JoinBody()
+    try:
+        asked = msgspec.json.decode(body, type=JoinBody)
+    except msgspec.ValidationError:
+        raise Invalid("name is a text.", code="validation_failed") from None
+    except (msgspec.DecodeError, RecursionError):
+        raise BadRequest("The body is not JSON.", code="not_json") from None
+    name = (asked.name or "").strip()
+    if len(name) > _LONGEST_NAME:
+        raise Invalid(f"A name has {_LONGEST_NAME} characters at the most.", code="name_too_long")
+    return JoinBody(name or None)
+
+
+def _json(data: dict[str, Any]) -> Response:
+    return Response(
+        msgspec.json.encode({"data": data}), media_type="application/json", headers={"Cache-Control": "no-store"}
+    )

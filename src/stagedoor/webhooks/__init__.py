@@ -1,0 +1,1 @@
+"""LiveKit's webhooks in: verify the raw bytes, store the event, answer; apply it afterwards."""

@@ -1,0 +1,141 @@
+"""The worker that applies stored events: in order per room, each in one transaction with what it changes.
+
+Its only memory is the inbox, so it goes on where it stopped, whatever stopped it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
+
+from stagedoor.events.feed import Feed
+from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import Conflict, NotFound, StorageUnavailable
+from stagedoor.kernel.metrics import INBOX_APPLIED, INBOX_LAG
+from stagedoor.mediaserver.livekit_event import decode_event
+from stagedoor.rooms.apply import Outcome, apply_event
+from stagedoor.rooms.bouncer import Bouncer
+from stagedoor.storage import Database, Transaction
+from stagedoor.webhooks import store
+from stagedoor.webhooks.store import InboxEvent
+
+_log = structlog.get_logger()
+
+BATCH: Final = 100
+MAX_ATTEMPTS: Final = 3
+POLL_SECONDS: Final = 1.0
+_LOCK: Final = 0x5D02
+
+
+class Applier:
+    """Applies stored events.
+
+    Args:
+        database: The inbox and the state.
+        feed: Where the resulting events go.
+        bouncer: Told of everybody who comes in.
+    """
+
+    def __init__(self, database: Database, feed: Feed, bouncer: Bouncer) -> None:
+        self._database = database
+        self._feed = feed
+        self._bouncer = bouncer
+        self._awake = asyncio.Event()
+
+    def wake(self) -> None:
+        """There is something to apply."""
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Apply events until cancelled."""
+        while True:
+            self._awake.clear()
+            await self.drain()
+            try:
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._awake.wait()
+            except TimeoutError:
+                pass  # another node's events, and those that failed, wake nobody
+
+    async def drain(self) -> None:
+        """Apply what is pending now; what fails waits for the next call."""
+        while True:
+            try:
+                progressed = await self._database.write(self._batch)
+            except StorageUnavailable as error:
+                _log.warning("the inbox can't be applied now", error=str(error))
+                return
+            if not progressed:
+                return
+
+    async def replay(self, event_id: str) -> InboxEvent:
+        """Apply a stored event again, whatever became of it before.
+
+        Raises:
+            NotFound: There is no such event.
+        """
+
+        def again(tx: Transaction) -> InboxEvent:
+            event = store.get_event(tx, event_id)
+            if event is None:
+                raise NotFound("There is no such event in the inbox.", code="event_not_found")
+            earlier = [other for other in store.pending(tx, BATCH) if other.livekit_room == event.livekit_room]
+            if earlier and event.state != "pending":
+                raise Conflict("Events of this room wait to be applied first; try again shortly.", code="room_busy")
+            self._apply(tx, event)
+            after = store.get_event(tx, event_id)
+            assert after is not None  # noqa: S101 - it was there, and events are not deleted
+            return after
+
+        return await self._database.write(again)
+
+    def _batch(self, tx: Transaction) -> bool:
+        """Apply up to `BATCH` events; true when at least one left the queue."""
+        if tx.dialect == "postgresql" and not tx.execute(select(func.pg_try_advisory_xact_lock(_LOCK))).scalar():
+            return False  # another node is at it; two at once would break the order
+        blocked: set[str] = set()
+        applied = 0
+        while applied < BATCH and (events := store.pending(tx, BATCH, without_rooms=blocked)):
+            for event in events:
+                if event.livekit_room in blocked:
+                    continue
+                if self._apply(tx, event):
+                    applied += 1
+                else:
+                    blocked.add(event.livekit_room)
+        return applied > 0
+
+    def _apply(self, tx: Transaction, event: InboxEvent) -> bool:
+        attempts = event.attempts + 1
+        try:
+            with tx.savepoint():
+                outcome = self._take_in(tx, event)
+                store.set_state(tx, event.seq, outcome, attempts=attempts, applied_at=now_ms())
+        except (StorageUnavailable, OperationalError):
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad event must not stop every other room's
+            last = attempts >= MAX_ATTEMPTS
+            _log.exception("a stored event could not be applied", event_id=event.id, attempts=attempts)
+            reason = f"{type(error).__name__}: {error}"[:500]
+            state = "failed" if last else "pending"
+            store.set_state(tx, event.seq, state, attempts=attempts, applied_at=None, error=reason)
+            INBOX_APPLIED.labels("failed" if last else "retried").inc()
+            return last
+        tx.after_commit(lambda: _count(event, outcome))
+        return True
+
+    def _take_in(self, tx: Transaction, event: InboxEvent) -> Outcome:
+        decoded = decode_event(event.body)
+        outcome = apply_event(tx, self._feed, decoded, event.received_at)
+        if outcome == "applied" and decoded.event == "participant_joined" and decoded.participant:
+            self._bouncer.look(tx, decoded.room_name, decoded.participant.identity)
+        return outcome
+
+
+def _count(event: InboxEvent, outcome: Outcome) -> None:
+    INBOX_APPLIED.labels(outcome).inc()
+    INBOX_LAG.observe(max(0, now_ms() - event.received_at) / 1000)

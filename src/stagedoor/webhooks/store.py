@@ -1,0 +1,127 @@
+"""The inbox: LiveKit's events as they came, under their unique ids."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    Text,
+    func,
+    select,
+    update,
+)
+
+from stagedoor.storage import BulkInsert, Database, Transaction, metadata
+from stagedoor.storage.types import row_id
+
+InboxState = Literal["pending", "applied", "unclaimed", "ignored", "failed"]
+INBOX_STATES: Final[dict[str, str]] = {
+    "pending": "Stored, not applied yet.",
+    "applied": "Taken into the state.",
+    "unclaimed": "About a room whose name begins with no app's slug.",
+    "ignored": "Of a type that means nothing to Stagedoor.",
+    "failed": "Could not be applied; replay it when the cause is mended.",
+}
+
+inbox = Table(
+    "inbox",
+    metadata,
+    row_id("seq"),
+    Column("id", String(128), nullable=False, unique=True),
+    Column("event", String(64), nullable=False),
+    Column("livekit_room", Text, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("scheme", String(8), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", String(12), nullable=False, server_default="pending"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("applied_at", BigInteger, nullable=True),
+    Column("error", Text, nullable=True),
+    Index("ix_inbox_state", "state", "seq"),
+    Index("ix_inbox_livekit_room", "livekit_room", "seq"),
+    sqlite_autoincrement=True,
+)
+
+_RECEIVED: Final = ("id", "event", "livekit_room", "received_at", "key_id", "scheme", "body")
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEvent:
+    """A stored event. Times are milliseconds since the epoch."""
+
+    seq: int
+    id: str
+    event: str
+    livekit_room: str
+    received_at: int
+    key_id: str
+    scheme: str
+    body: bytes
+    state: InboxState
+    attempts: int
+    applied_at: int | None
+    error: str | None
+
+
+def intake(database: Database) -> BulkInsert:
+    """The lane on which events come in: committed in groups, in order per room."""
+    return database.bulk(inbox, "id", columns=_RECEIVED, in_order_of="livekit_room")
+
+
+def pending(tx: Transaction, limit: int, *, without_rooms: Collection[str] = ()) -> list[InboxEvent]:
+    """Events to be applied, in the order in which they came."""
+    query = select(inbox).where(inbox.c.state == "pending").order_by(inbox.c.seq).limit(limit)
+    if without_rooms:
+        query = query.where(inbox.c.livekit_room.not_in(without_rooms))
+    return [_event(row) for row in tx.execute(query)]
+
+
+def set_state(
+    tx: Transaction, seq: int, state: InboxState, *, attempts: int, applied_at: int | None, error: str | None = None
+) -> None:
+    tx.execute(
+        update(inbox)
+        .where(inbox.c.seq == seq)
+        .values(state=state, attempts=attempts, applied_at=applied_at, error=error)
+    )
+
+
+def get_event(tx: Transaction, event_id: str) -> InboxEvent | None:
+    row = tx.execute(select(inbox).where(inbox.c.id == event_id)).first()
+    return None if row is None else _event(row)
+
+
+def list_events(
+    tx: Transaction, *, state: str | None, livekit_room: str | None, before: int | None, limit: int
+) -> list[InboxEvent]:
+    """Stored events, newest first."""
+    query = select(inbox).order_by(inbox.c.seq.desc()).limit(limit)
+    if state is not None:
+        query = query.where(inbox.c.state == state)
+    if livekit_room is not None:
+        query = query.where(inbox.c.livekit_room == livekit_room)
+    if before is not None:
+        query = query.where(inbox.c.seq < before)
+    return [_event(row) for row in tx.execute(query)]
+
+
+def waiting(tx: Transaction) -> dict[str, int]:
+    """How many events are pending, unclaimed and failed."""
+    states = ("pending", "unclaimed", "failed")
+    query = select(inbox.c.state, func.count()).where(inbox.c.state.in_(states)).group_by(inbox.c.state)
+    return dict.fromkeys(states, 0) | {row[0]: row[1] for row in tx.execute(query)}
+
+
+def _event(row: Row[Any]) -> InboxEvent:
+    return InboxEvent(**row._mapping)

@@ -1,0 +1,77 @@
+"""Both engines, one suite: a test that takes `database` runs on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+
+import pytest
+from blockbuster import blockbuster_ctx
+from tables import create
+
+from stagedoor.storage import Database, open_database
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # the helpers of all test folders are in tests/support
+
+from tests.support.postgres import PostgresServer, permit_connecting, running_postgres  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_blocks_the_loop() -> Generator[None]:
+    with blockbuster_ctx("stagedoor.storage") as blockbuster:
+        permit_connecting(blockbuster)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Generator[PostgresServer]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'test.db'}"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    return postgres_server.create_database()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database."""
+    name = "sqlite_url" if request.param == "sqlite" else "postgres_url"
+    return str(request.getfixturevalue(name))
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncGenerator[Database]:
+    """An open database that has the tables of `tables`."""
+    opened = await open_database(url)
+    await opened.write(create)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def sqlite(sqlite_url: str) -> AsyncGenerator[Database]:
+    opened = await open_database(sqlite_url)
+    await opened.write(create)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def postgres(postgres_url: str) -> AsyncGenerator[Database]:
+    opened = await open_database(postgres_url)
+    await opened.write(create)
+    yield opened
+    await opened.close()

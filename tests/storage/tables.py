@@ -1,0 +1,58 @@
+"""The tables of these tests, and the few verbs that most of them use."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, LargeBinary, MetaData, String, Table, select
+
+from stagedoor.storage import Database, Json, Milliseconds, Transaction, row_id
+
+schema: Final = MetaData()
+
+note: Final = Table(
+    "note",
+    schema,
+    row_id(),
+    Column("name", String(40), nullable=False, unique=True),
+    Column("size", Milliseconds, CheckConstraint("size >= 0")),
+    Column("document", Json),
+    Column("raw", LargeBinary),
+)
+
+remark: Final = Table(
+    "remark",
+    schema,
+    row_id(),
+    Column(
+        "note", String(40), ForeignKey("note.name", deferrable=True, initially="DEFERRED"), nullable=False
+    ),
+    Column("text", String(40)),
+)
+
+
+def create(tx: Transaction) -> None:
+    schema.create_all(tx.connection)
+
+
+def add(tx: Transaction, name: str, **values: Any) -> None:
+    tx.execute(note.insert().values(name=name, **values))
+
+
+def names(tx: Transaction) -> list[str]:
+    """The names of all notes, in the order of their numbers."""
+    return list(tx.execute(select(note.c.name).order_by(note.c.id)).scalars())
+
+
+async def wait_until_waiting(database: Database, count: int) -> None:
+    """Until so many works and rows wait to be written."""
+    async with asyncio.timeout(5):
+        while database.waiting < count:
+            await asyncio.sleep(0.001)
+
+
+def kinds(outcomes: Sequence[object]) -> list[str]:
+    """What each outcome of a `gather` is."""
+    return [type(outcome).__name__ for outcome in outcomes]

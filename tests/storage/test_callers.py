@@ -1,0 +1,129 @@
+"""Callers that give up, come too many at once, or come too late."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import pytest
+from tables import add, names, note, wait_until_waiting
+
+from stagedoor.kernel.errors import StorageUnavailable
+from stagedoor.storage import Database, Transaction
+
+
+async def test_a_cancelled_caller_leaves_the_others_alone(database: Database) -> None:
+    heard: list[int] = []
+
+    def work(number: int) -> Callable[[Transaction], None]:
+        def run(tx: Transaction) -> None:
+            add(tx, f"n{number}")
+            tx.after_commit(lambda: heard.append(number))
+
+        return run
+
+    tasks = [asyncio.ensure_future(database.write(work(number))) for number in range(100)]
+    await asyncio.sleep(0.002)
+    for task in tasks[::3]:
+        task.cancel()
+    await asyncio.wait(tasks)
+    await database.write(lambda tx: add(tx, "last"))
+    stored = await database.read(names)
+    for number, task in enumerate(tasks):
+        if not task.cancelled():
+            assert f"n{number}" in stored
+    # Whole or not at all: what was stored was announced, and nothing else was.
+    assert {f"n{number}" for number in heard} == set(stored) - {"last"}
+
+
+async def test_a_work_that_was_begun_goes_on_without_its_caller(database: Database) -> None:
+    heard = asyncio.Event()
+
+    def work(tx: Transaction) -> None:
+        add(tx, "a")
+        if tx.dialect == "postgresql":
+            tx.connection.exec_driver_sql("SELECT pg_sleep(0.2)")
+        else:
+            threading.Event().wait(0.2)
+        tx.after_commit(heard.set)
+
+    task = asyncio.ensure_future(database.write(work))
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with asyncio.timeout(5):
+        await heard.wait()
+    assert await database.read(names) == ["a"]
+
+
+async def test_a_cancelled_insert_leaves_the_others_alone(database: Database) -> None:
+    bulk = database.bulk(note, "name", columns=["name"])
+    tasks = [asyncio.ensure_future(bulk.insert((f"n{number}",))) for number in range(200)]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert outcomes[1::2] == [True] * 100
+    assert {f"n{number}" for number in range(1, 200, 2)} <= set(await database.read(names))
+
+
+async def test_a_cancelled_read_leaves_the_others_alone(database: Database) -> None:
+    await database.write(lambda tx: add(tx, "a"))
+    tasks = [asyncio.ensure_future(database.read(names)) for _ in range(50)]
+    await asyncio.sleep(0.001)
+    for task in tasks[::2]:
+        task.cancel()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert outcomes[1::2] == [["a"]] * 25
+    assert await asyncio.gather(*[database.read(names) for _ in range(20)]) == [["a"]] * 20
+
+
+async def test_too_many_are_refused_at_once_and_the_rest_is_stored(sqlite: Database) -> None:
+    held = threading.Event()
+    first = asyncio.ensure_future(sqlite.write(lambda _tx: held.wait(10)))
+    await asyncio.sleep(0.05)
+    bulk = sqlite.bulk(note, "name", columns=["name"])
+    waiting = [asyncio.ensure_future(bulk.insert((f"n{number}",))) for number in range(10_000)]
+    await wait_until_waiting(sqlite, 10_000)
+    for refused in (bulk.insert(("late",)), sqlite.write(names)):
+        with pytest.raises(StorageUnavailable, match="cannot keep up"):
+            await asyncio.wait_for(refused, timeout=0.5)
+    held.set()
+    assert await first
+    assert all(await asyncio.gather(*waiting))
+    assert await bulk.insert(("late",))
+
+
+async def test_too_many_are_refused_by_postgres_too(postgres: Database) -> None:
+    def lock(tx: Transaction) -> None:
+        tx.connection.exec_driver_sql("LOCK note")
+        tx.connection.exec_driver_sql("SELECT pg_sleep(1)")
+
+    locking = asyncio.ensure_future(postgres.write(lock))
+    await asyncio.sleep(0.2)
+    bulk = postgres.bulk(note, "name", columns=["name"])
+    waiting = [asyncio.ensure_future(bulk.insert((f"n{number}",))) for number in range(11_500)]
+    await wait_until_waiting(postgres, 10_000)
+    with pytest.raises(StorageUnavailable, match="cannot keep up"):
+        await asyncio.wait_for(bulk.insert(("late",)), timeout=0.5)
+    await locking
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert outcomes.count(True) >= 10_000
+    assert all(isinstance(outcome, StorageUnavailable) for outcome in outcomes if outcome is not True)
+
+
+async def test_what_waits_at_the_close_is_stored_and_later_calls_are_refused(
+    database: Database, url: str
+) -> None:
+    bulk = database.bulk(note, "name", columns=["name"])
+    tasks = [asyncio.ensure_future(bulk.insert((f"n{number}",))) for number in range(100)]
+    tasks += [asyncio.ensure_future(database.write(lambda tx: add(tx, "w") or True))]
+    await asyncio.sleep(0)
+    await database.close()
+    assert all(await asyncio.gather(*tasks))
+    for call in (database.read(names), database.write(names), bulk.insert(("x",)), database.ping()):
+        with pytest.raises(StorageUnavailable, match="closed"):
+            await call
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("sqlite")]

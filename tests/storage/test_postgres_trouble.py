@@ -1,0 +1,151 @@
+"""A server that restarts, refuses or is a standby: who is told what, and that it passes by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+
+import pytest
+from tables import add, create, names, note
+
+from stagedoor.kernel.errors import StorageUnavailable
+from stagedoor.storage import Database, open_database
+from stagedoor.storage.heartbeat import Heartbeat
+from tests.support.postgres import PostgresServer, free_port, running_postgres
+
+
+@pytest.fixture
+def own_server() -> Generator[PostgresServer]:
+    with running_postgres() as server:
+        yield server
+
+
+async def test_a_restart_of_the_server(own_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = await open_database(own_server.url())
+    monkeypatch.setattr(database, "_heartbeat", Heartbeat(database._probe, keep_s=0))  # pyright: ignore
+    await database.write(create)
+    bulk = database.bulk(note, "name", columns=["name"])
+    stored: set[str] = set()
+    refused = 0
+    going = True
+
+    async def caller(number: int) -> None:
+        nonlocal refused
+        step = 0
+        while going:
+            step += 1
+            name = f"{number}.{step}"
+            try:
+                await (
+                    bulk.insert((name,))
+                    if number % 2
+                    else database.write(lambda tx, name=name: add(tx, name))
+                )
+                stored.add(name)
+            except StorageUnavailable:
+                refused += 1
+                await asyncio.sleep(0.01)
+
+    callers = [asyncio.ensure_future(caller(number)) for number in range(10)]
+    await asyncio.sleep(0.3)
+    await asyncio.to_thread(own_server.stop)
+    with pytest.raises(StorageUnavailable, match=r"reached|lost|stopping"):
+        await database.ping()
+    with pytest.raises(StorageUnavailable):
+        await database.read(names)
+    before = len(stored)
+    await asyncio.to_thread(own_server.start)
+    await asyncio.sleep(0.5)
+    going = False
+    await asyncio.gather(*callers)
+    await database.ping()
+    assert refused
+    assert len(stored) > before
+    assert stored <= set(await database.read(names))
+    await database.close()
+
+
+async def test_an_idle_database_survives_a_restart_unnoticed(own_server: PostgresServer) -> None:
+    database = await open_database(own_server.url())
+    await database.write(create)
+    bulk = database.bulk(note, "name", columns=["name"])
+    assert await bulk.insert(("a",))
+    await asyncio.to_thread(own_server.stop)
+    await asyncio.to_thread(own_server.start)
+    assert await bulk.insert(("b",))
+    assert await asyncio.gather(*[database.read(names) for _ in range(5)]) == [["a", "b"]] * 5
+    await database.close()
+
+
+async def test_a_connection_that_the_server_ends(postgres: Database) -> None:
+    bulk = postgres.bulk(note, "name", columns=["name"])
+    assert await bulk.insert(("a",))
+    end_others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    await postgres.write(lambda tx: tx.connection.exec_driver_sql(end_others).all())
+    await asyncio.sleep(0.05)
+    assert await bulk.insert(("b",))
+    with pytest.raises(StorageUnavailable):
+        await postgres.write(
+            lambda tx: tx.connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+        )
+    assert await postgres.read(names) == ["a", "b"]
+
+
+async def test_a_server_that_is_not_there_or_does_not_know_us(postgres_server: PostgresServer) -> None:
+    with pytest.raises(StorageUnavailable, match="cannot be reached"):
+        await open_database(f"postgresql://stagedoor:secret@127.0.0.1:{free_port()}/postgres")
+    with pytest.raises(StorageUnavailable, match="user, the password"):
+        await open_database(postgres_server.url().replace("secret", "wrong"))
+    with pytest.raises(StorageUnavailable, match="database's name"):
+        await open_database(postgres_server.url("nothing"))
+
+
+async def test_a_database_that_is_read_only(postgres: Database, postgres_url: str) -> None:
+    name = postgres_url.rpartition("/")[2]
+    await postgres.write(
+        lambda tx: tx.connection.exec_driver_sql(
+            f"ALTER DATABASE {name} SET default_transaction_read_only = on"
+        )
+    )
+    standby = await open_database(postgres_url)
+    for call in (standby.ping(), standby.write(lambda tx: add(tx, "a"))):
+        with pytest.raises(StorageUnavailable, match="cannot be written"):
+            await call
+    with pytest.raises(StorageUnavailable, match="cannot be written"):
+        await standby.bulk(note, "name", columns=["name"]).insert(("a",))
+    assert await standby.read(names) == []
+    await standby.close()
+    await postgres.ping()
+
+
+async def test_works_that_wait_for_each_other(postgres: Database) -> None:
+    await postgres.write(lambda tx: (add(tx, "a", size=0), add(tx, "b", size=0)))
+    grow = note.update().values(size=note.c.size + 1)
+
+    def both(first: str, second: str):  # noqa: ANN202
+        def work(tx):  # noqa: ANN001, ANN202
+            tx.execute(grow.where(note.c.name == first))
+            tx.connection.exec_driver_sql("SELECT pg_sleep(0.2)")
+            tx.execute(grow.where(note.c.name == second))
+
+        return work
+
+    outcomes = await asyncio.gather(
+        postgres.write(both("a", "b")), postgres.write(both("b", "a")), return_exceptions=True
+    )
+    assert sorted(map(type, outcomes), key=str) == [StorageUnavailable, type(None)]
+
+
+async def test_nodes_that_are_given_the_same_keys_in_another_order(
+    postgres: Database, postgres_url: str
+) -> None:
+    other = await open_database(postgres_url)
+    for attempt in range(20):
+        keys = [f"{attempt}.{number}" for number in range(400)]
+        lanes = [
+            (node.bulk(note, "name", columns=["name", "size"], in_order_of="size"), order)
+            for node, order in ((postgres, keys), (other, keys[::-1]))
+        ]
+        outcomes = await asyncio.gather(*[bulk.insert((key, 1)) for bulk, order in lanes for key in order])
+        assert sum(outcomes) == len(keys)
+    await other.close()

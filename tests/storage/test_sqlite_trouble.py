@@ -1,0 +1,149 @@
+"""A full disk, a lock, a file that is none: who is told what, and that it passes without a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sqlite3
+import stat
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tables import add, create, names, note
+
+from stagedoor.kernel.errors import CallerMistake, OperatorError, StorageUnavailable
+from stagedoor.storage import Database, open_database
+from stagedoor.storage.sqlite import dbapi, engine
+
+
+@contextmanager
+def files_no_larger_than(size: int) -> Generator[None]:
+    """The kernel refuses every write beyond `size` bytes, as a full disk does, to this process and to root too."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_disk_that_fills_up_and_is_freed(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    bulk = sqlite.bulk(note, "name", columns=["name", "raw"])
+    stored: set[str] = set()
+    refused: list[str] = []
+
+    async def insert(name: str) -> None:
+        try:
+            assert await bulk.insert((name, b"x" * 2_000))
+            stored.add(name)
+        except StorageUnavailable as error:
+            refused.append(str(error))
+
+    with files_no_larger_than(400_000):
+        await asyncio.gather(*[insert(f"n{n}") for n in range(2_000)])
+        assert refused
+        assert "disk" in refused[0]
+        with pytest.raises(StorageUnavailable, match="disk"):
+            await sqlite.write(lambda tx: add(tx, "big", raw=b"x" * 500_000))
+        assert set(await sqlite.read(names)) == stored
+    await insert("after")
+    await sqlite.write(lambda tx: add(tx, "and a work"))
+    assert set(await sqlite.read(names)) == {*stored, "and a work"}
+    assert "after" in stored
+    assert sqlite.counters.failures >= len(refused)
+
+
+async def test_ping_notices_a_full_disk(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "_heartbeat", engine.Heartbeat(sqlite._probe, keep_s=0))  # pyright: ignore
+    await sqlite.ping()
+    with files_no_larger_than(10_000):
+        with pytest.raises(StorageUnavailable, match="disk"):
+            await sqlite.ping()
+    await sqlite.ping()
+
+
+async def test_ping_asks_once_for_many(sqlite: Database) -> None:
+    before = sqlite.counters.works
+    await asyncio.gather(*[sqlite.ping() for _ in range(50)])
+    await sqlite.ping()
+    assert sqlite.counters.works - before == 1
+
+
+async def test_a_lock_of_another_program(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(dbapi.connect.__kwdefaults__, "busy_timeout_ms", 200)
+    database = await open_database(sqlite_url)
+    await database.write(create)
+    bulk = database.bulk(note, "name", columns=["name"])
+    with sqlite3.connect(tmp_path / "test.db", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        outcomes = await asyncio.gather(
+            database.write(lambda tx: add(tx, "a")),
+            *[bulk.insert((f"n{n}",)) for n in range(700)],
+            return_exceptions=True,
+        )
+        assert all(isinstance(outcome, StorageUnavailable) for outcome in outcomes)
+        assert "locked" in str(outcomes[0])
+        assert await database.read(names) == []
+        other.execute("COMMIT")
+    other.close()
+    assert await bulk.insert(("n1",))
+    assert await database.read(names) == ["n1"]
+    await database.close()
+
+
+async def test_a_short_lock_is_waited_for(sqlite: Database, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    task = asyncio.ensure_future(sqlite.write(lambda tx: add(tx, "a")))
+    await asyncio.sleep(0.3)
+    assert not task.done()
+    other.execute("ROLLBACK")
+    other.close()
+    await task
+
+
+async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "test.db"
+    path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(OperatorError, match="not a database"):
+        await open_database(f"sqlite:///{path}")
+    with pytest.raises(CallerMistake, match="does not exist"):
+        await open_database(f"sqlite:///{tmp_path}/nowhere/test.db")
+    with pytest.raises(OperatorError, match="cannot be opened"):
+        await open_database(f"sqlite:///{tmp_path}")
+
+
+async def test_the_file_is_for_its_owner_only(sqlite: Database, tmp_path: Path) -> None:
+    for path in tmp_path.glob("test.db*"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+async def test_the_settings_that_durability_stands_on(sqlite: Database) -> None:
+    def settings(tx: object) -> dict[str, object]:
+        connection = tx.connection  # type: ignore[attr-defined]
+        wanted = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        return {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in wanted}
+
+    assert await sqlite.write(settings) == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 5_000,
+    }
+
+
+async def test_the_wal_is_in_the_file_after_the_close(sqlite_url: str, tmp_path: Path) -> None:
+    database = await open_database(sqlite_url)
+    await database.write(create)
+    await database.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["test.db"]
+
+
+async def test_an_engine_with_the_wal_bug_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dbapi, "sqlite_version_info", (3, 51, 2))
+    with pytest.raises(OperatorError, match="newer apsw"):
+        await open_database(f"sqlite:///{tmp_path}/test.db")

@@ -1,0 +1,52 @@
+import { RoomAudioRenderer, RoomContext } from '@livekit/components-react';
+import { useCallback, useState } from 'react';
+import type { Ending } from '../shared/ending';
+import { Bar } from './Bar';
+import { Chat } from './Chat';
+import type { Choices } from './choices';
+import { Hall } from './Hall';
+import { Messages } from './Messages';
+import { TopBar } from './TopBar';
+import { type Device, deviceTrouble } from './trouble';
+import { useMessages } from './useMessages';
+import { useVisit } from './useVisit';
+
+interface Props {
+  readonly title: string;
+  readonly joinUrl: string;
+  readonly choices: Choices;
+  readonly onEnd: (ending: Ending) => void;
+}
+
+export function Conference({ title, joinUrl, choices, onEnd }: Props) {
+  const messages = useMessages();
+  const { say } = messages;
+  const onTrouble = useCallback(
+    (device: Device, error: unknown) => {
+      const sentence = deviceTrouble(device, error, isSecureContext);
+      if (sentence) say(sentence);
+    },
+    [say],
+  );
+  const visit = useVisit({ joinUrl, choices, onEnd, onTrouble });
+  const [chatOpen, setChatOpen] = useState(false);
+  const [unread, setUnread] = useState(0);
+  return (
+    <RoomContext.Provider value={visit.room}>
+      <div className="meet" data-testid="meet-room" data-state={visit.link} data-chat={chatOpen || undefined}>
+        <TopBar title={title} />
+        <Hall link={visit.link} failures={visit.failures} />
+        <Chat open={chatOpen} onClose={() => setChatOpen(false)} onUnread={setUnread} />
+        <Bar
+          visit={visit}
+          chatOpen={chatOpen}
+          unread={unread}
+          onChat={() => setChatOpen((open) => !open)}
+          onTrouble={onTrouble}
+        />
+        <Messages items={messages.items} onDismiss={messages.dismiss} />
+      </div>
+      <RoomAudioRenderer />
+    </RoomContext.Provider>
+  );
+}

@@ -1,0 +1,72 @@
+import { el, iconButton, relabel } from './dom';
+import type { Loudness } from './loudness';
+import type { Stage } from './stage';
+
+export function addControls(stage: Stage, loudness: Loudness): void {
+  const sound = iconButton('volume', 'Mute', () => loudness.setMuted(!loudness.muted));
+  const slider = el('input', { type: 'range', class: 'volume', min: '0', max: '1', step: '0.05' });
+  slider.setAttribute('aria-label', 'Volume');
+  slider.addEventListener('input', () => loudness.setVolume(slider.valueAsNumber));
+  const refresh = () => {
+    relabel(sound, loudness.muted ? 'volumeOff' : 'volume', loudness.muted ? 'Unmute' : 'Mute');
+    slider.value = String(loudness.muted ? 0 : loudness.volume);
+    slider.style.setProperty('--level', `${Number(slider.value) * 100}%`);
+  };
+  loudness.onChange(refresh);
+  refresh();
+  stage.bar.append(sound, slider, el('span', { class: 'gap' }));
+  addPictureInPicture(stage);
+  addFullscreen(stage);
+  addKeys(stage, loudness);
+  showWhileActive(stage.root);
+}
+
+function addPictureInPicture(stage: Stage): void {
+  if (!document.pictureInPictureEnabled) return;
+  stage.bar.append(
+    iconButton('pip', 'Picture in picture', () => {
+      const video = stage.videos.querySelector('video');
+      if (document.pictureInPictureElement) void document.exitPictureInPicture();
+      else void video?.requestPictureInPicture().catch(() => undefined);
+    }),
+  );
+}
+
+interface AppleVideo extends HTMLVideoElement {
+  webkitEnterFullscreen?: () => void;
+}
+
+function toggleFullscreen(stage: Stage): void {
+  if (document.fullscreenElement) void document.exitFullscreen();
+  else if (document.fullscreenEnabled) void stage.root.requestFullscreen().catch(() => undefined);
+  else stage.videos.querySelector<AppleVideo>('video')?.webkitEnterFullscreen?.();
+}
+
+function addFullscreen(stage: Stage): void {
+  const possible = document.fullscreenEnabled || 'webkitEnterFullscreen' in HTMLVideoElement.prototype;
+  if (possible) stage.bar.append(iconButton('fullscreen', 'Full screen', () => toggleFullscreen(stage)));
+}
+
+function addKeys(stage: Stage, loudness: Loudness): void {
+  document.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === 'm') loudness.setMuted(!loudness.muted);
+    else if (event.key === 'f') toggleFullscreen(stage);
+  });
+}
+
+const IDLE_MS = 2_800;
+
+function showWhileActive(root: HTMLElement): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const wake = () => {
+    root.dataset.active = '';
+    clearTimeout(timer);
+    timer = setTimeout(() => delete root.dataset.active, IDLE_MS);
+  };
+  for (const event of ['pointermove', 'pointerdown', 'keydown', 'focusin'] as const) {
+    root.addEventListener(event, wake);
+  }
+  root.addEventListener('pointerleave', () => delete root.dataset.active);
+  wake();
+}

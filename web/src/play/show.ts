@@ -1,0 +1,188 @@
+import {
+  type RemoteParticipant,
+  type RemoteTrack,
+  type RemoteTrackPublication,
+  Room,
+  RoomEvent,
+  Track,
+} from 'livekit-client';
+import { patience } from '../shared/patience';
+import { stay } from '../shared/stay';
+import { type Candidate, choose } from './choose';
+import type { Loudness } from './loudness';
+import { notices } from './notice';
+import type { Stage } from './stage';
+import { type Shown, Tiles } from './tiles';
+
+const ALONE_MS = 1_500;
+
+type Showable = Candidate & Shown;
+
+/** One viewer's visit: the only part of the player that speaks to LiveKit. */
+export class Show {
+  private readonly room = new Room({
+    adaptiveStream: true,
+    dynacast: true,
+    reconnectPolicy: patience,
+    // It would also leave for ever when a phone puts the page to sleep; see leaveWithPage.
+    disconnectOnPageLeave: false,
+  });
+  private readonly tiles: Tiles;
+  private readonly sounds = new Map<RemoteTrack, HTMLMediaElement>();
+  private leaving = new AbortController();
+  private link: 'connecting' | 'reconnecting' | 'connected' = 'connecting';
+  private failures = 0;
+  private seen = false;
+  private soundSince = 0;
+
+  constructor(
+    private readonly joinUrl: string,
+    private readonly stage: Stage,
+    private readonly loudness: Loudness,
+  ) {
+    this.tiles = new Tiles(stage.videos, () => this.refresh());
+    const refresh = () => this.refresh();
+    for (const event of [
+      RoomEvent.ParticipantDisconnected,
+      RoomEvent.TrackPublished,
+      RoomEvent.TrackUnpublished,
+      RoomEvent.TrackMuted,
+      RoomEvent.TrackUnmuted,
+      RoomEvent.ParticipantNameChanged,
+    ] as const) {
+      this.room.on(event, refresh);
+    }
+    this.room
+      .on(RoomEvent.TrackSubscribed, (track) => this.arrive(track))
+      .on(RoomEvent.TrackUnsubscribed, (track) => this.vanish(track))
+      .on(RoomEvent.Disconnected, refresh)
+      .on(RoomEvent.AudioPlaybackStatusChanged, () => this.offerSound())
+      .on(RoomEvent.VideoPlaybackStatusChanged, () => this.offerSound());
+    loudness.onChange(() => this.offerSound());
+    leaveWithPage(() => this.leaving.abort());
+  }
+
+  async run(): Promise<void> {
+    this.leaving = new AbortController();
+    const ending = await stay({
+      room: this.room,
+      joinUrl: this.joinUrl,
+      body: {},
+      signal: this.leaving.signal,
+      onLink: (link, failures) => {
+        this.link = link;
+        this.failures = failures;
+        this.refresh();
+      },
+    });
+    this.leaving.abort();
+    this.tiles.set([]);
+    this.stage.offer(undefined, 'play', () => undefined);
+    const again = () => void this.run();
+    if (ending.kind === 'closed') {
+      const { title, detail } = ending;
+      this.stage.show('ended', { title, detail, action: 'Watch again' }, again);
+    } else if (ending.kind === 'refused') {
+      const { title, detail } = ending.problem;
+      this.stage.show('error', { title, detail, action: 'Try again' }, again);
+    }
+  }
+
+  private arrive(track: RemoteTrack): void {
+    if (track.kind === Track.Kind.Audio) {
+      const element = track.attach();
+      if (this.sounds.size === 0) {
+        this.soundSince = Date.now();
+        setTimeout(() => this.refresh(), ALONE_MS + 50);
+      }
+      this.sounds.set(track, element);
+      element.hidden = true;
+      this.stage.root.append(element);
+      this.loudness.add(element);
+    }
+    this.refresh();
+  }
+
+  private vanish(track: RemoteTrack): void {
+    const element = this.sounds.get(track);
+    if (element) {
+      this.sounds.delete(track);
+      this.loudness.remove(element);
+      track.detach(element);
+      element.remove();
+    }
+    this.refresh();
+  }
+
+  private refresh(): void {
+    if (this.leaving.signal.aborted) return;
+    const shown = choose(this.candidates());
+    this.tiles.set(shown);
+    const soundOnly = this.soundOnly();
+    this.stage.root.toggleAttribute('data-sound-only', soundOnly);
+    if (this.link === 'reconnecting') this.stage.show('reconnecting', notices.reconnecting);
+    else if (this.link === 'connecting')
+      this.stage.show('connecting', this.failures > 1 ? notices.slow : notices.connecting);
+    else if (this.tiles.moving || soundOnly) this.live();
+    else if (shown.length > 0 || this.sounds.size > 0) this.stage.show('connecting', notices.starting);
+    else this.stage.show('waiting', this.seen ? notices.paused : notices.waiting);
+    this.offerSound();
+  }
+
+  /** Sound often comes a moment before its picture, and then it is not alone. */
+  private soundOnly(): boolean {
+    const pictures = [...this.room.remoteParticipants.values()].some((participant) =>
+      [...participant.videoTrackPublications.values()].some((publication) => !publication.isMuted),
+    );
+    return this.sounds.size > 0 && !pictures && Date.now() - this.soundSince >= ALONE_MS;
+  }
+
+  private live(): void {
+    this.seen = true;
+    this.stage.show('live');
+  }
+
+  private candidates(): Showable[] {
+    return [...this.room.remoteParticipants.values()].flatMap((participant) =>
+      [...participant.trackPublications.values()].flatMap((publication) =>
+        showable(participant, publication),
+      ),
+    );
+  }
+
+  private offerSound(): void {
+    if (this.leaving.signal.aborted) return;
+    const start = () => {
+      this.loudness.setMuted(false);
+      void this.room.startVideo();
+      void this.room.startAudio();
+    };
+    if (this.link !== 'connected') this.stage.offer(undefined, 'play', start);
+    else if (!this.room.canPlaybackVideo) this.stage.offer('Tap to play', 'play', start);
+    else if (this.sounds.size > 0 && !this.room.canPlaybackAudio && !this.loudness.muted)
+      this.stage.offer('Tap for sound', 'volumeOff', start);
+    else this.stage.offer(undefined, 'play', start);
+  }
+}
+
+function leaveWithPage(leave: () => void): void {
+  window.addEventListener('pagehide', leave);
+  window.addEventListener('pageshow', (event) => {
+    if (event.persisted) location.reload();
+  });
+}
+
+function showable(participant: RemoteParticipant, publication: RemoteTrackPublication): Showable[] {
+  const { track } = publication;
+  if (publication.kind !== Track.Kind.Video || !track) return [];
+  return [
+    {
+      sid: publication.trackSid,
+      kind: publication.source === Track.Source.ScreenShare ? 'screen' : 'camera',
+      dark: publication.isMuted,
+      since: participant.joinedAt?.getTime() ?? 0,
+      name: participant.name || participant.identity,
+      track,
+    },
+  ];
+}

@@ -1,0 +1,20 @@
+export interface RoomPageConfig {
+  readonly page: 'play' | 'embed' | 'meet';
+  readonly app: string;
+  readonly room: string;
+  readonly livekitRoom: string;
+  readonly title: string;
+  readonly joinUrl: string;
+}
+
+export interface DocsPageConfig {
+  readonly page: 'docs';
+  readonly openapiUrl: string;
+}
+
+/** The server writes the page's configuration into the head as data; it is never a script. */
+export function readConfig<T extends RoomPageConfig | DocsPageConfig>(doc: Document = document): T {
+  const text = doc.getElementById('stagedoor-config')?.textContent;
+  if (!text) throw new Error('This page was served without its configuration.');
+  return JSON.parse(text) as T;
+}
