@@ -40,9 +40,7 @@ def config() -> ManagedConfig:
     """A local configuration on three free ports, below the range from which the kernel gives ports away."""
     while True:
         base = random.randrange(27880, 31000, 3)
-        if all(
-            is_free("tcp", "::", base + offset) and is_free("udp", "::", base + offset) for offset in range(3)
-        ):
+        if all(is_free("tcp", "::", base + offset) and is_free("udp", "::", base + offset) for offset in range(3)):
             break
     bind, node_ip, loopback = choose_network("127.0.0.1", None)
     return ManagedConfig(

@@ -77,12 +77,10 @@ async def test_the_same_process_goes_on_with_its_rooms(
         listed = await client.room.list_rooms(api.ListRoomsRequest())
         assert [room.sid for room in listed.rooms] == [made.sid]
     await livekit.stop()
-    assert inspect(left_behind) is None
+    assert (await asyncio.to_thread(inspect, left_behind)) is None
 
 
-async def test_an_adopted_one_is_watched_like_our_own(
-    left_behind: int, managed: MakeManaged, heard: Heard
-) -> None:
+async def test_an_adopted_one_is_watched_like_our_own(left_behind: int, managed: MakeManaged, heard: Heard) -> None:
     livekit = managed()
     assert (await livekit.start()).adopted
     os.kill(left_behind, signal.SIGKILL)
@@ -98,7 +96,7 @@ async def test_leaving_it_on_purpose_is_the_same(managed: MakeManaged) -> None:
     first = managed()
     started = await first.start()
     await first.leave()
-    assert inspect(started.pid) is not None
+    assert (await asyncio.to_thread(inspect, started.pid)) is not None
     again = await managed().start()
     assert again.adopted
     assert again.pid == started.pid
@@ -108,13 +106,13 @@ async def test_killed_before_the_id_was_written_it_is_found_by_its_command_line(
     left_behind: int, managed: MakeManaged, state_dir: Path
 ) -> None:
     folder = StateFolder(state_dir)
-    record = folder.read()
+    record = await asyncio.to_thread(folder.read)
     assert record is not None
-    folder.write(msgspec.structs.replace(record, pid=0, started_ticks=0, boot_id=""))
+    await asyncio.to_thread(folder.write, msgspec.structs.replace(record, pid=0, started_ticks=0, boot_id=""))
     started = await managed().start()
     assert started.adopted
     assert started.pid == left_behind
-    known = folder.read()
+    known = await asyncio.to_thread(folder.read)
     assert known is not None
     assert known.pid == left_behind
 
@@ -124,49 +122,44 @@ async def test_with_another_configuration_it_is_replaced(
 ) -> None:
     started = await managed(config=replace(config, webhook_urls=("http://127.0.0.1:9/hook",))).start()
     assert not started.adopted
-    assert inspect(left_behind) is None
+    assert (await asyncio.to_thread(inspect, left_behind)) is None
 
 
-async def test_one_whose_record_is_lost_is_replaced(
-    left_behind: int, managed: MakeManaged, state_dir: Path
-) -> None:
-    StateFolder(state_dir).forget()
+async def test_one_whose_record_is_lost_is_replaced(left_behind: int, managed: MakeManaged, state_dir: Path) -> None:
+    (await asyncio.to_thread(StateFolder(state_dir).forget))
     started = await managed().start()
     assert not started.adopted
-    assert inspect(left_behind) is None
+    assert (await asyncio.to_thread(inspect, left_behind)) is None
 
 
-async def test_one_that_was_told_to_stop_is_replaced(
-    left_behind: int, managed: MakeManaged, state_dir: Path
-) -> None:
-    mark_stopping(StateFolder(state_dir))
+async def test_one_that_was_told_to_stop_is_replaced(left_behind: int, managed: MakeManaged, state_dir: Path) -> None:
+    await asyncio.to_thread(mark_stopping, StateFolder(state_dir))
     started = await managed().start()
     assert not started.adopted
-    assert inspect(left_behind) is None
+    assert (await asyncio.to_thread(inspect, left_behind)) is None
 
 
 async def test_a_strangers_process_under_the_recorded_id_is_left_alone(
     managed: MakeManaged, state_dir: Path, livekit_binary: Path
 ) -> None:
     stranger = await asyncio.create_subprocess_exec("sleep", "60")
-    info = inspect(stranger.pid)
+    info = await asyncio.to_thread(inspect, stranger.pid)
     assert info is not None
     folder = StateFolder(state_dir)
-    folder.make()
-    folder.write(
-        Record(
-            config="",
-            binary=str(livekit_binary),
-            started_at_ms=1,
-            pid=info.pid,
-            started_ticks=info.started_ticks,
-            boot_id=info.boot_id,
-        )
+    (await asyncio.to_thread(folder.make))
+    record = Record(
+        config="",
+        binary=str(livekit_binary),
+        started_at_ms=1,
+        pid=info.pid,
+        started_ticks=info.started_ticks,
+        boot_id=info.boot_id,
     )
+    await asyncio.to_thread(folder.write, record)
     started = await managed().start()
     assert not started.adopted
     assert stranger.returncode is None
-    assert inspect(stranger.pid) == info
+    assert (await asyncio.to_thread(inspect, stranger.pid)) == info
     stranger.kill()
     await stranger.wait()
 
@@ -177,4 +170,4 @@ async def test_a_livekit_of_somebody_else_on_our_port_is_named_and_left_alone(
     with pytest.raises(OperatorError, match=rf"process {left_behind}\); .* --livekit-port") as caught:
         await managed(folder=state_dir.with_name("another")).start()
     assert "\n" not in str(caught.value)
-    assert inspect(left_behind) is not None
+    assert (await asyncio.to_thread(inspect, left_behind)) is not None

@@ -34,9 +34,7 @@ def test_our_key_is_the_first_of_several(config: ManagedConfig) -> None:
 
 
 def test_overrides_are_laid_over_section_by_section(config: ManagedConfig) -> None:
-    document = yaml.safe_load(
-        render(replace(config, overrides={"room": {"empty_timeout": 5}, "region": "here"}))
-    )
+    document = yaml.safe_load(render(replace(config, overrides={"room": {"empty_timeout": 5}, "region": "here"})))
     assert document["room"] == {"auto_create": True, "empty_timeout": 5, "departure_timeout": 20}
     assert document["region"] == "here"
 
@@ -51,9 +49,7 @@ def test_its_representation_shows_no_secret(config: ManagedConfig) -> None:
 
 
 @pytest.mark.parametrize("ports", [(0, 7881, 7882), (7880, 70000, 7882), (7880, 7880, 7882)])
-def test_ports_that_cannot_be_are_the_callers_mistake(
-    config: ManagedConfig, ports: tuple[int, int, int]
-) -> None:
+def test_ports_that_cannot_be_are_the_callers_mistake(config: ManagedConfig, ports: tuple[int, int, int]) -> None:
     http, tcp, udp = ports
     with pytest.raises(CallerMistake, match="--livekit-"):
         replace(config, http_port=http, tcp_port=tcp, udp_port=udp)

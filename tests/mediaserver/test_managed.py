@@ -43,7 +43,7 @@ async def test_starts_answers_and_stops(
         await livekit.stop()
         assert not await answers(http, local_url(config))
     assert livekit.status.state == "stopped"
-    assert inspect(started.pid) is None
+    assert (await asyncio.to_thread(inspect, started.pid)) is None
     assert heard.lost == []
     assert not StateFolder(state_dir).record.exists()
 
@@ -123,9 +123,7 @@ async def test_a_listener_that_fails_does_not_end_the_supervision(
     await livekit.stop()
 
 
-async def test_stopping_during_a_restart_leaves_nothing(
-    managed: MakeManaged, heard: Heard, state_dir: Path
-) -> None:
+async def test_stopping_during_a_restart_leaves_nothing(managed: MakeManaged, heard: Heard, state_dir: Path) -> None:
     livekit = managed()
     started = await livekit.start()
     os.kill(started.pid, signal.SIGKILL)
@@ -133,29 +131,25 @@ async def test_stopping_during_a_restart_leaves_nothing(
         await asyncio.sleep(0)
     await livekit.stop()
     assert len(heard.ready) == 1
-    assert StateFolder(state_dir).find(None) is None
+    assert (await asyncio.to_thread(StateFolder(state_dir).find, None)) is None
 
 
-async def test_a_cancelled_start_leaves_nothing(
-    managed: MakeManaged, state_dir: Path, config: ManagedConfig
-) -> None:
+async def test_a_cancelled_start_leaves_nothing(managed: MakeManaged, state_dir: Path, config: ManagedConfig) -> None:
     folder = StateFolder(state_dir)
     livekit = managed()
     starting = asyncio.create_task(livekit.start())
-    while folder.find(None) is None:  # noqa: ASYNC110 - the process, not us, makes it true
+    while (await asyncio.to_thread(folder.find, None)) is None:  # noqa: ASYNC110 - the process, not us, makes it true
         await asyncio.sleep(0)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
-    assert folder.find(None) is None
+    assert (await asyncio.to_thread(folder.find, None)) is None
     assert not folder.record.exists()
     assert (await managed().start()).adopted is False
 
 
 @pytest.mark.parametrize("steps", range(0, 24, 2))
-async def test_a_start_cancelled_at_any_step_leaves_nothing(
-    managed: MakeManaged, state_dir: Path, steps: int
-) -> None:
+async def test_a_start_cancelled_at_any_step_leaves_nothing(managed: MakeManaged, state_dir: Path, steps: int) -> None:
     # Steps of the loop: through making the folder, asking for the version, and starting the process.
     starting = asyncio.create_task(managed().start())
     for _ in range(steps):
@@ -164,13 +158,11 @@ async def test_a_start_cancelled_at_any_step_leaves_nothing(
     await asyncio.wait([starting])
     assert starting.cancelled()
     folder = StateFolder(state_dir)
-    assert folder.find(None) is None
+    assert (await asyncio.to_thread(folder.find, None)) is None
     assert not folder.record.exists()
 
 
-async def test_people_in_a_room_are_told_that_the_server_stops(
-    managed: MakeManaged, config: ManagedConfig
-) -> None:
+async def test_people_in_a_room_are_told_that_the_server_stops(managed: MakeManaged, config: ManagedConfig) -> None:
     livekit = managed(grace=0.2)
     await livekit.start()
     room = rtc.Room()
@@ -187,7 +179,7 @@ async def test_people_in_a_room_are_told_that_the_server_stops(
     async with asyncio.timeout(6):  # LiveKit alone would wait for alice for ever
         await livekit.stop()
         await gone
-    assert inspect(pid) is None
+    assert (await asyncio.to_thread(inspect, pid)) is None
     await room.disconnect()
 
 
@@ -198,7 +190,7 @@ async def test_a_config_that_livekit_refuses_is_one_sentence_with_its_reason(
     with pytest.raises(OperatorError, match=r"refused its configuration .*no_such_key.*; correct") as caught:
         await livekit.start()
     assert "\n" not in str(caught.value)
-    assert StateFolder(state_dir).find(None) is None
+    assert (await asyncio.to_thread(StateFolder(state_dir).find, None)) is None
     # The reason is read from where this life begins: the next one does not inherit it.
     assert (await managed().start()).adopted is False
 

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
 from tables import create
+from tests.support.postgres import PostgresServer, permit_connecting, running_postgres
 
 from stagedoor.storage import Database, open_database
-
-sys.path.insert(0, str(Path(__file__).parents[2]))  # the helpers of all test folders are in tests/support
-
-from tests.support.postgres import PostgresServer, permit_connecting, running_postgres  # noqa: E402
-
-
-@pytest.fixture(scope="session")
-def anyio_backend() -> tuple[str, dict[str, bool]]:
-    return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture(autouse=True)

@@ -26,9 +26,7 @@ remark: Final = Table(
     "remark",
     schema,
     row_id(),
-    Column(
-        "note", String(40), ForeignKey("note.name", deferrable=True, initially="DEFERRED"), nullable=False
-    ),
+    Column("note", String(40), ForeignKey("note.name", deferrable=True, initially="DEFERRED"), nullable=False),
     Column("text", String(40)),
 )
 

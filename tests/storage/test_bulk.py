@@ -22,9 +22,7 @@ async def test_a_row_is_new_once(database: Database) -> None:
     assert await bulk.insert(("a", 1)) is True
     assert await bulk.insert(("a", 2)) is False
     assert await bulk.insert({"size": 3, "name": "b"}) is True
-    rows = await database.read(
-        lambda tx: tx.execute(select(note.c.name, note.c.size).order_by(note.c.id)).all()
-    )
+    rows = await database.read(lambda tx: tx.execute(select(note.c.name, note.c.size).order_by(note.c.id)).all())
     assert [tuple(row) for row in rows] == [("a", 1), ("b", 3)]
 
 
@@ -62,9 +60,7 @@ async def test_rows_of_many_callers_over_a_while(database: Database) -> None:
 @pytest.mark.parametrize(
     "row", [("x", -1), (None, 1), ("x" * 41, 1), ("x", "many"), ("x", 2**70), ("x", object()), ("\ud800", 1)]
 )
-async def test_a_row_that_can_never_be_stored_harms_no_other(
-    database: Database, row: tuple[Any, Any]
-) -> None:
+async def test_a_row_that_can_never_be_stored_harms_no_other(database: Database, row: tuple[Any, Any]) -> None:
     bulk = lane(database)
     rows: list[tuple[Any, Any]] = [("a", 1), row, ("b", 2), ("a", 3), ("c", 4)]
     outcomes = await asyncio.gather(*[bulk.insert(values) for values in rows], return_exceptions=True)
@@ -79,9 +75,7 @@ async def test_a_row_that_can_never_be_stored_harms_no_other(
 async def test_a_constraint_is_an_integrity_error(database: Database) -> None:
     with pytest.raises(IntegrityError):
         await lane(database).insert(("x", -1))
-    outcomes = await asyncio.gather(
-        *[lane(database).insert((None, 1)) for _ in range(3)], return_exceptions=True
-    )
+    outcomes = await asyncio.gather(*[lane(database).insert((None, 1)) for _ in range(3)], return_exceptions=True)
     assert kinds(outcomes) == ["IntegrityError"] * 3
 
 
@@ -98,18 +92,13 @@ async def test_the_columns_types_hold_for_the_lane(database: Database) -> None:
     assert await bulk.insert({"name": "b", "size": None, "document": None, "raw": None})
     rows = await database.read(lambda tx: tx.execute(select(note).order_by(note.c.id)).all())
     assert [tuple(row)[1:] for row in rows] == [("a", 2**62, document, b"\x00\xff"), ("b", None, None, None)]
-    assert (
-        await database.read(lambda tx: tx.execute(note.select().where(note.c.document.is_(None))).one().name)
-        == "b"
-    )
+    assert await database.read(lambda tx: tx.execute(note.select().where(note.c.document.is_(None))).one().name) == "b"
 
 
 async def test_rows_of_one_kind_are_numbered_in_their_order(database: Database) -> None:
     bulk = database.bulk(note, "name", columns=["name", "size"], in_order_of="size")
     await asyncio.gather(*[bulk.insert((f"{number:05}", number % 5)) for number in range(3_000)])
-    rows = await database.read(
-        lambda tx: tx.execute(select(note.c.name, note.c.size).order_by(note.c.id)).all()
-    )
+    rows = await database.read(lambda tx: tx.execute(select(note.c.name, note.c.size).order_by(note.c.id)).all())
     for kind in range(5):
         stored = [row.name for row in rows if row.size == kind]
         assert stored == sorted(stored)

@@ -114,9 +114,7 @@ async def test_too_many_are_refused_by_postgres_too(postgres: Database) -> None:
     assert all(isinstance(outcome, StorageUnavailable) for outcome in outcomes if outcome is not True)
 
 
-async def test_what_waits_at_the_close_is_stored_and_later_calls_are_refused(
-    database: Database, url: str
-) -> None:
+async def test_what_waits_at_the_close_is_stored_and_later_calls_are_refused(database: Database, url: str) -> None:
     bulk = database.bulk(note, "name", columns=["name"])
     tasks = [asyncio.ensure_future(bulk.insert((f"n{number}",))) for number in range(100)]
     tasks += [asyncio.ensure_future(database.write(lambda tx: add(tx, "w") or True))]

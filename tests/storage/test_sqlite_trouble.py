@@ -71,9 +71,7 @@ async def test_ping_asks_once_for_many(sqlite: Database) -> None:
     assert sqlite.counters.works - before == 1
 
 
-async def test_a_lock_of_another_program(
-    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_lock_of_another_program(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(dbapi.connect.__kwdefaults__, "busy_timeout_ms", 200)
     database = await open_database(sqlite_url)
     await database.write(create)

@@ -39,8 +39,7 @@ async def test_nobody_is_answered_before_the_commit(sqlite: Database) -> None:
 async def test_works_run_in_the_order_of_their_calls(sqlite: Database) -> None:
     bulk = sqlite.bulk(note, "name", columns=["name"])
     calls = [
-        bulk.insert((f"{n:04}",)) if n % 3 else sqlite.write(lambda tx, n=n: add(tx, f"{n:04}"))
-        for n in range(2_000)
+        bulk.insert((f"{n:04}",)) if n % 3 else sqlite.write(lambda tx, n=n: add(tx, f"{n:04}")) for n in range(2_000)
     ]
     await asyncio.gather(*calls)
     assert await sqlite.read(names) == [f"{n:04}" for n in range(2_000)]

@@ -18,9 +18,7 @@ from typing import Final
 from blockbuster import BlockBuster
 
 START_S: Final = 30.0
-NEEDED: Final = (
-    "These tests need PostgreSQL's server programs: install the package `postgresql`, 13 or later."
-)
+NEEDED: Final = "These tests need PostgreSQL's server programs: install the package `postgresql`, 13 or later."
 USERS: Final = ("postgres", "nobody")
 """Who the server runs as when we are root, which it refuses to be."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from stagedoor.workers import stopping
 from stagedoor.workers.child import Child, spawn_detached
 from stagedoor.workers.procinfo import inspect
 
-Spawn = Callable[[str], Child]
+Spawn = Callable[[str], Awaitable[Child]]
 
 
 @pytest.fixture(params=["pidfd", "asking"])
@@ -29,8 +29,9 @@ async def spawn(way: str, tmp_path: Path) -> AsyncGenerator[Spawn]:
     """Runs a shell script whose output goes to `log`."""
     made: list[Child] = []
 
-    def start(script: str) -> Child:
-        pid = spawn_detached(["/bin/sh", "-c", script], tmp_path / "log", env={"A": "b"}, cwd=tmp_path)
+    async def start(script: str) -> Child:
+        argv = ["/bin/sh", "-c", script]
+        pid = await asyncio.to_thread(spawn_detached, argv, tmp_path / "log", env={"A": "b"}, cwd=tmp_path)
         made.append(Child.watch(pid))
         return made[-1]
 
@@ -42,7 +43,7 @@ async def spawn(way: str, tmp_path: Path) -> AsyncGenerator[Spawn]:
 
 
 async def test_its_exit_code_and_output_are_known(spawn: Spawn, tmp_path: Path) -> None:
-    child = spawn("echo $A $0; pwd; echo err >&2; exit 7")
+    child = await spawn("echo $A $0; pwd; echo err >&2; exit 7")
     assert await child.wait() == 7
     assert child.ended
     assert (tmp_path / "log").read_text() == f"b /bin/sh\n{tmp_path}\nerr\n"
@@ -51,20 +52,20 @@ async def test_its_exit_code_and_output_are_known(spawn: Spawn, tmp_path: Path) 
 
 
 async def test_the_signal_that_ended_it_is_known(spawn: Spawn) -> None:
-    child = spawn("exec /bin/sleep 60")
+    child = await spawn("exec /bin/sleep 60")
     child.send(signal.SIGTERM)
     assert await child.wait() == -signal.SIGTERM
     child.send(signal.SIGKILL)  # to nobody, whoever has the id now
 
 
 async def test_several_may_wait(spawn: Spawn) -> None:
-    child = spawn("exit 3")
+    child = await spawn("exit 3")
     assert await asyncio.gather(child.wait(), child.wait()) == [3, 3]
     assert await child.wait() == 3
 
 
 async def test_it_has_a_session_of_its_own(spawn: Spawn) -> None:
-    child = spawn("exec /bin/sleep 60")
+    child = await spawn("exec /bin/sleep 60")
     assert os.getsid(child.pid) == child.pid != os.getsid(0)
 
 
@@ -85,7 +86,7 @@ async def test_one_that_is_not_our_child_is_watched_too(way: str, tmp_path: Path
 
 
 async def test_nobody_can_watch_a_process_that_is_gone(spawn: Spawn, way: str) -> None:
-    child = spawn("exit 0")
+    child = await spawn("exit 0")
     await child.wait()
     if way == "pidfd":
         with pytest.raises(ProcessLookupError):
@@ -97,30 +98,26 @@ async def test_nobody_can_watch_a_process_that_is_gone(spawn: Spawn, way: str) -
 
 
 async def test_closing_lets_it_run(spawn: Spawn) -> None:
-    child = spawn("exec /bin/sleep 60")
-    child.close()
-    assert inspect(child.pid) is not None
-    again = Child.watch(child.pid)
-    again.send(signal.SIGKILL)
-    assert await again.wait() == -signal.SIGKILL
-    again.close()
-    child._ended.set()  # pyright: ignore[reportPrivateUsage] # for the fixture, which waits for it
+    child = await spawn("exec /bin/sleep 60")
+    second = Child.watch(child.pid)
+    second.close()
+    assert await asyncio.to_thread(inspect, child.pid) is not None
 
 
 async def test_a_program_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        spawn_detached([str(tmp_path / "none")], tmp_path / "log", env={}, cwd=tmp_path)
+        await asyncio.to_thread(spawn_detached, [str(tmp_path / "none")], tmp_path / "log", env={}, cwd=tmp_path)
 
 
 async def test_stopping_takes_the_next_step_only_when_needed(spawn: Spawn) -> None:
-    child = spawn("exec /bin/sleep 60")
+    child = await spawn("exec /bin/sleep 60")
     assert await stopping.stop(child, [stopping.Step(signal.SIGTERM, 30)]) == -signal.SIGTERM
 
 
 async def test_one_that_hears_nothing_is_killed(spawn: Spawn, tmp_path: Path) -> None:
     fifo = tmp_path / "ready"
     os.mkfifo(fifo)
-    child = spawn(f"trap '' TERM; echo > {fifo}; while :; do /bin/sleep 1; done")
+    child = await spawn(f"trap '' TERM; echo > {fifo}; while :; do /bin/sleep 1; done")
     await asyncio.to_thread(fifo.read_text)
     steps = [stopping.Step(signal.SIGTERM, 0.05), stopping.Step(signal.SIGTERM, 0.05)]
     assert await stopping.stop(child, steps) == -signal.SIGKILL
@@ -129,7 +126,7 @@ async def test_one_that_hears_nothing_is_killed(spawn: Spawn, tmp_path: Path) ->
 async def test_the_second_signal_can_be_the_one_that_counts(spawn: Spawn, tmp_path: Path) -> None:
     fifo = tmp_path / "ready"
     os.mkfifo(fifo)
-    child = spawn(
+    child = await spawn(
         f"n=0; trap 'n=$((n+1)); [ $n = 2 ] && exit 5' TERM; echo > {fifo}; while :; do /bin/sleep 0.05; done"
     )
     await asyncio.to_thread(fifo.read_text)

@@ -143,12 +143,12 @@ async def test_a_process_is_found_by_its_last_arguments(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         "sh", "-c", "read line", "sh", "--mark", mark, stdin=asyncio.subprocess.PIPE
     )
-    (found,) = running_with(("--mark", mark))
+    (found,) = await asyncio.to_thread(running_with, ("--mark", mark))
     assert found.pid == process.pid
     process.kill()
-    while inspect(process.pid) is not None:  # noqa: ASYNC110 - until the kernel has ended it, reaped or not
+    while (await asyncio.to_thread(inspect, process.pid)) is not None:  # noqa: ASYNC110 - until the kernel has ended it, reaped or not
         await asyncio.sleep(0)
-    assert running_with(("--mark", mark)) == []
+    assert (await asyncio.to_thread(running_with, ("--mark", mark))) == []
     await process.wait()
 
 
@@ -168,5 +168,5 @@ async def test_a_helper_that_takes_too_long_is_ended_with_its_children(tmp_path:
     with pytest.raises(TimeoutError):
         await run(["sh", "-c", f"sleep 60 & echo $$ $! > {fifo}; wait"], timeout_seconds=0.5)
     for pid in map(int, (await pids).split()):
-        while inspect(pid) is not None:  # noqa: ASYNC110 - init reaps the child
+        while (await asyncio.to_thread(inspect, pid)) is not None:  # noqa: ASYNC110 - init reaps the child
             await asyncio.sleep(0)

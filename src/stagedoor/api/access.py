@@ -25,7 +25,9 @@ def bearer(authorization: str | None) -> str:
     scheme, _, secret = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise Unauthenticated(
-            "Send an API key: Authorization: Bearer sk_…", code="no_key", headers={"WWW-Authenticate": "Bearer"}
+            "Send an API key: Authorization: Bearer sk_…",
+            code="no_key",
+            headers={"WWW-Authenticate": "Bearer"},
         )
     return secret.strip()
 
@@ -59,9 +61,7 @@ def scope_of(route: BaseRoute) -> str | None:
     own: str | None = getattr(route, "needed_scope", None)
     if own is not None or not isinstance(route, APIRoute):
         return own
-    found = [
-        dependency.call.scope for dependency in route.dependant.dependencies if isinstance(dependency.call, Needs)
-    ]
+    found = [dependency.call.scope for dependency in route.dependant.dependencies if isinstance(dependency.call, Needs)]
     return found[0] if found else None
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -24,6 +25,7 @@ class HotRoute(Route):
         endpoint: What answers.
         method: The one method.
         needed_scope: The scope that the endpoint asks for; `None` when it is public.
+        public_because: Why it needs no scope.
         operation: Its OpenAPI operation; `None` keeps it out of the document.
         schemas: Components that the operation refers to.
     """
@@ -34,12 +36,21 @@ class HotRoute(Route):
         endpoint: Endpoint,
         *,
         method: str,
-        needed_scope: str | None,
+        needed_scope: str | None = None,
+        public_because: str | None = None,
         operation: dict[str, Any] | None = None,
         schemas: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(path, endpoint, methods=[method])
         self.method = method
         self.needed_scope = needed_scope
+        self.public_because = public_because
         self.operation = operation
         self.schemas = schemas or {}
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As Starlette's, and say which route it was, as FastAPI's routes do."""
+        match, child = super().matches(scope)
+        if match is Match.FULL:
+            child["route"] = self
+        return match, child

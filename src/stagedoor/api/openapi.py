@@ -27,7 +27,13 @@ _IDEMPOTENCY: Final[dict[str, Any]] = {
     "in": "header",
     "required": False,
     "description": "Makes it safe to send the request again; up to 255 printable characters of your choice.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$", "examples": ["order-4711"]},
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255,
+        "pattern": "^[ -~]+$",
+        "examples": ["order-4711"],
+    },
 }
 
 
@@ -46,7 +52,11 @@ def install(app: FastAPI, prefix: str) -> None:
 def build(app: FastAPI, prefix: str) -> dict[str, Any]:
     """The document of the application's routes."""
     document = get_openapi(
-        title="Stagedoor", version=__version__, description=_DESCRIPTION, routes=app.routes, openapi_version="3.1.0"
+        title="Stagedoor",
+        version=__version__,
+        description=_DESCRIPTION,
+        routes=app.routes,
+        openapi_version="3.1.0",
     )
     components = document.setdefault("components", {})
     schemas: dict[str, Any] = components.setdefault("schemas", {})
@@ -55,7 +65,11 @@ def build(app: FastAPI, prefix: str) -> dict[str, Any]:
     schemas["ProblemBody"] = ProblemBody.model_json_schema()
     scopes = "\n".join(f"- `{name}`: {meaning}" for name, meaning in SCOPES.items())
     components["securitySchemes"] = {
-        SECURITY_SCHEME: {"type": "http", "scheme": "bearer", "description": f"An API key. Scopes:\n\n{scopes}"}
+        SECURITY_SCHEME: {
+            "type": "http",
+            "scheme": "bearer",
+            "description": f"An API key. Scopes:\n\n{scopes}",
+        }
     }
     for route in app.routes:
         if isinstance(route, HotRoute) and route.operation is not None:

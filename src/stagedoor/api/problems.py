@@ -85,9 +85,7 @@ async def _validation(_: Request, error: Exception) -> Response:
     items = [{"field": _field(item["loc"]), "message": _message(item)} for item in found[:20]]
     first = items[0]
     place = f"{first['field']}: " if first["field"] else ""
-    return render(
-        errors.Invalid(f"{place}{first['message']}.", code="validation_failed", extra={"errors": items})
-    )
+    return render(errors.Invalid(f"{place}{first['message']}.", code="validation_failed", extra={"errors": items}))
 
 
 async def _http(request: Request, error: Exception) -> Response:

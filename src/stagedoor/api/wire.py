@@ -38,7 +38,8 @@ class PageInfo(Answer):
     """Where the next page begins."""
 
     next: str | None = Field(
-        description="The `cursor` of the next page; null on the last one.", examples=["ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"]
+        description="The `cursor` of the next page; null on the last one.",
+        examples=["ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"],
     )
 
 
@@ -95,7 +96,8 @@ RoomRef = Annotated[
     ),
 ]
 IdentityRef = Annotated[
-    str, Path(max_length=256, pattern=NO_NUL, description="The participant's identity.", examples=["phone-42"])
+    str,
+    Path(max_length=256, pattern=NO_NUL, description="The participant's identity.", examples=["phone-42"]),
 ]
 
 

@@ -25,6 +25,12 @@ def make_first(tx: Transaction) -> str | None:
     organisation = organisations.create(tx, "Default", ORGANISATION)
     apps.create(tx, organisation, APP, "Live", AppSettings())
     _, secret = keys.create(
-        tx, OPERATOR, name="first admin key", scopes=[ADMIN], organisation_id=None, app_id=None, expires_at=None
+        tx,
+        OPERATOR,
+        name="first admin key",
+        scopes=[ADMIN],
+        organisation_id=None,
+        app_id=None,
+        expires_at=None,
     )
     return secret

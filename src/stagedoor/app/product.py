@@ -17,7 +17,8 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from stagedoor.api.application import PREFIX, build
+from stagedoor.api.application import build
+from stagedoor.api.prefix import PREFIX
 from stagedoor.api.services import Services
 from stagedoor.app.datafolder import DataFolder
 from stagedoor.app.firstrun import APP, ORGANISATION, make_first
@@ -133,9 +134,7 @@ class Product:
         except StorageUnavailable as error:
             raise OperatorError(f"The database can't be used: {error}") from None
         operator_secret = chance.token_urlsafe(32)
-        parts, bouncer = make_parts(
-            self._settings, secrets, network, database, operator_secret, lambda: self._starting
-        )
+        parts, bouncer = make_parts(self._settings, secrets, network, database, operator_secret, lambda: self._starting)
         self._closing.push_async_callback(parts.gateway.close)
         self._work("applier", parts.applier.run())
         self._closing.push_async_callback(self._last_events, parts)

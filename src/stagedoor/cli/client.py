@@ -14,7 +14,8 @@ from urllib.parse import quote, urlencode
 import aiohttp
 import msgspec
 
-from stagedoor.api.application import PREFIX, build
+from stagedoor.api.application import build
+from stagedoor.api.prefix import PREFIX
 from stagedoor.app.datafolder import DataFolder
 from stagedoor.app.network import lay_out
 from stagedoor.app.parts import make_parts
@@ -35,9 +36,7 @@ def path(*parts: str) -> str:
     return "/".join(quote(part, safe="") for part in parts)
 
 
-def call(
-    settings: Settings, method: str, target: str, body: Any = None, query: dict[str, Any] | None = None
-) -> Any:
+def call(settings: Settings, method: str, target: str, body: Any = None, query: dict[str, Any] | None = None) -> Any:
     """The decoded answer to one request.
 
     Raises:
@@ -47,11 +46,11 @@ def call(
     given = {key: value for key, value in (query or {}).items() if value is not None}
     url = f"{PREFIX}/{target}" + (f"?{urlencode(given)}" if given else "")
     status, answer = asyncio.run(_call(settings, method, url, body))
-    if status < 300:  # noqa: PLR2004 - HTTP's successes
+    if status < 300:
         return msgspec.json.decode(answer) if answer else None
     problem: dict[str, Any] = msgspec.json.decode(answer)
     sentence = str(problem.get("detail", "The request failed."))
-    raise (CallerMistake if status < 500 else OperatorError)(sentence)  # noqa: PLR2004
+    raise (CallerMistake if status < 500 else OperatorError)(sentence)
 
 
 async def _call(settings: Settings, method: str, url: str, body: Any) -> tuple[int, bytes]:
@@ -85,9 +84,7 @@ async def _over_http(running: _Running, method: str, url: str, body: Any) -> tup
         raise OperatorError(f"The running Stagedoor at {running.url} does not answer: {error}.") from None
 
 
-async def _in_process(
-    settings: Settings, folder: DataFolder, method: str, url: str, body: Any
-) -> tuple[int, bytes]:
+async def _in_process(settings: Settings, folder: DataFolder, method: str, url: str, body: Any) -> tuple[int, bytes]:
     configured = settings.database_url
     database_url = configured.get_secret_value() if configured else folder.database_url
     secrets = folder.secrets()

@@ -18,9 +18,7 @@ _COLUMNS = ("seq", "id", "event", "livekitRoom", "receivedAt", "state", "attempt
 
 @app.command("list")
 def list_events(
-    state: Annotated[
-        str | None, typer.Option(help="pending, applied, unclaimed, ignored or failed.")
-    ] = None,
+    state: Annotated[str | None, typer.Option(help="pending, applied, unclaimed, ignored or failed.")] = None,
     room: Annotated[str | None, typer.Option(help="LiveKit name of a room.")] = None,
     limit: Annotated[int, typer.Option(help="How many, newest first; 200 at the most.")] = 50,
     data_dir: DataDir = None,

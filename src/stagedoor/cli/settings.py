@@ -42,7 +42,9 @@ def describe(found: Resolved) -> list[dict[str, Any]]:
     """A row per setting."""
     rows: list[dict[str, Any]] = []
     for name, field in Settings.model_fields.items():
-        default = field.default if field.default is not PydanticUndefined else field.get_default(call_default_factory=True)
+        default = (
+            field.default if field.default is not PydanticUndefined else field.get_default(call_default_factory=True)
+        )
         rows.append(
             {
                 "name": name,

@@ -114,7 +114,11 @@ def create_key(
     """Create an API key; its secret is printed this once."""
     optional = {"organisation": organisation, "app": app, "expiresAt": expires_at}
     body = {"name": name, "scopes": scope} | {key: value for key, value in optional.items() if value}
-    _show(call(resolved(data_dir=data_dir).settings, "POST", "keys", body), ("id", "key", "scopes"), as_json=as_json)
+    _show(
+        call(resolved(data_dir=data_dir).settings, "POST", "keys", body),
+        ("id", "key", "scopes"),
+        as_json=as_json,
+    )
 
 
 @keys.command("list")
@@ -124,8 +128,6 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 
 @keys.command("revoke")
-def revoke_key(
-    key: Annotated[str, typer.Argument(help="The key's id.")], data_dir: DataDir = None
-) -> None:
+def revoke_key(key: Annotated[str, typer.Argument(help="The key's id.")], data_dir: DataDir = None) -> None:
     """Revoke an API key at once."""
     call(resolved(data_dir=data_dir).settings, "DELETE", path("keys", key))

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Row, String, Table
 
 from stagedoor.events.nouns import Event, NewEvent
 from stagedoor.storage import Transaction, metadata
+from stagedoor.storage.records import record
 from stagedoor.storage.types import row_id
 
 events = Table(
@@ -78,4 +79,6 @@ def last_seq(tx: Transaction, app_id: str) -> int:
 
 
 def _event(row: Row[Any]) -> Event:
-    return Event(**dict(row._mapping) | {"detail": msgspec.json.decode(row.detail)})
+    values = record(row)
+    values["detail"] = msgspec.json.decode(values["detail"])
+    return Event(**values)

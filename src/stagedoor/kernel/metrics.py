@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+
+disable_created_metrics()  # a series per series that no dashboard of ours reads
 
 REGISTRY: Final = CollectorRegistry(auto_describe=True)
 ProcessCollector(registry=REGISTRY)
@@ -31,7 +33,10 @@ WEBHOOKS: Final = Counter(
     registry=REGISTRY,
 )
 WEBHOOK_REFUSALS: Final = Counter(
-    "stagedoor_webhook_refusals", "Webhooks with a signature that was refused, by reason.", ("reason",), registry=REGISTRY
+    "stagedoor_webhook_refusals",
+    "Webhooks with a signature that was refused, by reason.",
+    ("reason",),
+    registry=REGISTRY,
 )
 INBOX_APPLIED: Final = Counter(
     "stagedoor_inbox_events", "Stored events acted on, by outcome.", ("outcome",), registry=REGISTRY
@@ -46,14 +51,18 @@ RECONCILE_RUNS: Final = Counter(
     "stagedoor_reconcile_runs", "Comparisons with LiveKit's lists, by result.", ("result",), registry=REGISTRY
 )
 REPAIRS: Final = Counter(
-    "stagedoor_reconcile_repairs", "Repairs that a comparison made, by event type.", ("type",), registry=REGISTRY
+    "stagedoor_reconcile_repairs",
+    "Repairs that a comparison made, by event type.",
+    ("type",),
+    registry=REGISTRY,
 )
 TOKENS: Final = Counter("stagedoor_tokens_minted", "Join tokens minted, by who asked.", ("by",), registry=REGISTRY)
 LIVEKIT_UP: Final = Gauge("stagedoor_livekit_up", "1 while LiveKit answers.", registry=REGISTRY)
-LIVEKIT_RESTARTS: Final = Counter(
-    "stagedoor_livekit_restarts", "Restarts of the managed LiveKit.", registry=REGISTRY
-)
+LIVEKIT_RESTARTS: Final = Counter("stagedoor_livekit_restarts", "Restarts of the managed LiveKit.", registry=REGISTRY)
 FEED_CLIENTS: Final = Gauge("stagedoor_feed_clients", "Open live feed connections.", registry=REGISTRY)
 INBOX_WAITING: Final = Gauge(
-    "stagedoor_inbox_waiting", "Stored events by state: pending, unclaimed, failed.", ("state",), registry=REGISTRY
+    "stagedoor_inbox_waiting",
+    "Stored events by state: pending, unclaimed, failed.",
+    ("state",),
+    registry=REGISTRY,
 )

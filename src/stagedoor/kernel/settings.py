@@ -101,7 +101,8 @@ class Settings(BaseModel):
         default=2.0, description="Seconds that the managed LiveKit may drain before its rooms are closed."
     )
     livekit_stun_servers: tuple[str, ...] = Field(
-        default=(), description="STUN servers (host:port) that the managed LiveKit hands to clients; none if empty."
+        default=(),
+        description="STUN servers (host:port) that the managed LiveKit hands to clients; none if empty.",
     )
     livekit_url: str | None = Field(
         default=None,
@@ -196,7 +197,9 @@ class Settings(BaseModel):
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://", "sqlite:///")):
+        if value is not None and not value.get_secret_value().startswith(
+            ("postgresql://", "postgres://", "sqlite:///")
+        ):
             raise ValueError("write it as postgresql://user:password@host:5432/database")
         return value
 
@@ -247,9 +250,7 @@ def environment_names(setting: str) -> list[str]:
     return [f"STAGEDOOR_{setting.upper()}"]
 
 
-def resolve(
-    flags: Mapping[str, Any], environment: Mapping[str, str], config_file: Path | None = None
-) -> Resolved:
+def resolve(flags: Mapping[str, Any], environment: Mapping[str, str], config_file: Path | None = None) -> Resolved:
     """Settings from flags, environment, file and defaults, in that order.
 
     Args:
@@ -293,9 +294,7 @@ def _from_text(name: str, text: str) -> Any:
     return text
 
 
-def _find_file(
-    explicit: Path | None, environment: Mapping[str, str], given: Mapping[str, Any]
-) -> Path | None:
+def _find_file(explicit: Path | None, environment: Mapping[str, str], given: Mapping[str, Any]) -> Path | None:
     if explicit is None and environment.get("STAGEDOOR_CONFIG"):
         explicit = Path(environment["STAGEDOOR_CONFIG"])
     if explicit is not None:

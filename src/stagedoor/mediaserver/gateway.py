@@ -127,9 +127,7 @@ class LiveKitGateway:
             request.attributes.update(attributes)
         if permissions is not None:
             request.permission.CopyFrom(_permission(permissions))
-        return _participant(
-            await _answer(self._api.room.update_participant(request), "change the participant")
-        )
+        return _participant(await _answer(self._api.room.update_participant(request), "change the participant"))
 
     async def mute_track(self, room: str, identity: str, track_sid: str, *, muted: bool) -> TrackFact:
         request = api.MuteRoomTrackRequest(room=room, identity=identity, track_sid=track_sid, muted=muted)

@@ -73,9 +73,7 @@ async def ensure_binary(
         await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
         async with held(
             target.parent / ".lock",
-            lambda waited: progress(
-                f"Another Stagedoor is getting LiveKit {PINNED_VERSION}; waiting, {waited:.0f} s"
-            ),
+            lambda waited: progress(f"Another Stagedoor is getting LiveKit {PINNED_VERSION}; waiting, {waited:.0f} s"),
         ):
             if await asyncio.to_thread(_runnable, target):
                 return target.absolute()

@@ -97,9 +97,7 @@ async def until_ready(child: Child, config: ManagedConfig, patience_seconds: flo
     try:
         async with asyncio.timeout(patience_seconds), aiohttp.ClientSession() as http:
             while not ended.done():
-                if await answers(http, url) and await accepts_key(
-                    http, url, config.api_key, config.api_secret
-                ):
+                if await answers(http, url) and await accepts_key(http, url, config.api_key, config.api_secret):
                     await asyncio.wait([ended], timeout=_SETTLING_SECONDS)
                     # A process that ended meanwhile did not answer: somebody else has our port and our key.
                     return not child.ended

@@ -58,7 +58,7 @@ class ManagedLiveKit:
         stop_grace_seconds: float = 2.0,
         backoff: Backoff | None = None,
     ) -> None:
-        self._binary = binary.resolve()
+        self._binary = binary
         self._config = config
         self._folder = StateFolder(state_dir.absolute())
         self._on_lost = on_lost
@@ -95,9 +95,7 @@ class ManagedLiveKit:
         try:
             self._status = Status("starting")
             version = await binary_version(self._binary)
-            adopted = await adoption.adopt(
-                self._binary, self._config, self._folder, self._stop_steps, own=self._own
-            )
+            adopted = await adoption.adopt(self._binary, self._config, self._folder, self._stop_steps, own=self._own)
             if adopted is None:
                 await self._begin()
             else:
@@ -132,6 +130,7 @@ class ManagedLiveKit:
     async def _take_folder(self) -> None:
         try:
             await asyncio.to_thread(self._folder.make)
+            self._binary = await asyncio.to_thread(self._binary.resolve)
             free = self._lock.try_acquire()
         except OSError as error:
             raise OperatorError(
@@ -147,9 +146,7 @@ class ManagedLiveKit:
     async def _begin(self) -> None:
         """Start a process and wait for its answer; it is ended again when it gives none."""
         self._status = replace(self._status, started_at_ms=self._clock())
-        self._log_offset = await life.begin(
-            self._binary, self._config, self._folder, self._clock(), self._own
-        )
+        self._log_offset = await life.begin(self._binary, self._config, self._folder, self._clock(), self._own)
         child = self._owned()
         if await life.until_ready(child, self._config, self._start_patience):
             return
@@ -158,9 +155,7 @@ class ManagedLiveKit:
             raise OperatorError(
                 f"LiveKit did not answer within {self._start_patience:.0f} s; look into {self._folder.log}."
             )
-        raise OperatorError(
-            await asyncio.to_thread(life.why_it_ended, self._folder, self._log_offset, self._config)
-        )
+        raise OperatorError(await asyncio.to_thread(life.why_it_ended, self._folder, self._log_offset, self._config))
 
     def _own(self, child: Child) -> None:
         if self._child is not None:
@@ -180,9 +175,7 @@ class ManagedLiveKit:
     async def _supervise(self, child: Child) -> None:
         while True:
             began = time.monotonic()
-            tending = asyncio.create_task(
-                tend(child, self._config, self._folder), name="managed-livekit-tending"
-            )
+            tending = asyncio.create_task(tend(child, self._config, self._folder), name="managed-livekit-tending")
             try:
                 exit_code = await child.wait()
             finally:
@@ -194,9 +187,7 @@ class ManagedLiveKit:
     def _lost(self, exit_code: int | None, reason: str | None) -> None:
         why = reason or (f"signal {-exit_code}" if exit_code and exit_code < 0 else "it gave no reason")
         problem = f"LiveKit ended ({why}); it is started again by itself."
-        self._status = replace(
-            self._status, state="restarting", pid=None, last_exit=exit_code, last_problem=problem
-        )
+        self._status = replace(self._status, state="restarting", pid=None, last_exit=exit_code, last_problem=problem)
         _log.warning("livekit_lost", exit_code=exit_code, reason=reason)
         try:
             self._on_lost(self._clock())

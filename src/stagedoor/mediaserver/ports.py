@@ -44,9 +44,7 @@ def port_sentence(config: ManagedConfig, reason: str) -> str | None:
 
 
 def _needed(config: ManagedConfig) -> list[tuple[Protocol, str, int]]:
-    needed: list[tuple[Protocol, str, int]] = [
-        ("tcp", address, config.http_port) for address in config.bind_addresses
-    ]
+    needed: list[tuple[Protocol, str, int]] = [("tcp", address, config.http_port) for address in config.bind_addresses]
     if config.tcp_port:
         needed.append(("tcp", "::" if _has_ipv6() else "0.0.0.0", config.tcp_port))  # noqa: S104 - only tried
     # LiveKit takes the UDP port on each address; the wildcard conflicts with any of them.

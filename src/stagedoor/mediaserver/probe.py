@@ -9,6 +9,7 @@ from livekit import api
 
 from stagedoor.mediaserver.config import ManagedConfig
 
+
 def local_url(config: ManagedConfig) -> str:
     """`http://…` of this LiveKit, as seen from this machine."""
     address = config.bind_addresses[0]

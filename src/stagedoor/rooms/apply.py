@@ -91,9 +91,7 @@ def _participant_event(obs: Observer, session: Session, event: LiveKitEvent, mom
     assert event.participant is not None  # noqa: S101 - the caller looked
     fact = event.participant.fact()
     # A leaving names the time of joining, so a joining that was lost is made good here.
-    active = event.event == "participant_joined" or (
-        event.event == "participant_left" and fact.joined_at is not None
-    )
+    active = event.event == "participant_joined" or (event.event == "participant_left" and fact.joined_at is not None)
     session, person = participant_present(obs, session, fact, moment, active=active)
     if event.event in {"participant_left", "participant_connection_aborted"}:
         participant_gone(obs, session, person, moment, fact.reason)

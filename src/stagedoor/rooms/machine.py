@@ -81,11 +81,14 @@ def ended(session: Session, moment: Moment, now: int) -> Session:
     )
 
 
+def terminated(session: Session) -> Session:
+    """A caller ended the room; LiveKit names no reason where nobody was in it."""
+    return replace(session, disposition="terminated")
+
+
 def session_reopened(session: Session, now: int) -> Session:
     """LiveKit lists a session that we had closed."""
-    return replace(
-        session, state="active", ended_at=None, ended_at_source=None, disposition=None, changed_at=now
-    )
+    return replace(session, state="active", ended_at=None, ended_at_source=None, disposition=None, changed_at=now)
 
 
 def disposition(session: Session, participants: Iterable[Participant]) -> str:
@@ -95,6 +98,8 @@ def disposition(session: Session, participants: Iterable[Participant]) -> str:
     to a failure. `rejected`, `no_answer`: the called side said so. `abandoned`: somebody tried to come in and nobody
     arrived. `expired`: nobody ever came. `server_lost`: LiveKit went away, or no longer knew the room.
     """
+    if session.disposition == "terminated":
+        return "terminated"
     people = list(participants)
     reasons = {person.reason for person in people}
     if any(person.joined_at is not None for person in people):
@@ -141,9 +146,7 @@ def participant_seen(session: Session, fact: ParticipantFact, now: int) -> Parti
 def joined(person: Participant, fact: ParticipantFact, moment: Moment, now: int) -> Participant:
     """It became active. One that has left stays so, and its joining is filled in."""
     at, source = (fact.joined_at, "livekit") if fact.joined_at is not None else (moment.at, moment.source)
-    after = replace(
-        person, identity=fact.identity or person.identity, name=fact.name or person.name, kind=fact.kind
-    )
+    after = replace(person, identity=fact.identity or person.identity, name=fact.name or person.name, kind=fact.kind)
     if _better(person.joined_at_source, source):
         after = replace(after, joined_at=at, joined_at_source=source)
     if person.state == "joining":

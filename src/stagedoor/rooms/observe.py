@@ -18,6 +18,7 @@ from stagedoor.rooms import machine, store
 from stagedoor.rooms.nouns import Moment, Participant, Room, Session, Track
 from stagedoor.storage import Transaction
 
+
 @dataclass(frozen=True, slots=True)
 class Observer:
     """Where observations go: one transaction, one origin, one time.
@@ -33,15 +34,20 @@ class Observer:
     now: int
     told: Counter[str]
 
-    def say(
-        self, session: Session, type_: str, at: int, subject: str, detail: Mapping[str, Any] | None = None
-    ) -> None:
+    def say(self, session: Session, type_: str, at: int, subject: str, detail: Mapping[str, Any] | None = None) -> None:
         """Store an event of the session."""
         self.told[type_] += 1
         self.feed.append(
             self.tx,
             NewEvent(
-                session.app_id, type_, self.origin, at, session.livekit_room, subject, session.id, detail or {}
+                session.app_id,
+                type_,
+                self.origin,
+                at,
+                session.livekit_room,
+                subject,
+                session.id,
+                detail or {},
             ),
         )
 
@@ -57,7 +63,16 @@ def session_seen(obs: Observer, app_id: str, short: str, room: RoomFact, moment:
     _adopt(obs, app_id, short, room)
     at, source = (room.created_at, "livekit") if room.created_at is not None else (moment.at, moment.source)
     session = Session(
-        new_id("ses"), app_id, short, room.name, room.sid, "active", at, source, last_seen_at=at, changed_at=obs.now
+        new_id("ses"),
+        app_id,
+        short,
+        room.name,
+        room.sid,
+        "active",
+        at,
+        source,
+        last_seen_at=at,
+        changed_at=obs.now,
     )
     store.insert_session(obs.tx, session)
     obs.say(session, "session.started", session.started_at, room.name, {"roomSid": room.sid})
@@ -69,9 +84,7 @@ def _adopt(obs: Observer, app_id: str, short: str, fact: RoomFact) -> None:
     if room is None:
         room = Room(new_id("room"), app_id, short, fact.name, fact.metadata, obs.now, obs.now)
     elif room.deleted_at is not None or (fact.metadata and fact.metadata != room.metadata):
-        room = replace(
-            room, metadata=fact.metadata or room.metadata, deleted_at=None, updated_at=obs.now
-        )
+        room = replace(room, metadata=fact.metadata or room.metadata, deleted_at=None, updated_at=obs.now)
     else:
         return
     store.save_room(obs.tx, room)
@@ -173,9 +186,7 @@ def participant_back(obs: Observer, session: Session, person: Participant) -> tu
     return session, after
 
 
-def track_present(
-    obs: Observer, session: Session, person: Participant, fact: TrackFact, moment: Moment
-) -> Track:
+def track_present(obs: Observer, session: Session, person: Participant, fact: TrackFact, moment: Moment) -> Track:
     """A participant has a track."""
     known = store.track_by_sid(obs.tx, person, fact.sid)
     if known is not None:
@@ -200,7 +211,11 @@ def track_gone(obs: Observer, session: Session, person: Participant, track: Trac
     store.save_track(obs.tx, after, new=False)
     if track.open:
         obs.say(
-            session, "track.unpublished", after.unpublished_at or moment.at, track.sid, _track_detail(track, person)
+            session,
+            "track.unpublished",
+            after.unpublished_at or moment.at,
+            track.sid,
+            _track_detail(track, person),
         )
 
 

@@ -127,9 +127,7 @@ class Reconciler:
                 track_back(obs, session, person, before)
         return session
 
-    def _missing(
-        self, tx: Transaction, state: ServerState, lost_at: int | None, repairs: Counter[str]
-    ) -> None:
+    def _missing(self, tx: Transaction, state: ServerState, lost_at: int | None, repairs: Counter[str]) -> None:
         """Close what LiveKit does not list any more."""
         listed = {room.sid for room, _ in state.rooms}
         obs = Observer(tx, self._feed, "reconcile", now_ms(), repairs)

@@ -11,7 +11,7 @@ from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import NotFound
 from stagedoor.kernel.ids import new_id
 from stagedoor.mediaserver.facts import RoomFact
-from stagedoor.rooms import names, store
+from stagedoor.rooms import machine, names, store
 from stagedoor.rooms.nouns import Moment, Room, Session
 from stagedoor.rooms.observe import Observer, session_seen
 from stagedoor.storage import Transaction
@@ -59,15 +59,18 @@ def updated(tx: Transaction, feed: Feed, room: Room, metadata: str) -> Room:
     return after
 
 
-def deleted(tx: Transaction, feed: Feed, room: Room) -> None:
-    """Record that a caller ended the room; its sessions stay."""
+def deleted(tx: Transaction, feed: Feed, room: Room, session_id: str | None) -> None:
+    """Record that a caller ended the room, and the session that lived in it; its sessions stay."""
     now = now_ms()
+    session = store.session_by_id(tx, room.app_id, session_id) if session_id else None
+    if session is not None:
+        store.update_session(tx, machine.terminated(session))
     store.save_room(tx, replace(room, deleted_at=now, updated_at=now))
-    _say(tx, feed, room, "room.deleted")
+    _say(tx, feed, room, "room.deleted", session)
 
 
-def _say(tx: Transaction, feed: Feed, room: Room, type_: str) -> None:
-    session = store.open_session_of_room(tx, room.livekit_room)
+def _say(tx: Transaction, feed: Feed, room: Room, type_: str, session: Session | None = None) -> None:
+    session = session or store.open_session_of_room(tx, room.livekit_room)
     feed.append(
         tx,
         NewEvent(

@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from stagedoor.rooms.nouns import Participant, Room, Session, Track
 from stagedoor.storage import Transaction, metadata
+from stagedoor.storage.records import record, values_of
 
 rooms = Table(
     "rooms",
@@ -117,12 +118,12 @@ def room_by_livekit_name(tx: Transaction, name: str, *, with_deleted: bool = Fal
     if not with_deleted:
         query = query.where(rooms.c.deleted_at.is_(None))
     row = tx.execute(query).first()
-    return None if row is None else Room(**row._mapping)
+    return None if row is None else Room(**record(row))
 
 
 def save_room(tx: Transaction, room: Room) -> None:
     """Insert the room, or change the one that it was."""
-    values = _fields(room)
+    values = values_of(room)
     if tx.execute(update(rooms).where(rooms.c.id == room.id).values(values)).rowcount == 0:
         tx.execute(insert(rooms).values(values))
 
@@ -144,7 +145,7 @@ def list_rooms(
         query = query.where(rooms.c.id > after)
     found: dict[str, tuple[Room, Session | None]] = {}
     for row in tx.execute(query):
-        mapping = dict(row._mapping)
+        mapping = record(row)
         live_session = {name[2:]: value for name, value in mapping.items() if name.startswith("s_")}
         room = Room(**{name: value for name, value in mapping.items() if not name.startswith("s_")})
         found[room.id] = (room, Session(**live_session) if live_session["id"] else None)
@@ -187,7 +188,7 @@ def session_of_participant(tx: Transaction, participant_sid: str) -> Session | N
 
 def open_sessions(tx: Transaction) -> list[Session]:
     """Every session that we believe to live."""
-    return [Session(**row._mapping) for row in tx.execute(select(sessions).where(sessions.c.state == "active"))]
+    return [Session(**record(row)) for row in tx.execute(select(sessions).where(sessions.c.state == "active"))]
 
 
 def count_open_sessions(tx: Transaction, app_id: str) -> int:
@@ -218,15 +219,15 @@ def list_sessions(
         query = query.where(sessions.c.started_at < until)
     if before is not None:
         query = query.where(sessions.c.id < before)
-    return [Session(**row._mapping) for row in tx.execute(query)]
+    return [Session(**record(row)) for row in tx.execute(query)]
 
 
 def insert_session(tx: Transaction, session: Session) -> None:
-    tx.execute(insert(sessions).values(_fields(session)))
+    tx.execute(insert(sessions).values(values_of(session)))
 
 
 def update_session(tx: Transaction, session: Session) -> None:
-    tx.execute(update(sessions).where(sessions.c.id == session.id).values(_fields(session)))
+    tx.execute(update(sessions).where(sessions.c.id == session.id).values(values_of(session)))
 
 
 def mark_seen(tx: Transaction, session_ids: Sequence[str], at: int) -> None:
@@ -244,7 +245,7 @@ def mark_seen(tx: Transaction, session_ids: Sequence[str], at: int) -> None:
 def participant_by_sid(tx: Transaction, session_id: str, sid: str) -> Participant | None:
     query = select(participants).where(participants.c.session_id == session_id, participants.c.sid == sid)
     row = tx.execute(query).first()
-    return None if row is None else Participant(**row._mapping)
+    return None if row is None else Participant(**record(row))
 
 
 def participants_of(tx: Transaction, session_ids: Iterable[str]) -> list[Participant]:
@@ -254,46 +255,48 @@ def participants_of(tx: Transaction, session_ids: Iterable[str]) -> list[Partici
         .where(participants.c.session_id.in_(list(session_ids)))
         .order_by(participants.c.joined_at, participants.c.changed_at, participants.c.sid)
     )
-    return [Participant(**row._mapping) for row in tx.execute(query)]
+    return [Participant(**record(row)) for row in tx.execute(query)]
 
 
 def save_participant(tx: Transaction, participant: Participant, *, new: bool) -> None:
     if new:
-        tx.execute(insert(participants).values(_fields(participant)))
+        tx.execute(insert(participants).values(values_of(participant)))
     else:
         tx.execute(
             update(participants)
             .where(participants.c.session_id == participant.session_id, participants.c.sid == participant.sid)
-            .values(_fields(participant))
+            .values(values_of(participant))
         )
 
 
 def tracks_of(
-    tx: Transaction, session_ids: Iterable[str], *, participant_sid: str | None = None, only_open: bool = False
+    tx: Transaction,
+    session_ids: Iterable[str],
+    *,
+    participant_sid: str | None = None,
+    only_open: bool = False,
 ) -> list[Track]:
     query = (
-        select(tracks)
-        .where(tracks.c.session_id.in_(list(session_ids)))
-        .order_by(tracks.c.published_at, tracks.c.sid)
+        select(tracks).where(tracks.c.session_id.in_(list(session_ids))).order_by(tracks.c.published_at, tracks.c.sid)
     )
     if participant_sid is not None:
         query = query.where(tracks.c.participant_sid == participant_sid)
     if only_open:
         query = query.where(tracks.c.unpublished_at.is_(None))
-    return [Track(**row._mapping) for row in tx.execute(query)]
+    return [Track(**record(row)) for row in tx.execute(query)]
 
 
 def track_by_sid(tx: Transaction, participant: Participant, sid: str) -> Track | None:
     row = tx.execute(select(tracks).where(*_track_key(participant.session_id, participant.sid, sid))).first()
-    return None if row is None else Track(**row._mapping)
+    return None if row is None else Track(**record(row))
 
 
 def save_track(tx: Transaction, track: Track, *, new: bool) -> None:
     if new:
-        tx.execute(insert(tracks).values(_fields(track)))
+        tx.execute(insert(tracks).values(values_of(track)))
     else:
         key = _track_key(track.session_id, track.participant_sid, track.sid)
-        tx.execute(update(tracks).where(*key).values(_fields(track)))
+        tx.execute(update(tracks).where(*key).values(values_of(track)))
 
 
 def _track_key(session_id: str, participant_sid: str, sid: str) -> tuple[Any, ...]:
@@ -309,9 +312,7 @@ def _track_key(session_id: str, participant_sid: str, sid: str) -> tuple[Any, ..
 
 def set_ban(tx: Transaction, ban_id: str, app_id: str, livekit_room: str, identity: str, until: int) -> None:
     tx.execute(delete(bans).where(bans.c.livekit_room == livekit_room, bans.c.identity == identity))
-    tx.execute(
-        insert(bans).values(id=ban_id, app_id=app_id, livekit_room=livekit_room, identity=identity, until=until)
-    )
+    tx.execute(insert(bans).values(id=ban_id, app_id=app_id, livekit_room=livekit_room, identity=identity, until=until))
 
 
 def banned_until(tx: Transaction, livekit_room: str, identity: str, now: int) -> int | None:
@@ -343,8 +344,4 @@ def banned_and_present(tx: Transaction, now: int) -> list[tuple[str, str]]:
 
 
 def _session(row: Row[Any] | None) -> Session | None:
-    return None if row is None else Session(**row._mapping)
-
-
-def _fields(noun: Any) -> dict[str, Any]:
-    return {name: getattr(noun, name) for name in noun.__dataclass_fields__}
+    return None if row is None else Session(**record(row))

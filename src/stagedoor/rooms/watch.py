@@ -27,9 +27,7 @@ class Watch:
         interval: Seconds between two comparisons.
     """
 
-    def __init__(
-        self, gateway: LiveKitGateway, reconciler: Reconciler, bouncer: Bouncer, interval: float
-    ) -> None:
+    def __init__(self, gateway: LiveKitGateway, reconciler: Reconciler, bouncer: Bouncer, interval: float) -> None:
         self._gateway = gateway
         self._reconciler = reconciler
         self._bouncer = bouncer

@@ -48,14 +48,17 @@ def guarded(connection: Connection) -> Generator[None]:
 
 
 def _refuse_to_end(connection: Connection) -> None:
-    if connection.info.get(_GUARDED):
+    # One that the server cut has no `info` any more, and must be rolled back to be given up.
+    if not connection.invalidated and connection.info.get(_GUARDED):
         raise RuntimeError("a work does not commit or roll back: whoever called it does")
 
 
 def _remember(context: ExceptionContext) -> None:
-    if context.connection is not None and isinstance(context.sqlalchemy_exception, DBAPIError):
-        context.connection.info[_SPOILT] = context.sqlalchemy_exception
+    connection, error = context.connection, context.sqlalchemy_exception
+    if connection is not None and not connection.invalidated and isinstance(error, DBAPIError):
+        connection.info[_SPOILT] = error
 
 
 def _forget(connection: Connection, name: str, context: Any) -> None:
-    connection.info.pop(_SPOILT, None)
+    if not connection.invalidated:
+        connection.info.pop(_SPOILT, None)

@@ -68,10 +68,7 @@ class Lane:
         if self._processors is None:
             return values
         return tuple(
-            [
-                value if make is None else make(value)
-                for make, value in zip(self._processors, values, strict=True)
-            ]
+            [value if make is None else make(value) for make, value in zip(self._processors, values, strict=True)]
         )
 
 

@@ -82,9 +82,7 @@ def _upgrade_sqlite(path: str, config: Config, directory: ScriptDirectory) -> No
         run(connection, config, directory)
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
         if broken is not None:
-            raise OperatorError(
-                f"After the migration a row of {broken[0]} refers to one of {broken[2]} that is gone."
-            )
+            raise OperatorError(f"After the migration a row of {broken[0]} refers to one of {broken[2]} that is gone.")
 
 
 def run(connection: Connection, config: Config, directory: ScriptDirectory) -> None:

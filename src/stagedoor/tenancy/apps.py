@@ -18,9 +18,7 @@ SLUG_PATTERN: Final = r"^[a-z0-9_]{1,32}$"
 """No hyphen: the first hyphen of a LiveKit room name ends the app's slug."""
 
 
-def create(
-    tx: Transaction, organisation: Organisation, slug: str, name: str | None, settings: AppSettings
-) -> App:
+def create(tx: Transaction, organisation: Organisation, slug: str, name: str | None, settings: AppSettings) -> App:
     """Create an app.
 
     Raises:
@@ -59,9 +57,7 @@ def update(
 ) -> App:
     """Change the name or the settings."""
     before = get(tx, principal, reference)
-    after = replace(
-        before, name=name or before.name, settings=settings or before.settings, updated_at=now_ms()
-    )
+    after = replace(before, name=name or before.name, settings=settings or before.settings, updated_at=now_ms())
     store.update_app(tx, after)
     return after
 

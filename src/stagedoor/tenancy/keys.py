@@ -46,7 +46,14 @@ def create(
     _check_expiry(expires_at)
     secret = f"sk_{secrets.token_urlsafe(32)}"
     key = ApiKey(
-        new_id("key"), name, secret[-4:], tuple(sorted(set(scopes))), organisation_id, app_id, now_ms(), expires_at
+        new_id("key"),
+        name,
+        secret[-4:],
+        tuple(sorted(set(scopes))),
+        organisation_id,
+        app_id,
+        now_ms(),
+        expires_at,
     )
     store.insert_key(tx, key, digest(secret))
     return key, secret
@@ -100,9 +107,7 @@ def revoke(tx: Transaction, principal: Principal, key_id: str) -> None:
 def _check_scopes(creator: Principal, scopes: Sequence[str]) -> None:
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown:
-        raise Invalid(
-            f"There is no scope {unknown[0]!r}.", code="unknown_scope", extra={"scopes": sorted(SCOPES)}
-        )
+        raise Invalid(f"There is no scope {unknown[0]!r}.", code="unknown_scope", extra={"scopes": sorted(SCOPES)})
     if not scopes:
         raise Invalid("A key needs at least one scope.", code="no_scope")
     if not creator.covers(frozenset(scopes)):

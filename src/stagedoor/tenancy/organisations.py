@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, NotFound
@@ -68,6 +68,7 @@ def delete(tx: Transaction, organisation: Organisation) -> None:
     """
     if store.apps_of_organisation(tx, organisation.id):
         raise Conflict(
-            "The organisation still has apps; delete them first, or use force=true.", code="organisation_not_empty"
+            "The organisation still has apps; delete them first, or use force=true.",
+            code="organisation_not_empty",
         )
     store.delete_organisation(tx, organisation.id)

@@ -27,9 +27,7 @@ class Principal:
     def require(self, scope: str) -> None:
         """Raise `Forbidden` unless the caller has `scope`."""
         if scope not in self.scopes:
-            raise Forbidden(
-                f"This key lacks the scope {scope}.", code="missing_scope", extra={"requiredScope": scope}
-            )
+            raise Forbidden(f"This key lacks the scope {scope}.", code="missing_scope", extra={"requiredScope": scope})
 
     def require_installation(self) -> None:
         """Raise `Forbidden` when the caller is bound to one organisation."""

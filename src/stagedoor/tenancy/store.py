@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Row, String, Table, Text, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Row,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from stagedoor.storage import Transaction, metadata
+from stagedoor.storage.records import record, values_of
 from stagedoor.tenancy.nouns import ApiKey, App, AppSettings, Organisation
 from stagedoor.tenancy.principals import Principal
 from stagedoor.tenancy.visibility import visible
@@ -68,7 +82,7 @@ api_keys = Table(
 
 def insert_organisation(tx: Transaction, organisation: Organisation) -> bool:
     """False when the slug is taken."""
-    return _insert(tx, organisations, _fields(organisation))
+    return _insert(tx, organisations, values_of(organisation))
 
 
 def find_organisation(tx: Transaction, principal: Principal, reference: str) -> Organisation | None:
@@ -78,16 +92,14 @@ def find_organisation(tx: Transaction, principal: Principal, reference: str) -> 
             visible(principal, organisations.c.id),
         )
     ).first()
-    return None if row is None else Organisation(**row._mapping)
+    return None if row is None else Organisation(**record(row))
 
 
-def list_organisations(
-    tx: Transaction, principal: Principal, *, after: str | None, limit: int
-) -> list[Organisation]:
+def list_organisations(tx: Transaction, principal: Principal, *, after: str | None, limit: int) -> list[Organisation]:
     query = select(organisations).where(visible(principal, organisations.c.id)).order_by(organisations.c.id)
     if after is not None:
         query = query.where(organisations.c.id > after)
-    return [Organisation(**row._mapping) for row in tx.execute(query.limit(limit))]
+    return [Organisation(**record(row)) for row in tx.execute(query.limit(limit))]
 
 
 def organisation_slug_taken(tx: Transaction, slug: str) -> bool:
@@ -95,9 +107,7 @@ def organisation_slug_taken(tx: Transaction, slug: str) -> bool:
 
 
 def update_organisation(tx: Transaction, organisation: Organisation) -> None:
-    tx.execute(
-        update(organisations).where(organisations.c.id == organisation.id).values(_fields(organisation))
-    )
+    tx.execute(update(organisations).where(organisations.c.id == organisation.id).values(values_of(organisation)))
 
 
 def delete_organisation(tx: Transaction, organisation_id: str) -> None:
@@ -219,11 +229,6 @@ def touch_keys(tx: Transaction, used: Mapping[str, int]) -> None:
 # Rows to values and back
 
 
-
-def _fields(noun: Any) -> dict[str, Any]:
-    return {name: getattr(noun, name) for name in noun.__dataclass_fields__}
-
-
 def _insert(tx: Transaction, table: Table, values: dict[str, Any]) -> bool:
     try:
         with tx.savepoint():
@@ -234,19 +239,21 @@ def _insert(tx: Transaction, table: Table, values: dict[str, Any]) -> bool:
 
 
 def _app_values(app: App) -> dict[str, Any]:
-    return _fields(app) | {"settings": msgspec.json.encode(app.settings).decode()}
+    return values_of(app) | {"settings": msgspec.json.encode(app.settings).decode()}
 
 
 def _app(row: Row[Any]) -> App:
-    values = dict(row._mapping)
-    return App(**values | {"settings": msgspec.json.decode(values["settings"], type=AppSettings)})
+    values = record(row)
+    values["settings"] = msgspec.json.decode(values["settings"], type=AppSettings)
+    return App(**values)
 
 
 def _key_values(key: ApiKey) -> dict[str, Any]:
-    return _fields(key) | {"scopes": " ".join(key.scopes)}
+    return values_of(key) | {"scopes": " ".join(key.scopes)}
 
 
 def _key(row: Row[Any]) -> ApiKey:
-    values = {name: value for name, value in row._mapping.items() if name != "digest"}
-    scopes: Sequence[str] = values["scopes"].split()
-    return ApiKey(**values | {"scopes": tuple(scopes)})
+    values = record(row)
+    del values["digest"]
+    values["scopes"] = tuple(values["scopes"].split())
+    return ApiKey(**values)

@@ -113,7 +113,9 @@ def time_to_live(app: App, ttl: str | int | None) -> int:
     if seconds > app.settings.max_token_ttl:
         limit = format_duration(app.settings.max_token_ttl)
         raise Invalid(
-            f"ttl is longer than the {limit} that this app allows.", code="ttl_too_long", extra={"maxTtl": limit}
+            f"ttl is longer than the {limit} that this app allows.",
+            code="ttl_too_long",
+            extra={"maxTtl": limit},
         )
     return seconds
 
@@ -123,7 +125,9 @@ def _sources(request: JoinRequest) -> tuple[str, ...] | None:
     for source in asked or ():
         if source not in SOURCES:
             raise Invalid(
-                f"There is no source {source!r} to publish.", code="unknown_source", extra={"sources": SOURCES}
+                f"There is no source {source!r} to publish.",
+                code="unknown_source",
+                extra={"sources": SOURCES},
             )
     if not request.audio_only:
         return asked

@@ -22,9 +22,7 @@ def mint(api_key: str, api_secret: str, grant: Grant) -> str:
                 can_publish=grant.can_publish,
                 can_subscribe=grant.can_subscribe,
                 can_publish_data=grant.can_publish_data,
-                can_publish_sources=None
-                if grant.can_publish_sources is None
-                else list(grant.can_publish_sources),
+                can_publish_sources=None if grant.can_publish_sources is None else list(grant.can_publish_sources),
                 hidden=grant.hidden or None,
             )
         )

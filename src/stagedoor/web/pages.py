@@ -8,9 +8,10 @@ from urllib.parse import quote
 import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
+from stagedoor.api.hot import HotRoute
 from stagedoor.kernel.errors import BadRequest, Invalid, NotFound
 from stagedoor.kernel.metrics import TOKENS
 from stagedoor.mediaserver.gateway import Endpoint
@@ -26,6 +27,7 @@ from stagedoor.web.policy import content_security_policy
 
 _USES: Final[dict[PageKind, Use]] = {"play": "play", "embed": "play", "meet": "meet"}
 _LONGEST_NAME: Final = 80
+_LINK: Final = "the link's token or the app's playback policy decides"
 
 
 class JoinBody(msgspec.Struct, rename="camel"):
@@ -44,9 +46,7 @@ class Pages:
         openapi_path: Where the API document is.
     """
 
-    def __init__(
-        self, database: Database, doorkeeper: Doorkeeper, endpoint: Endpoint, openapi_path: str
-    ) -> None:
+    def __init__(self, database: Database, doorkeeper: Doorkeeper, endpoint: Endpoint, openapi_path: str) -> None:
         self._database = database
         self._doorkeeper = doorkeeper
         self._endpoint = endpoint
@@ -57,10 +57,10 @@ class Pages:
         routes: list[BaseRoute] = []
         for kind in _USES:
             path = f"/{kind}/{{app}}/{{room}}"
-            routes.append(Route(path, self._page_of(kind), methods=["GET"]))
-            routes.append(Route(f"{path}/join", self._join_of(kind), methods=["POST"]))
-        routes.append(Route(docs_path, self._docs, methods=["GET"]))
-        routes.append(Route("/", _home(docs_path), methods=["GET"]))
+            routes.append(HotRoute(path, self._page_of(kind), method="GET", public_because=_LINK))
+            routes.append(HotRoute(f"{path}/join", self._join_of(kind), method="POST", public_because=_LINK))
+        routes.append(HotRoute(docs_path, self._docs, method="GET", public_because="the contract is no secret"))
+        routes.append(HotRoute("/", _home(docs_path), method="GET", public_because="leads to the API document"))
         routes.append(Mount("/assets", _Assets(directory=files.static_folder() / "assets")))
         return routes
 
@@ -158,5 +158,7 @@ def _join_body(body: bytes) -> JoinBody:
 
 def _json(data: dict[str, Any]) -> Response:
     return Response(
-        msgspec.json.encode({"data": data}), media_type="application/json", headers={"Cache-Control": "no-store"}
+        msgspec.json.encode({"data": data}),
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
     )

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from stagedoor.storage import BulkInsert, Database, Transaction, metadata
+from stagedoor.storage.records import record
 from stagedoor.storage.types import row_id
 
 InboxState = Literal["pending", "applied", "unclaimed", "ignored", "failed"]
@@ -88,7 +89,13 @@ def pending(tx: Transaction, limit: int, *, without_rooms: Collection[str] = ())
 
 
 def set_state(
-    tx: Transaction, seq: int, state: InboxState, *, attempts: int, applied_at: int | None, error: str | None = None
+    tx: Transaction,
+    seq: int,
+    state: InboxState,
+    *,
+    attempts: int,
+    applied_at: int | None,
+    error: str | None = None,
 ) -> None:
     tx.execute(
         update(inbox)
@@ -124,4 +131,4 @@ def waiting(tx: Transaction) -> dict[str, int]:
 
 
 def _event(row: Row[Any]) -> InboxEvent:
-    return InboxEvent(**row._mapping)
+    return InboxEvent(**record(row))

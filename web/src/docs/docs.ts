@@ -3,7 +3,7 @@ import './docs.css';
 import { type DocsPageConfig, readConfig } from '../shared/config';
 import mark from '../shared/mark.svg';
 
-const { openapiUrl } = readConfig<DocsPageConfig>();
+const { openapiUrl } = readConfig() as DocsPageConfig;
 
 function header(): HTMLElement {
   const logo = new Image(30, 30);

@@ -15,7 +15,7 @@ interface Props {
   readonly onTrouble: (device: Device, error: unknown) => void;
 }
 
-const canShareScreen = (): boolean => typeof navigator.mediaDevices?.getDisplayMedia === 'function';
+const canShareScreen = (): boolean => isSecureContext && 'getDisplayMedia' in navigator.mediaDevices;
 
 export function Bar({ visit, chatOpen, unread, onChat, onTrouble }: Props) {
   const permissions = useLocalParticipantPermissions();

@@ -1,4 +1,4 @@
-import { type FormEvent, useState } from 'react';
+import { type SyntheticEvent, useState } from 'react';
 import { Brand } from './Brand';
 import { type Choices, recallChoices, rememberChoices } from './choices';
 import { DeviceSelect } from './DeviceSelect';
@@ -16,7 +16,7 @@ export function Prejoin({ title, onJoin }: Props) {
   const camera = useCameraPreview({ on: choices.camera, deviceId: choices.cameraId });
   const microphone = useMicrophonePreview({ on: choices.microphone, deviceId: choices.microphoneId });
   const name = choices.name.trim();
-  const submit = (event: FormEvent) => {
+  const submit = (event: SyntheticEvent) => {
     event.preventDefault();
     if (!name) return;
     rememberChoices({ ...choices, name });

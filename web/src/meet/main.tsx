@@ -9,7 +9,7 @@ import { createRoot } from 'react-dom/client';
 import { type RoomPageConfig, readConfig } from '../shared/config';
 import { App } from './App';
 
-const config = readConfig<RoomPageConfig>();
+const config = readConfig() as RoomPageConfig;
 const root = document.getElementById('app');
 document.title = config.title;
 if (root) createRoot(root).render(<App config={config} />);

@@ -7,7 +7,7 @@ import { Stage } from './stage';
 
 /** Draws the stage at once; LiveKit's client is fetched behind it. */
 export function openPlayer(options: PlayerOptions = playerOptions(location.search)): void {
-  const config = readConfig<RoomPageConfig>();
+  const config = readConfig() as RoomPageConfig;
   document.title = config.title;
   const stage = new Stage(config.title);
   const loudness = new Loudness(options.muted);

@@ -7,7 +7,7 @@ export class Problem extends Error {
     readonly title: string,
     readonly detail: string,
     readonly code: string,
-    readonly retryAfterMs: number | undefined = undefined,
+    readonly retryAfterMs?: number,
   ) {
     super(detail || title);
   }

@@ -34,8 +34,9 @@ export async function stay(options: StayOptions): Promise<Ending> {
   signal.addEventListener('abort', leave);
   let connectedBefore = false;
   let failures = 0;
+  const over = () => signal.aborted;
   try {
-    while (!signal.aborted) {
+    while (!over()) {
       options.onLink(connectedBefore ? 'reconnecting' : 'connecting', failures);
       try {
         const { gone } = await enter(options);
@@ -46,7 +47,7 @@ export async function stay(options: StayOptions): Promise<Ending> {
         if (ending) return ending;
         if (Date.now() - since > STEADY_MS) failures = 0;
       } catch (error) {
-        if (signal.aborted) break;
+        if (over()) break;
         if (error instanceof Problem && !error.passing) return { kind: 'refused', problem: error };
         if (error instanceof Problem && error.retryAfterMs) await pause(error.retryAfterMs, signal);
       }

@@ -98,9 +98,7 @@ class IdempotencyMiddleware:
                 code="idempotency_in_progress",
                 headers={"Retry-After": "1"},
             )
-        return Response(
-            body, kept.status, media_type=kept.media_type, headers={"Idempotency-Replayed": "true"}
-        )
+        return Response(body, kept.status, media_type=kept.media_type, headers={"Idempotency-Replayed": "true"})
 
     async def _first(self, scope: Scope, body: bytes, key_id: str, key: str) -> Response:
         answer = _Recorder()

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from stagedoor.storage import Transaction, metadata
+from stagedoor.storage.records import record
 
 answers = Table(
     "idempotency_answers",
@@ -43,14 +57,12 @@ def find(tx: Transaction, key_id: str, key: str) -> Kept | None:
             answers.c.sealed_body,
         ).where(answers.c.key_id == key_id, answers.c.idempotency_key == key)
     ).first()
-    return None if row is None else Kept(**row._mapping)
+    return None if row is None else Kept(**record(row))
 
 
 def begin(tx: Transaction, key_id: str, key: str, fingerprint: str, now: int) -> None:
     """Note that the request is being answered; on PostgreSQL a second one at the same time breaks on the key."""
-    tx.execute(
-        insert(answers).values(key_id=key_id, idempotency_key=key, fingerprint=fingerprint, created_at=now)
-    )
+    tx.execute(insert(answers).values(key_id=key_id, idempotency_key=key, fingerprint=fingerprint, created_at=now))
 
 
 def finish(tx: Transaction, key_id: str, key: str, status: int, media_type: str, sealed_body: bytes) -> None:

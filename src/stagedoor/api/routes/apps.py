@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, Field, StringConstraints
 
 from stagedoor.api.access import AppsRead, AppsWrite
+from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts, Services
 from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Cursor, Data, Limit, Name, Page, page
@@ -21,7 +22,7 @@ from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, organisations, store
 from stagedoor.tenancy.nouns import App, AppSettings
 
-router = APIRouter(prefix="/apps", tags=["Apps"])
+router = APIRouter(prefix=f"{PREFIX}/apps", tags=["Apps"])
 
 _LONGEST_TTL = 30 * 86_400
 
@@ -40,7 +41,8 @@ class SettingsBody(Answer):
     """What an app decides for its rooms."""
 
     playback_policy: Literal["signed", "public"] = Field(
-        description="`signed`: only links with a signed token may watch. `public`: everybody may.", examples=["signed"]
+        description="`signed`: only links with a signed token may watch. `public`: everybody may.",
+        examples=["signed"],
     )
     frame_ancestors: list[str] | None = Field(
         description="Origins that may show the pages in a frame. null: anybody may frame /embed, nobody the others.",
@@ -72,9 +74,7 @@ class AppBody(Answer):
     """A namespace of rooms."""
 
     id: str = Field(description="Identifier.", examples=["app_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
-    organisation: str = Field(
-        description="The organisation's id.", examples=["org_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"]
-    )
+    organisation: str = Field(description="The organisation's id.", examples=["org_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
     slug: str = Field(description="Name in URLs and the prefix of its LiveKit rooms.", examples=["live"])
     name: str = Field(description="Name for people.", examples=["Live"])
     settings: SettingsBody = Field(description="What the app decides for its rooms.")
@@ -138,9 +138,7 @@ def _settings(before: AppSettings, change: SettingsChange) -> AppSettings:
     )
 
 
-@router.post(
-    "", status_code=201, summary="Create an app", responses=documented(400, 401, 403, 404, 409, 413, 422, 503)
-)
+@router.post("", status_code=201, summary="Create an app", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))
 async def create_app(parts: Parts, caller: AppsWrite, body: NewApp) -> Data[AppBody]:
     """The key must not be bound to one app."""
     if caller.app_id is not None:
@@ -160,7 +158,12 @@ async def list_apps(
     caller: AppsRead,
     organisation: Annotated[
         str | None,
-        Query(max_length=64, pattern=NO_NUL, description="Only this organisation's (slug or id).", examples=["default"]),
+        Query(
+            max_length=64,
+            pattern=NO_NUL,
+            description="Only this organisation's (slug or id).",
+            examples=["default"],
+        ),
     ] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
@@ -181,9 +184,7 @@ async def get_app(parts: Parts, caller: AppsRead, app: AppRef) -> Data[AppBody]:
     return Data(data=_body(await parts.database.read(lambda tx: apps.get(tx, caller, app))))
 
 
-@router.patch(
-    "/{app}", summary="Change an app", responses=documented(400, 401, 403, 404, 409, 413, 422, 503)
-)
+@router.patch("/{app}", summary="Change an app", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))
 async def change_app(parts: Parts, caller: AppsWrite, app: AppRef, body: AppChange) -> Data[AppBody]:
     """Fields that are left out stay as they are. The slug can't be changed: LiveKit's room names begin with it."""
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from stagedoor.api.access import EventsRead
+from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts
 from stagedoor.api.wire import NO_NUL, AppRef
@@ -24,7 +25,7 @@ from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps
 from stagedoor.tenancy.nouns import App
 
-router = APIRouter(prefix="/apps/{app}/events", tags=["Live feed"])
+router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/events", tags=["Live feed"])
 
 HEARTBEAT_SECONDS = 15.0
 """After so long a silence a comment is sent, so that proxies keep the connection and a dead one is noticed."""
@@ -74,9 +75,7 @@ async def follow_events(
     ] = None,
     after: Annotated[
         int | None,
-        Query(
-            ge=0, le=2**63 - 1, description="The same for callers that can't set a header.", examples=[42]
-        ),
+        Query(ge=0, le=2**63 - 1, description="The same for callers that can't set a header.", examples=[42]),
     ] = None,
 ) -> StreamingResponse:
     """Each event has an `id`, its type as `event`, and JSON as `data`. Nothing is left out and nothing comes twice."""
@@ -100,7 +99,12 @@ async def follow_events(
 
 
 async def _stream(
-    request: Request, stack: AsyncExitStack, subscription: Subscription, app: App, start: int, only: str | None
+    request: Request,
+    stack: AsyncExitStack,
+    subscription: Subscription,
+    app: App,
+    start: int,
+    only: str | None,
 ) -> AsyncIterator[bytes]:
     async with stack:
         yield b"retry: 2000\n\n"

@@ -17,8 +17,6 @@ from stagedoor.kernel.errors import Problem, StorageUnavailable, Unauthenticated
 from stagedoor.kernel.metrics import FEED_CLIENTS, INBOX_WAITING, REGISTRY
 from stagedoor.webhooks import store
 
-router = APIRouter(tags=["Operation"])
-
 
 class HealthBody(Answer):
     """The process answers."""
@@ -34,24 +32,20 @@ class ReadyBody(Answer):
     livekit: Literal["ok"] = Field(description="LiveKit answers and takes our key.", examples=["ok"])
 
 
-@router.get("/health", summary="Is the process alive?", openapi_extra=public("says nothing but that we run"))
 async def get_health() -> Data[HealthBody]:
     """Answers as long as the process does."""
     return Data(data=HealthBody(status="alive"))
 
 
-@router.get(
-    "/ready",
-    summary="Can requests be served?",
-    openapi_extra=public("load balancers ask it"),
-    responses=documented(503),
-)
 async def get_ready(parts: Parts) -> Data[ReadyBody]:
     """503 with the reasons while the database or LiveKit is not available."""
     reasons = await _reasons(parts)
     if reasons:
         raise Unavailable(
-            "Not ready: " + " ".join(reasons), code="not_ready", extra={"reasons": reasons}, headers={"Retry-After": "2"}
+            "Not ready: " + " ".join(reasons),
+            code="not_ready",
+            extra={"reasons": reasons},
+            headers={"Retry-After": "2"},
         )
     return Data(data=ReadyBody(status="ready", database="ok", livekit="ok"))
 
@@ -72,14 +66,6 @@ async def _reasons(parts: Services) -> list[str]:
     return reasons
 
 
-@router.get(
-    "/metrics",
-    summary="Prometheus metrics",
-    openapi_extra=public("names no tenant; STAGEDOOR_METRICS_TOKEN closes it"),
-    response_class=Response,
-    responses=documented(401)
-    | {200: {"description": "Metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}},
-)
 async def get_metrics(request: Request, parts: Parts) -> Response:
     """In Prometheus's text format."""
     token = parts.settings.metrics_token
@@ -94,3 +80,26 @@ async def get_metrics(request: Request, parts: Parts) -> Response:
     except StorageUnavailable:
         pass  # the other metrics are needed most when the database is away
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+def router(prefix: str) -> APIRouter:
+    """The routes under `prefix`; those at the root are the documented ones."""
+    made = APIRouter(prefix=prefix, tags=["Operation"], include_in_schema=not prefix)
+    made.get("/health", summary="Is the process alive?", openapi_extra=public("says nothing but that we run"))(
+        get_health
+    )
+    made.get(
+        "/ready",
+        summary="Can requests be served?",
+        openapi_extra=public("load balancers ask it"),
+        responses=documented(503),
+    )(get_ready)
+    made.get(
+        "/metrics",
+        summary="Prometheus metrics",
+        openapi_extra=public("names no tenant; STAGEDOOR_METRICS_TOKEN closes it"),
+        response_class=Response,
+        responses=documented(401)
+        | {200: {"description": "Metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )(get_metrics)
+    return made

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
 from stagedoor.api.access import Admin
+from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts
 from stagedoor.api.wire import NO_NUL, Answer, Data, Limit, Page, page, when
@@ -17,13 +18,17 @@ from stagedoor.kernel.errors import NotFound
 from stagedoor.webhooks import store
 from stagedoor.webhooks.store import InboxEvent
 
-router = APIRouter(prefix="/inbox", tags=["Inbox"])
+router = APIRouter(prefix=f"{PREFIX}/inbox", tags=["Inbox"])
 
 State = Literal["pending", "applied", "unclaimed", "ignored", "failed"]
 EventRef = Annotated[
     str,
     Path(
-        alias="event", max_length=128, pattern=NO_NUL, description="LiveKit's id of the event.", examples=["EV_x9a3Yb7qTz2c"]
+        alias="event",
+        max_length=128,
+        pattern=NO_NUL,
+        description="LiveKit's id of the event.",
+        examples=["EV_x9a3Yb7qTz2c"],
     ),
 ]
 
@@ -48,7 +53,8 @@ class InboxDetail(InboxBody):
     """A stored event with its body."""
 
     body: dict[str, Any] = Field(
-        description="The event as LiveKit sent it, without secrets.", examples=[{"event": "participant_joined"}]
+        description="The event as LiveKit sent it, without secrets.",
+        examples=[{"event": "participant_joined"}],
     )
 
 
@@ -74,7 +80,8 @@ async def list_inbox(
     caller: Admin,
     state: Annotated[State | None, Query(description="Only events of this state.", examples=["unclaimed"])] = None,
     room: Annotated[
-        str | None, Query(max_length=256, pattern=NO_NUL, description="Only of this LiveKit room.", examples=["live-demo"])
+        str | None,
+        Query(max_length=256, pattern=NO_NUL, description="Only of this LiveKit room.", examples=["live-demo"]),
     ] = None,
     cursor: Annotated[
         int | None, Query(ge=0, le=2**63 - 1, description="`page.next` of the page before.", examples=[7])
@@ -105,7 +112,9 @@ def _detail(event: InboxEvent) -> InboxDetail:
 
 
 @router.post(
-    "/{event}/replay", summary="Apply a stored event again", responses=documented(401, 403, 404, 409, 422, 503)
+    "/{event}/replay",
+    summary="Apply a stored event again",
+    responses=documented(401, 403, 404, 409, 422, 503),
 )
 async def replay_inbox_event(parts: Parts, caller: Admin, reference: EventRef) -> Data[InboxDetail]:
     """For events that failed, or whose app exists only now. What was applied before changes nothing."""

@@ -8,16 +8,30 @@ from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from stagedoor.api.access import KeysRead, KeysWrite
+from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts
-from stagedoor.api.wire import NO_NUL, Answer, Ask, Cursor, Data, Limit, Name, Page, Text, Timestamp, page, when
+from stagedoor.api.wire import (
+    NO_NUL,
+    Answer,
+    Ask,
+    Cursor,
+    Data,
+    Limit,
+    Name,
+    Page,
+    Text,
+    Timestamp,
+    page,
+    when,
+)
 from stagedoor.kernel.clock import from_rfc3339, rfc3339
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, keys, organisations, store
 from stagedoor.tenancy.nouns import ApiKey
 from stagedoor.tenancy.principals import Principal
 
-router = APIRouter(prefix="/keys", tags=["API keys"])
+router = APIRouter(prefix=f"{PREFIX}/keys", tags=["API keys"])
 
 KeyRef = Annotated[
     str,
@@ -43,7 +57,8 @@ class KeyBody(Answer):
         examples=["org_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"],
     )
     app: str | None = Field(
-        description="Id of the only app that it sees; null for all.", examples=["app_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"]
+        description="Id of the only app that it sees; null for all.",
+        examples=["app_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"],
     )
     created_at: str = Field(description="When it was created.", examples=["2026-01-31T12:00:00.000Z"])
     expires_at: str | None = Field(
@@ -58,7 +73,8 @@ class NewKeyBody(KeyBody):
     """A new API key, with its secret, which is shown this once."""
 
     key: str = Field(
-        description="The secret. It can't be had again.", examples=["sk_2f0VfQ8y1vJb3mS6tX9wZ4aC7dE0gH5kL8nP1qR3uYs"]
+        description="The secret. It can't be had again.",
+        examples=["sk_2f0VfQ8y1vJb3mS6tX9wZ4aC7dE0gH5kL8nP1qR3uYs"],
     )
 
 
@@ -162,9 +178,7 @@ async def get_key(parts: Parts, caller: KeysRead, reference: KeyRef) -> Data[Key
     return Data(data=KeyBody.model_validate(_fields(found)))
 
 
-@router.patch(
-    "/{key}", summary="Change an API key", responses=documented(400, 401, 403, 404, 409, 413, 422, 503)
-)
+@router.patch("/{key}", summary="Change an API key", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))
 async def change_key(parts: Parts, caller: KeysWrite, reference: KeyRef, body: KeyChange) -> Data[KeyBody]:
     """Fields that are left out stay as they are. Takes effect from the next request on."""
 
@@ -184,9 +198,7 @@ async def change_key(parts: Parts, caller: KeysWrite, reference: KeyRef, body: K
     return Data(data=KeyBody.model_validate(_fields(await parts.database.write(change))))
 
 
-@router.delete(
-    "/{key}", status_code=204, summary="Revoke an API key", responses=documented(401, 403, 404, 422, 503)
-)
+@router.delete("/{key}", status_code=204, summary="Revoke an API key", responses=documented(401, 403, 404, 422, 503))
 async def revoke_key(parts: Parts, caller: KeysWrite, reference: KeyRef) -> Response:
     """From the next request on it opens nothing."""
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
 from stagedoor.api.access import OrganisationsRead, OrganisationsWrite
+from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.routes.apps import end_live_rooms
 from stagedoor.api.services import Parts
@@ -18,7 +19,7 @@ from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, organisations, store
 from stagedoor.tenancy.nouns import App, Organisation
 
-router = APIRouter(prefix="/organisations", tags=["Organisations"])
+router = APIRouter(prefix=f"{PREFIX}/organisations", tags=["Organisations"])
 
 SLUG = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 OrganisationRef = Annotated[
@@ -48,7 +49,10 @@ class NewOrganisation(Ask):
 
     name: Name = Field(description="Name for people.", examples=["Acme"])
     slug: str | None = Field(
-        default=None, pattern=SLUG, description="Name for URLs; made from the name if not given.", examples=["acme"]
+        default=None,
+        pattern=SLUG,
+        description="Name for URLs; made from the name if not given.",
+        examples=["acme"],
     )
 
 
@@ -89,9 +93,7 @@ async def list_organisations(
     parts: Parts, caller: OrganisationsRead, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[OrganisationBody]:
     """Those that the key may see."""
-    found = await parts.database.read(
-        lambda tx: store.list_organisations(tx, caller, after=cursor, limit=limit + 1)
-    )
+    found = await parts.database.read(lambda tx: store.list_organisations(tx, caller, after=cursor, limit=limit + 1))
     return page([_body(item) for item in found], limit, lambda item: item.id)
 
 
@@ -141,7 +143,8 @@ async def delete_organisation(
     organisation, its_apps = await parts.database.read(look)
     if its_apps and not force:
         raise Conflict(
-            "The organisation still has apps; delete them first, or use force=true.", code="organisation_not_empty"
+            "The organisation still has apps; delete them first, or use force=true.",
+            code="organisation_not_empty",
         )
     for app in its_apps:
         await end_live_rooms(parts, app)

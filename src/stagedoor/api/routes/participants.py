@@ -8,10 +8,23 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, StringConstraints
 
 from stagedoor.api.access import RoomsRead, RoomsWrite
+from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.routes.rooms import find
 from stagedoor.api.services import Parts, Services
-from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Data, IdentityRef, Page, PageInfo, RoomRef, Text, when
+from stagedoor.api.wire import (
+    NO_NUL,
+    Answer,
+    AppRef,
+    Ask,
+    Data,
+    IdentityRef,
+    Page,
+    PageInfo,
+    RoomRef,
+    Text,
+    when,
+)
 from stagedoor.events.nouns import NewEvent
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
@@ -22,13 +35,20 @@ from stagedoor.rooms import bans
 from stagedoor.rooms.nouns import Room, Session
 from stagedoor.tenancy.nouns import App
 
-router = APIRouter(prefix="/apps/{app}/rooms/{room}/participants", tags=["Participants"])
+router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/rooms/{{room}}/participants", tags=["Participants"])
 
 Source = Literal["camera", "microphone", "screen_share", "screen_share_audio"]
 AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=NO_NUL)]
 AttributeValue = Annotated[str, StringConstraints(max_length=8_192, pattern=NO_NUL)]
 TrackRef = Annotated[
-    str, Path(alias="sid", max_length=128, pattern=NO_NUL, description="The track's SID.", examples=["TR_VCd3xZ9q4Yb7aE"])
+    str,
+    Path(
+        alias="sid",
+        max_length=128,
+        pattern=NO_NUL,
+        description="The track's SID.",
+        examples=["TR_VCd3xZ9q4Yb7aE"],
+    ),
 ]
 _LONGEST_BAN = 365 * 86_400
 
@@ -53,7 +73,8 @@ class PermissionsBody(Answer):
     can_subscribe: bool = Field(description="May receive media.", examples=[True])
     can_publish_data: bool = Field(description="May send data and chat.", examples=[True])
     can_publish_sources: list[str] = Field(
-        description="The only sources that may be published; empty for all.", examples=[["camera", "microphone"]]
+        description="The only sources that may be published; empty for all.",
+        examples=[["camera", "microphone"]],
     )
     can_update_metadata: bool = Field(description="May change its own metadata.", examples=[False])
     hidden: bool = Field(description="Others don't see that it is there.", examples=[False])
@@ -86,9 +107,7 @@ class PermissionsChange(Ask):
         description="The only sources that may be published; empty for all.",
         examples=[["microphone"]],
     )
-    can_update_metadata: bool | None = Field(
-        default=None, description="May change its own metadata.", examples=[False]
-    )
+    can_update_metadata: bool | None = Field(default=None, description="May change its own metadata.", examples=[False])
     hidden: bool | None = Field(default=None, description="Others don't see that it is there.", examples=[False])
 
 
@@ -201,7 +220,12 @@ async def _present(parts: Services, room: Room, identity: str) -> ParticipantFac
     responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503),
 )
 async def change_participant(
-    parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomRef, identity: IdentityRef, body: ParticipantChange
+    parts: Parts,
+    caller: RoomsWrite,
+    app: AppRef,
+    room: RoomRef,
+    identity: IdentityRef,
+    body: ParticipantChange,
 ) -> Data[ParticipantBody]:
     """Name, metadata, attributes and permissions; the client learns of it at once."""
     place = await find(parts, caller, app, room)
@@ -311,4 +335,3 @@ async def mute_track(
     track = await parts.gateway.mute_track(place[1].livekit_room, identity, reference, muted=body.muted)
     await _record(parts, place, "track.muted", reference, {"identity": identity, "muted": body.muted})
     return Data(data=_track(track))
-

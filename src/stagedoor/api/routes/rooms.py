@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from stagedoor.api.access import RoomsRead, RoomsWrite, TokensWrite
 from stagedoor.api.addresses import page_url
+from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts, Services
 from stagedoor.api.wire import (
@@ -38,7 +39,7 @@ from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.principals import Principal
 from stagedoor.tokens.grants import time_to_live
 
-router = APIRouter(prefix="/apps/{app}/rooms", tags=["Rooms"])
+router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/rooms", tags=["Rooms"])
 
 MAX_DATA_BYTES = 15_000
 """LiveKit's clients carry reliable messages of up to 15 KiB whole; more is cut up or lost."""
@@ -141,7 +142,9 @@ class NewLink(Ask):
         description="`play` and `embed` watch, `meet` takes part.", examples=["meet"]
     )
     ttl: Annotated[str, StringConstraints(pattern=DURATION_PATTERN)] | None = Field(
-        default=None, description="How long the link works: 90s, 10m, 1h, 2d. The app sets the maximum.", examples=["1h"]
+        default=None,
+        description="How long the link works: 90s, 10m, 1h, 2d. The app sets the maximum.",
+        examples=["1h"],
     )
 
 
@@ -149,10 +152,12 @@ class LinkBody(Answer):
     """A link that works as it is."""
 
     url: str = Field(
-        description="The page's URL.", examples=["https://stagedoor.example.com/meet/live/live-demo?token=eyJh"]
+        description="The page's URL.",
+        examples=["https://stagedoor.example.com/meet/live/live-demo?token=eyJh"],
     )
     expires_at: str | None = Field(
-        description="When it ends; null when the app's playback is public.", examples=["2026-01-31T13:00:00.000Z"]
+        description="When it ends; null when the app's playback is public.",
+        examples=["2026-01-31T13:00:00.000Z"],
     )
 
 
@@ -182,7 +187,10 @@ def _body(app: App, room: Room, session: Session | None) -> RoomBody:
 
 
 @router.post(
-    "", status_code=201, summary="Create a room", responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503)
+    "",
+    status_code=201,
+    summary="Create a room",
+    responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503),
 )
 async def create_room(parts: Parts, caller: RoomsWrite, app: AppRef, body: NewRoom) -> Data[RoomBody]:
     """LiveKit makes the room at once. A room that is live already is refused.
@@ -243,12 +251,8 @@ async def get_room(parts: Parts, caller: RoomsRead, app: AppRef, room: RoomRef) 
     return Data(data=_body(*await find(parts, caller, app, room)))
 
 
-@router.patch(
-    "/{room}", summary="Change a room", responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503)
-)
-async def change_room(
-    parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomRef, body: RoomChange
-) -> Data[RoomBody]:
+@router.patch("/{room}", summary="Change a room", responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503))
+async def change_room(parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomRef, body: RoomChange) -> Data[RoomBody]:
     """Clients in the room see the new metadata at once."""
     found, before, session = await find(parts, caller, app, room)
     if session is not None:
@@ -265,12 +269,12 @@ async def change_room(
 )
 async def delete_room(parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomRef) -> Response:
     """Everybody is disconnected. The room's sessions stay."""
-    _, found, _ = await find(parts, caller, app, room)
+    _, found, session = await find(parts, caller, app, room)
     try:
         await parts.gateway.delete_room(found.livekit_room)
     except NotFound:
         pass  # it is not live; its record still goes
-    await parts.database.write(lambda tx: rooms.deleted(tx, parts.feed, found))
+    await parts.database.write(lambda tx: rooms.deleted(tx, parts.feed, found, session.id if session else None))
     return Response(status_code=204)
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
 from stagedoor.api.access import SessionsRead
+from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts
 from stagedoor.api.wire import NO_NUL, Answer, AppRef, Cursor, Data, Limit, Page, Timestamp, page, when
@@ -20,7 +21,7 @@ from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps
 from stagedoor.tenancy.nouns import App
 
-router = APIRouter(prefix="/apps/{app}/sessions", tags=["Sessions"])
+router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/sessions", tags=["Sessions"])
 
 TimeSourceField = Literal["livekit", "received", "reconcile", "session_end"]
 _SOURCES = (
@@ -75,9 +76,7 @@ class TimelineEntry(Answer):
     """Something that happened."""
 
     at: str = Field(description="When.", examples=["2026-01-31T12:00:00.000Z"])
-    type: str = Field(
-        description="What: " + ", ".join(EVENT_TYPES) + ".", examples=["participant.joined"]
-    )
+    type: str = Field(description="What: " + ", ".join(EVENT_TYPES) + ".", examples=["participant.joined"])
     origin: Literal["webhook", "reconcile", "api"] = Field(
         description="How we know: LiveKit told us, we found it by comparing, or a caller did it through us.",
         examples=["webhook"],
@@ -194,13 +193,16 @@ async def list_sessions(
         ),
     ] = None,
     state: Annotated[
-        Literal["active", "ended"] | None, Query(description="Only those that last, or have ended.", examples=["ended"])
+        Literal["active", "ended"] | None,
+        Query(description="Only those that last, or have ended.", examples=["ended"]),
     ] = None,
     since: Annotated[
-        Timestamp | None, Query(description="Only those that began at or after.", examples=["2026-01-31T00:00:00Z"])
+        Timestamp | None,
+        Query(description="Only those that began at or after.", examples=["2026-01-31T00:00:00Z"]),
     ] = None,
     until: Annotated[
-        Timestamp | None, Query(description="Only those that began before.", examples=["2026-02-01T00:00:00Z"])
+        Timestamp | None,
+        Query(description="Only those that began before.", examples=["2026-02-01T00:00:00Z"]),
     ] = None,
     cursor: Cursor = None,
     limit: Limit = 50,

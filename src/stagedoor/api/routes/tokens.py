@@ -38,7 +38,14 @@ class AgentDispatch(_Ask):
     """An agent that LiveKit calls into the room."""
 
     agent_name: Annotated[
-        str, Meta(max_length=256, min_length=1, pattern=_NUL_FREE, description="The agent's name.", examples=["helper"])
+        str,
+        Meta(
+            max_length=256,
+            min_length=1,
+            pattern=_NUL_FREE,
+            description="The agent's name.",
+            examples=["helper"],
+        ),
     ]
     metadata: Annotated[
         str, Meta(max_length=65_536, pattern=_NUL_FREE, description="What it is told.", examples=["{}"])
@@ -52,7 +59,8 @@ class RoomConfigBody(_Ask):
         _Seconds | UnsetType, Meta(description="Seconds that the room waits for somebody.", examples=[300])
     ] = UNSET
     departure_timeout: Annotated[
-        _Seconds | UnsetType, Meta(description="Seconds that the room waits after the last left.", examples=[20])
+        _Seconds | UnsetType,
+        Meta(description="Seconds that the room waits after the last left.", examples=[20]),
     ] = UNSET
     max_participants: Annotated[
         Annotated[int, Meta(ge=0, le=100_000)] | UnsetType,
@@ -122,9 +130,7 @@ class NewToken(_Ask):
         Meta(max_length=64, description="The participant's attributes.", examples=[{"seat": "12"}]),
     ] = {}
     hidden: Annotated[bool, Meta(description="Others don't see that it is there.", examples=[False])] = False
-    audio_only: Annotated[
-        bool, Meta(description="May publish sound and no picture.", examples=[False])
-    ] = False
+    audio_only: Annotated[bool, Meta(description="May publish sound and no picture.", examples=[False])] = False
     room_config: Annotated[
         RoomConfigBody | None,
         Meta(description="How LiveKit makes the room, when this token is the one that creates it."),
@@ -141,11 +147,17 @@ class TokenBody(msgspec.Struct, rename="camel", frozen=True):
     ws_url: Annotated[str, Meta(description="LiveKit's address.", examples=["wss://media.example.com"])]
     play_url: Annotated[
         str,
-        Meta(description="Page to watch the room.", examples=["https://stagedoor.example.com/play/live/live-demo"]),
+        Meta(
+            description="Page to watch the room.",
+            examples=["https://stagedoor.example.com/play/live/live-demo"],
+        ),
     ]
     embed_url: Annotated[
         str,
-        Meta(description="The same for a frame.", examples=["https://stagedoor.example.com/embed/live/live-demo"]),
+        Meta(
+            description="The same for a frame.",
+            examples=["https://stagedoor.example.com/embed/live/live-demo"],
+        ),
     ]
     expires_at: Annotated[
         str, Meta(description="When token and signed links end.", examples=["2026-01-31T13:00:00.000Z"])
@@ -219,9 +231,7 @@ def _decode(body: bytes) -> grants.JoinRequest:
 
 def _room_config(asked: RoomConfigBody) -> grants.RoomConfig:
     given = {
-        name: value
-        for name, value in msgspec.structs.asdict(asked).items()
-        if value is not UNSET and name != "agents"
+        name: value for name, value in msgspec.structs.asdict(asked).items() if value is not UNSET and name != "agents"
     }
     agents = () if asked.agents is UNSET else asked.agents
     return grants.RoomConfig(**given, agents=tuple((agent.agent_name, agent.metadata) for agent in agents))

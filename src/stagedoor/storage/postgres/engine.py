@@ -44,9 +44,7 @@ class PostgresDatabase:
         self._loop = asyncio.get_running_loop()
         self._engine = make_engine(url, read_connections + WRITE_CONNECTIONS)
         # One snapshot for all statements of a read, as SQLite gives; READ COMMITTED would take one for each.
-        self._reading = self._engine.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
+        self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._writes: set[asyncio.Task[Any]] = set()
         self._reads = 0
         self._lanes: list[PostgresBulk] = []

@@ -77,9 +77,7 @@ class SqliteDatabase:
     async def _probe(self) -> None:
         # A real write, or a full disk would not be noticed. SQLite leaves user_version to the application.
         await self.write(_write_something)
-        await self.read(
-            lambda tx: tx.connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema").scalar()
-        )
+        await self.read(lambda tx: tx.connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema").scalar())
 
     async def close(self) -> None:
         self._writer.refuse()

@@ -35,8 +35,7 @@ class Readers:
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
         self._closed = False
         self._threads = [
-            threading.Thread(target=self._run, name=f"sqlite-reader-{number}", daemon=True)
-            for number in range(count)
+            threading.Thread(target=self._run, name=f"sqlite-reader-{number}", daemon=True) for number in range(count)
         ]
 
     def start(self) -> None:

@@ -26,9 +26,7 @@ def upgrade() -> None:
     op.create_index("ix_idempotency_answers_created_at", "idempotency_answers", ["created_at"], unique=False)
     op.create_table(
         "inbox",
-        sa.Column(
-            "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("id", sa.String(length=128), nullable=False),
         sa.Column("event", sa.String(length=64), nullable=False),
         sa.Column("livekit_room", sa.Text(), nullable=False),
@@ -72,9 +70,7 @@ def upgrade() -> None:
         sa.Column("settings", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisations.id"], name=op.f("fk_apps_organisation_id")
-        ),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name=op.f("fk_apps_organisation_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_apps")),
         sa.UniqueConstraint("slug", name=op.f("uq_apps_slug")),
     )
@@ -116,9 +112,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "events",
-        sa.Column(
-            "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("app_id", sa.String(length=40), nullable=False),
         sa.Column("session_id", sa.String(length=40), nullable=True),
         sa.Column("livekit_room", sa.Text(), nullable=False),
@@ -205,8 +199,6 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.Column("unpublished_at", sa.BigInteger(), nullable=True),
         sa.Column("unpublished_at_source", sa.String(length=12), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["sessions.id"], name=op.f("fk_tracks_session_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["session_id"], ["sessions.id"], name=op.f("fk_tracks_session_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("session_id", "participant_sid", "sid", name=op.f("pk_tracks")),
     )
