@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
-from livekit_harness import Heard, MakeManaged
+from tests.mediaserver.livekit_harness import Heard, MakeManaged
 
 from stagedoor.mediaserver.config import ManagedConfig, choose_network
 from stagedoor.mediaserver.install import find_binary

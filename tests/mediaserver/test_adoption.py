@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from livekit import api
-from livekit_harness import Heard, MakeManaged
+from tests.mediaserver.livekit_harness import Heard, MakeManaged
 
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.mediaserver.adoption import mark_stopping

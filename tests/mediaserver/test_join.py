@@ -7,7 +7,7 @@ from dataclasses import replace
 import aiohttp
 import pytest
 from livekit.protocol import rtc as signalling
-from livekit_harness import MakeManaged, join_token
+from tests.mediaserver.livekit_harness import MakeManaged, join_token
 
 from stagedoor.mediaserver.config import ManagedConfig
 from stagedoor.mediaserver.network import primary_address

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from livekit_harness import MakeManaged
+from tests.mediaserver.livekit_harness import MakeManaged
 
 from stagedoor.kernel.errors import CallerMistake, OperatorError
 from stagedoor.mediaserver.config import ManagedConfig

@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from livekit import api, rtc
-from livekit_harness import Heard, MakeManaged, join_token
+from tests.mediaserver.livekit_harness import Heard, MakeManaged, join_token
 
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.mediaserver.config import ManagedConfig

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
-from tables import create
-from tests.support.postgres import PostgresServer, permit_connecting, running_postgres
 
 from stagedoor.storage import Database, open_database
+from tests.storage.tables import create
+from tests.support.postgres import PostgresServer, permit_connecting, running_postgres
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import subprocess
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, LargeBinary, MetaData, String, Table, select
@@ -54,3 +58,17 @@ async def wait_until_waiting(database: Database, count: int) -> None:
 def kinds(outcomes: Sequence[object]) -> list[str]:
     """What each outcome of a `gather` is."""
     return [type(outcome).__name__ for outcome in outcomes]
+
+
+@contextmanager
+def locked_by_another_program(path: Path) -> Generator[None]:
+    """Another process: a second SQLite in ours would not see our locks, and its `close` would drop them."""
+    code = f"import apsw; c = apsw.Connection({str(path)!r}); c.execute('BEGIN IMMEDIATE'); print(flush=True); input()"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield
+        finally:
+            process.kill()

@@ -7,9 +7,9 @@ import threading
 from typing import Any
 
 import pytest
-from tables import add, names
 
 from stagedoor.storage import Database, Transaction
+from tests.storage.tables import add, names
 
 
 async def test_callbacks_run_on_the_loop_in_order_before_the_caller_resumes(database: Database) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import ARRAY, Column, ForeignKey, Index, Integer, MetaData, String, Table, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from tables import add, kinds, names, note
 
 from stagedoor.storage import BulkInsert, Database
+from tests.storage.tables import add, kinds, names, note
 
 
 def lane(database: Database) -> BulkInsert:

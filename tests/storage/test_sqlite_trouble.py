@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import sqlite3
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tables import add, create, names, note
 
 from stagedoor.kernel.errors import CallerMistake, OperatorError, StorageUnavailable
 from stagedoor.storage import Database, open_database
 from stagedoor.storage.sqlite import dbapi, engine
+from tests.storage.tables import add, create, names, note
 
 
 @contextmanager
@@ -76,8 +75,7 @@ async def test_a_lock_of_another_program(sqlite_url: str, tmp_path: Path, monkey
     database = await open_database(sqlite_url)
     await database.write(create)
     bulk = database.bulk(note, "name", columns=["name"])
-    with sqlite3.connect(tmp_path / "test.db", isolation_level=None) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with locked_by_another_program(tmp_path / "test.db"):
         outcomes = await asyncio.gather(
             database.write(lambda tx: add(tx, "a")),
             *[bulk.insert((f"n{n}",)) for n in range(700)],
@@ -86,21 +84,16 @@ async def test_a_lock_of_another_program(sqlite_url: str, tmp_path: Path, monkey
         assert all(isinstance(outcome, StorageUnavailable) for outcome in outcomes)
         assert "locked" in str(outcomes[0])
         assert await database.read(names) == []
-        other.execute("COMMIT")
-    other.close()
     assert await bulk.insert(("n1",))
     assert await database.read(names) == ["n1"]
     await database.close()
 
 
 async def test_a_short_lock_is_waited_for(sqlite: Database, tmp_path: Path) -> None:
-    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    task = asyncio.ensure_future(sqlite.write(lambda tx: add(tx, "a")))
-    await asyncio.sleep(0.3)
-    assert not task.done()
-    other.execute("ROLLBACK")
-    other.close()
+    with locked_by_another_program(tmp_path / "test.db"):
+        task = asyncio.ensure_future(sqlite.write(lambda tx: add(tx, "a")))
+        await asyncio.sleep(0.3)
+        assert not task.done()
     await task
 
 

@@ -8,10 +8,10 @@ from time import monotonic, sleep
 
 import pytest
 from sqlalchemy.exc import IntegrityError
-from tables import add, kinds, names, note
 
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.storage import Database, Transaction
+from tests.storage.tables import add, kinds, names, note
 
 
 async def test_what_waits_is_committed_together(sqlite: Database) -> None:

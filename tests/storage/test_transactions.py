@@ -8,9 +8,9 @@ from typing import Any, Never
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from tables import add, kinds, names, note
 
 from stagedoor.storage import Database, Transaction
+from tests.storage.tables import add, kinds, names, note
 
 
 class Refused(Exception):

@@ -94,7 +94,7 @@ def _operations(document: dict[str, Any], route: BaseRoute) -> list[dict[str, An
     if isinstance(route, HotRoute):
         return [methods[route.method.lower()]] if route.method.lower() in methods else []
     if isinstance(route, APIRoute):
-        return [methods[method.lower()] for method in route.methods if method.lower() in methods]
+        return [methods[method.lower()] for method in route.methods or () if method.lower() in methods]
     return []
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
@@ -50,7 +51,7 @@ class Page(BaseModel, Generic[T]):
     page: PageInfo = Field(description="Where the next page begins.")
 
 
-def page(items: list[T], limit: int, cursor_of: Any) -> Page[T]:
+def page(items: list[T], limit: int, cursor_of: Callable[[T], str]) -> Page[T]:
     """A page of at most `limit` items, out of one more than that."""
     more = len(items) > limit
     shown = items[:limit]

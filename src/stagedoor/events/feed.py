@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
+from dataclasses import dataclass
 from stagedoor.events import store
 from stagedoor.events.nouns import Event, NewEvent
 from stagedoor.kernel.errors import StorageUnavailable, TooMany
 from stagedoor.storage import Database, Transaction
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 _BATCH = 200
+_POLL_SECONDS = {"sqlite": 15.0, "postgresql": 1.0}
+"""With SQLite every event is of this process and wakes its readers; with PostgreSQL another node's does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A reader's place among an app's readers."""
+
+    app_id: str
+    woken: asyncio.Event
 
 
 class Feed:
@@ -29,9 +35,9 @@ class Feed:
         max_clients: Readers that one app may have at a time.
     """
 
-    def __init__(self, database: Database, *, poll_seconds: float = 1.0, max_clients: int = 200) -> None:
+    def __init__(self, database: Database, *, poll_seconds: float | None = None, max_clients: int = 200) -> None:
         self._database = database
-        self._poll_seconds = poll_seconds
+        self._poll_seconds = poll_seconds or _POLL_SECONDS[database.dialect]
         self._max_clients = max_clients
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._closed = False
@@ -43,8 +49,8 @@ class Feed:
 
     def wake(self, app_id: str) -> None:
         """Let the app's readers look into the store."""
-        for waiting in self._waiting.get(app_id, ()):
-            waiting.set()
+        for woken in self._waiting.get(app_id, ()):
+            woken.set()
 
     def close(self) -> None:
         """End every reader."""
@@ -58,13 +64,13 @@ class Feed:
         return sum(map(len, self._waiting.values()))
 
     @contextmanager
-    def subscribe(self, app_id: str) -> Iterator[Subscription]:
+    def subscribe(self, app_id: str) -> Generator[Place]:
         """A reader's place among the app's readers.
 
         Raises:
             TooMany: The app has as many readers as it may.
         """
-        waiting = asyncio.Event()
+        place = Place(app_id, asyncio.Event())
         if len(self._waiting[app_id]) >= self._max_clients:
             raise TooMany(
                 f"This app has {self._max_clients} live feed connections, which is the most it may have.",
@@ -72,37 +78,24 @@ class Feed:
                 extra={"limit": self._max_clients},
                 headers={"Retry-After": "5"},
             )
-        self._waiting[app_id].add(waiting)
+        self._waiting[app_id].add(place.woken)
         try:
-            yield Subscription(self, waiting)
+            yield place
         finally:
-            self._waiting[app_id].discard(waiting)
+            self._waiting[app_id].discard(place.woken)
             if not self._waiting[app_id]:
                 del self._waiting[app_id]
 
-    async def _read(self, app_id: str, seq: int, livekit_room: str | None) -> list[Event]:
-        return await self._database.read(
-            lambda tx: store.events_after(tx, app_id, seq, livekit_room=livekit_room, limit=_BATCH)
-        )
-
-
-class Subscription:
-    """A reader of one app's events."""
-
-    def __init__(self, feed: Feed, waiting: asyncio.Event) -> None:
-        self._feed = feed
-        self._waiting = waiting
-
     async def follow(
-        self, app_id: str, after: int, livekit_room: str | None, idle_seconds: float
+        self, place: Place, after: int, livekit_room: str | None, idle_seconds: float
     ) -> AsyncIterator[list[Event]]:
         """Events after `after`, in order, for ever; an empty list when nothing came for `idle_seconds`."""
         seq = after
         idle = 0.0
-        while not self._feed._closed:
-            self._waiting.clear()
+        while not self._closed:
+            place.woken.clear()
             try:
-                batch = await self._feed._read(app_id, seq, livekit_room)
+                batch = await self._read(place.app_id, seq, livekit_room)
             except StorageUnavailable:
                 batch = []  # the reader stays; what it misses now it reads when the database is back
             if batch:
@@ -111,10 +104,15 @@ class Subscription:
                 yield batch
                 continue
             try:
-                async with asyncio.timeout(self._feed._poll_seconds):
-                    await self._waiting.wait()
+                async with asyncio.timeout(self._poll_seconds):
+                    await place.woken.wait()
             except TimeoutError:
-                idle += self._feed._poll_seconds
+                idle += self._poll_seconds
                 if idle >= idle_seconds:
                     idle = 0.0
                     yield []
+
+    async def _read(self, app_id: str, seq: int, livekit_room: str | None) -> list[Event]:
+        return await self._database.read(
+            lambda tx: store.events_after(tx, app_id, seq, livekit_room=livekit_room, limit=_BATCH)
+        )

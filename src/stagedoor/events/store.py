@@ -17,7 +17,7 @@ events = Table(
     "events",
     metadata,
     row_id("seq"),
-    Column("app_id", ForeignKey("apps.id", ondelete="CASCADE"), nullable=False),
+    Column("app_id", String(40), ForeignKey("apps.id", ondelete="CASCADE"), nullable=False),
     Column("session_id", String(40), nullable=True),
     Column("livekit_room", Text, nullable=False),
     Column("type", String(40), nullable=False),

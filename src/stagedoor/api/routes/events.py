@@ -16,7 +16,6 @@ from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts
 from stagedoor.api.wire import NO_NUL, AppRef
 from stagedoor.events import store as events_store
-from stagedoor.events.feed import Subscription
 from stagedoor.events.nouns import Event
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.metrics import FEED_CLIENTS
@@ -88,27 +87,22 @@ async def follow_events(
     found, newest, only = await parts.database.read(look)
     given = last_event_id if last_event_id is not None else after
     stack = AsyncExitStack()
-    subscription = stack.enter_context(parts.feed.subscribe(found.id))
+    place = stack.enter_context(parts.feed.subscribe(found.id))
     FEED_CLIENTS.set(parts.feed.clients)
     start = newest if given is None else given
     return StreamingResponse(
-        _stream(request, stack, subscription, found, start, only),
+        _stream(request, stack, parts.feed.follow(place, start, only, HEARTBEAT_SECONDS), found),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
 async def _stream(
-    request: Request,
-    stack: AsyncExitStack,
-    subscription: Subscription,
-    app: App,
-    start: int,
-    only: str | None,
+    request: Request, stack: AsyncExitStack, batches: AsyncIterator[list[Event]], app: App
 ) -> AsyncIterator[bytes]:
     async with stack:
         yield b"retry: 2000\n\n"
-        async for batch in subscription.follow(app.id, start, only, HEARTBEAT_SECONDS):
+        async for batch in batches:
             yield b"".join(_frame(app, event) for event in batch) if batch else b": nothing new\n\n"
             if await request.is_disconnected():
                 return

@@ -34,7 +34,7 @@ class _Ask(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=Tr
     pass
 
 
-class AgentDispatch(_Ask):
+class AgentDispatch(_Ask, frozen=True):
     """An agent that LiveKit calls into the room."""
 
     agent_name: Annotated[
@@ -52,7 +52,7 @@ class AgentDispatch(_Ask):
     ] = ""
 
 
-class RoomConfigBody(_Ask):
+class RoomConfigBody(_Ask, frozen=True):
     """How LiveKit makes the room, when this token is the one that creates it."""
 
     empty_timeout: Annotated[
@@ -85,7 +85,7 @@ class RoomConfigBody(_Ask):
     ] = UNSET
 
 
-class NewToken(_Ask):
+class NewToken(_Ask, frozen=True):
     """Who wants to join which room, and what they may do there."""
 
     room: Annotated[

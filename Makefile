@@ -1,0 +1,71 @@
+# The verbs of this repository; continuous integration uses the same ones.
+# A bare machine needs Python 3.11 or newer, git and make. Everything else comes from package registries.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13; do \
+	command -v $$name >/dev/null && $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$name && break; done)
+UV := $(shell command -v uv || echo .make/uv/bin/uv)
+RUN := $(UV) run --no-sync
+export UV_PYTHON_DOWNLOADS ?= never
+
+.PHONY: help up test check bench pages setup format fast wheel clean
+
+help: ## List the verbs
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+up: setup pages ## Build what is missing and run the product; ARGS="--http 0.0.0.0:8080" passes flags
+	@exec $(RUN) stagedoor up $(ARGS)
+
+test: setup pages ## Run every check and every test
+	@$(RUN) python tools/system_packages.py chromium ffmpeg postgresql
+	$(RUN) stagedoor livekit install
+	$(MAKE) --no-print-directory static
+	$(RUN) python tools/pages.py check
+	$(RUN) pytest $(ARGS)
+
+check: setup pages static fast ## Format, lint, types, import contracts and the fast tests
+
+static: setup
+	@$(RUN) ruff format --check
+	$(RUN) ruff check
+	$(RUN) basedpyright
+	$(RUN) lint-imports
+
+fast: setup
+	@$(RUN) pytest -m "not slow" $(ARGS)
+
+format: setup ## Format the Python code and mend what lint can mend
+	@$(RUN) ruff check --fix
+	$(RUN) ruff format
+
+bench: setup pages ## Run the benchmarks, each beside a rival or a limit
+	@$(RUN) stagedoor livekit install
+	$(RUN) python -m benchmarks $(ARGS)
+
+wheel: setup pages ## Build the wheel, pages included, into dist/
+	@$(UV) build --wheel
+
+setup: .make/synced
+
+pages: setup ## Build the pages if their sources have changed
+	@$(RUN) python tools/pages.py build
+
+.make/synced: pyproject.toml uv.lock Makefile
+	@mkdir -p .make
+	test -n "$(PYTHON)" || { echo "Stagedoor needs Python 3.11 or newer; install it and run make again." >&2; exit 1; }
+	if ! [ -x "$(UV)" ] && ! command -v "$(UV)" >/dev/null; then
+		echo "Installing uv into .make/uv"
+		$(PYTHON) -m venv .make/uv 2>/dev/null || { rm -rf .make/uv; \
+			echo "This Python can't make virtual environments; on Debian run: apt-get install python3-venv" >&2; exit 1; }
+		.make/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	fi
+	$(UV) sync --locked --quiet --python "$(PYTHON)"
+	touch $@
+
+clean: ## Remove what was built here; the data folder and the cache stay
+	@rm -rf .make .venv dist web/node_modules src/stagedoor/web/static

@@ -1,0 +1,38 @@
+"""Which URLs open a database, and what the others are told."""
+
+from __future__ import annotations
+
+import pytest
+
+from stagedoor.kernel.errors import CallerMistake
+from stagedoor.storage import Database, open_database
+from stagedoor.storage.postgres.engine import without_password
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "stagedoor.db",
+        "mysql://user:pw@host/db",
+        "sqlite://",
+        "sqlite:///relative.db",
+        "sqlite:///:memory:",
+        "sqlite:////tmp/a.db?mode=ro",
+        "sqlite://host/a.db",
+        "postgresql+psycopg://user@host/db",
+    ],
+)
+async def test_what_is_no_database_of_ours(url: str) -> None:
+    with pytest.raises(CallerMistake, match=r"Write sqlite:////.* or postgresql://"):
+        await open_database(url)
+
+
+async def test_a_database_says_where_it_is_and_keeps_the_password(database: Database, url: str) -> None:
+    assert database.url == url.replace(":secret", "")
+    assert database.dialect == url.partition(":")[0]
+
+
+def test_no_password_is_shown() -> None:
+    shown = without_password("postgresql://me:hunter2@db/x?sslmode=require&password=hunter2&sslpassword=hunter2")
+    assert shown == "postgresql://me@db/x?sslmode=require"

@@ -1,0 +1,50 @@
+"""Install what the tests need from Debian, where it is missing and we may; otherwise say exactly what to install.
+
+python tools/system_packages.py chromium ffmpeg postgresql
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+PROGRAMS: Final = {
+    "chromium": ("chromium",),
+    "ffmpeg": ("ffmpeg",),
+    "postgresql": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
+}
+"""Package, and where a program of it is found: on the PATH, or as a pattern of paths."""
+
+
+def main() -> int:
+    missing = [package for package in sys.argv[1:] if not _present(package)]
+    if not missing:
+        return 0
+    command = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        sys.stderr.write(f"The tests need {' and '.join(missing)}; install with: sudo {' '.join(command)}\n")
+        return 1
+    sys.stderr.write(f"Installing {' and '.join(missing)}\n")
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    quiet = {"env": environment, "stdout": subprocess.DEVNULL}
+    subprocess.run(["apt-get", "update"], check=True, **quiet)
+    subprocess.run(command, check=True, **quiet)
+    return 0
+
+
+def _present(package: str) -> bool:
+    for place in PROGRAMS[package]:
+        if place.startswith("/"):
+            if any(Path("/").glob(place.removeprefix("/"))):
+                return True
+        elif shutil.which(place):
+            return True
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())
