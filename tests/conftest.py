@@ -6,12 +6,34 @@ from collections.abc import AsyncGenerator, Generator
 
 import aiohttp
 import pytest
+from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.product import Api, Mode, RunningProduct, running
+
+SLOW_FOLDERS = {"api", "deployment", "diagnosis", "e2e", "kill", "mediaserver", "packaging", "web"}
+SLOW_FIXTURES = {"managed_product", "external_product", "product", "postgres_server"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What starts servers or browsers is slow, and left out of `make check`."""
+    tests = config.rootpath / "tests"
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if item.path.is_relative_to(tests) and item.path.relative_to(tests).parts[0] in SLOW_FOLDERS:
+            item.add_marker(pytest.mark.slow)
+        elif fixtures & SLOW_FIXTURES or "postgresql" in item.name:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Generator[PostgresServer]:
+    """A real PostgreSQL that is thrown away afterwards."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

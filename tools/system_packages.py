@@ -30,9 +30,8 @@ def main() -> int:
         return 1
     sys.stderr.write(f"Installing {' and '.join(missing)}\n")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    quiet = {"env": environment, "stdout": subprocess.DEVNULL}
-    subprocess.run(["apt-get", "update"], check=True, **quiet)
-    subprocess.run(command, check=True, **quiet)
+    for step in (["apt-get", "update"], command):
+        subprocess.run(step, check=True, env=environment, stdout=subprocess.DEVNULL)
     return 0
 
 

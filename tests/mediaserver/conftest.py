@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
-from tests.mediaserver.livekit_harness import Heard, MakeManaged
 
 from stagedoor.mediaserver.config import ManagedConfig, choose_network
 from stagedoor.mediaserver.install import find_binary
@@ -18,11 +17,7 @@ from stagedoor.mediaserver.state import StateFolder
 from stagedoor.workers.backoff import Backoff
 from stagedoor.workers.ports import is_free
 from stagedoor.workers.procinfo import running_with
-
-
-@pytest.fixture(scope="session")
-def anyio_backend() -> tuple[str, dict[str, bool]]:
-    return "asyncio", {"use_uvloop": True}
+from tests.mediaserver.livekit_harness import Heard, MakeManaged
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ from pathlib import Path
 import msgspec
 import pytest
 from livekit import api
-from tests.mediaserver.livekit_harness import Heard, MakeManaged
 
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.mediaserver.adoption import mark_stopping
@@ -22,6 +21,7 @@ from stagedoor.mediaserver.config import ManagedConfig
 from stagedoor.mediaserver.probe import local_url
 from stagedoor.mediaserver.state import Record, StateFolder
 from stagedoor.workers.procinfo import inspect
+from tests.mediaserver.livekit_harness import Heard, MakeManaged
 
 # A Stagedoor in a process of its own: starts LiveKit, says which process it is, and waits to be killed.
 _STAGEDOOR = """

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import aiohttp
 import pytest
 from livekit.protocol import rtc as signalling
-from tests.mediaserver.livekit_harness import MakeManaged, join_token
 
 from stagedoor.mediaserver.config import ManagedConfig
 from stagedoor.mediaserver.network import primary_address
 from stagedoor.mediaserver.probe import local_url
+from tests.mediaserver.livekit_harness import MakeManaged, join_token
 
 
 async def ice_urls(config: ManagedConfig) -> list[str]:
@@ -29,7 +30,7 @@ async def test_nobody_is_sent_to_a_foreign_stun_server(managed: MakeManaged, con
 
 
 async def test_nor_when_others_on_the_network_may_come(managed: MakeManaged, config: ManagedConfig) -> None:
-    address = primary_address()
+    address = await asyncio.to_thread(primary_address)
     if address is None:
         pytest.skip("this machine has no network")
     open_to_all = replace(config, bind_addresses=("0.0.0.0",), node_ip=address, loopback=False)

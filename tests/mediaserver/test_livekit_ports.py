@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.mediaserver.livekit_harness import MakeManaged
 
 from stagedoor.kernel.errors import CallerMistake, OperatorError
 from stagedoor.mediaserver.config import ManagedConfig
 from stagedoor.mediaserver.ports import port_sentence
 from stagedoor.mediaserver.state import StateFolder
+from tests.mediaserver.livekit_harness import MakeManaged
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import structlog.testing
 from livekit import api, rtc
-from tests.mediaserver.livekit_harness import Heard, MakeManaged, join_token
 
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.mediaserver.config import ManagedConfig
@@ -24,6 +24,7 @@ from stagedoor.mediaserver.state import StateFolder
 from stagedoor.mediaserver.tending import tend
 from stagedoor.workers.child import Child
 from stagedoor.workers.procinfo import inspect
+from tests.mediaserver.livekit_harness import Heard, MakeManaged, join_token
 
 
 async def test_starts_answers_and_stops(
@@ -117,10 +118,12 @@ async def test_a_listener_that_fails_does_not_end_the_supervision(
         raise ValueError(at_ms)
 
     livekit = ManagedLiveKit(livekit_binary, config, state_dir, on_lost=on_lost, on_ready=on_ready)
-    started = await livekit.start()
-    os.kill(started.pid, signal.SIGKILL)
-    await again.wait()
-    await livekit.stop()
+    with structlog.testing.capture_logs() as logged:
+        started = await livekit.start()
+        os.kill(started.pid, signal.SIGKILL)
+        await again.wait()
+        await livekit.stop()
+    assert [entry["event"] for entry in logged].count("livekit_listener_failed") == 3
 
 
 async def test_stopping_during_a_restart_leaves_nothing(managed: MakeManaged, heard: Heard, state_dir: Path) -> None:

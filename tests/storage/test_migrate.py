@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-import stagedoor.storage.migrate as module
 from stagedoor.kernel.errors import CallerMistake, OperatorError, StorageUnavailable
 from stagedoor.storage import Transaction, migrate, open_database, upgrade
+from stagedoor.storage import migration as module
 from stagedoor.storage.sqlite import dbapi
 from tests.storage.tables import locked_by_another_program
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
+
+_PIPED_WIDTH = 240
 
 
 def print_json(value: Any) -> None:
@@ -17,11 +21,18 @@ def print_json(value: Any) -> None:
 
 
 def print_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
-    """Rows under the names of their columns."""
-    table = Table(*columns)
+    """Rows under the names of their columns; nothing is cut off, because ids are there to be copied."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
-    Console(highlight=False).print(table)
+    console().print(table)
+
+
+def console() -> Console:
+    """Standard output as wide as the terminal, or wide enough for a line per row where there is none."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 
 
 def _cell(value: Any) -> str:

@@ -7,11 +7,9 @@ from typing import Any
 import typer
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
-from rich.console import Console
-from rich.table import Table
 
 from stagedoor.cli.options import AsJson, ConfigFile, DataDir, resolved
-from stagedoor.cli.output import print_json
+from stagedoor.cli.output import print_json, print_table
 from stagedoor.kernel.settings import Resolved, Settings, environment_names
 
 _MASK = "********"
@@ -24,17 +22,9 @@ def settings(data_dir: DataDir = None, config: ConfigFile = None, as_json: AsJso
     if as_json:
         print_json(rows)
         return
-    table = Table("setting", "value", "from", "default", "environment", "meaning", show_lines=False)
-    for row in rows:
-        table.add_row(
-            row["name"],
-            _text(row["value"]),
-            row["origin"],
-            _text(row["default"]),
-            " ".join(row["environment"]),
-            row["meaning"],
-        )
-    Console(soft_wrap=False, highlight=False).print(table)
+    print_table(
+        [row | {"from": row["origin"]} for row in rows], ("name", "value", "from", "default", "environment", "meaning")
+    )
     typer.echo(f"Settings file: {found.file or 'none'}", err=True)
 
 
@@ -66,7 +56,3 @@ def _shown(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_shown(inner) for inner in value]  # pyright: ignore[reportUnknownVariableType]
     return value if isinstance(value, int | float | str | bool | None) else str(value)
-
-
-def _text(value: Any) -> str:
-    return "" if value in (None, {}, []) else str(value)

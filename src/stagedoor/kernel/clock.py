@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_FIRST: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
+_LAST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
 
 
 def now_ms() -> int:
@@ -12,18 +18,21 @@ def now_ms() -> int:
 
 
 def rfc3339(ms: int) -> str:
-    """`2026-01-31T12:00:00.000Z` for milliseconds since the Unix epoch."""
-    moment = datetime.fromtimestamp(ms / 1000, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+    """`2026-01-31T12:00:00.000Z` for milliseconds since the Unix epoch; the years are 1 to 9999."""
+    moment = _EPOCH + min(max(ms, _FIRST), _LAST) * _MILLISECOND
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def from_rfc3339(text: str) -> int:
     """Milliseconds since the epoch for an RFC 3339 timestamp.
 
     Raises:
-        ValueError: `text` is not a timestamp, or it names no offset from UTC.
+        ValueError: `text` is not a timestamp, names no offset from UTC, or is outside of the years 1 to 9999 in UTC.
     """
-    moment = datetime.fromisoformat(text)
+    moment = datetime.fromisoformat(text.upper())  # RFC 3339 lets t and z be small
     if moment.tzinfo is None:
         raise ValueError("the timestamp names no offset from UTC; add Z")
-    return int(moment.timestamp() * 1000)
+    try:
+        return (moment.astimezone(UTC) - _EPOCH) // _MILLISECOND
+    except OverflowError:
+        raise ValueError("the timestamp is outside of the years 1 to 9999") from None

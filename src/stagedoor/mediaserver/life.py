@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
+import msgspec
 
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.mediaserver.config import ManagedConfig, fingerprint, render
@@ -79,15 +80,7 @@ async def begin(
 
 def recorded(record: Record, pid: int, started_ticks: int, boot_id: str) -> Record:
     """The record with the process in it."""
-    return Record(
-        config=record.config,
-        binary=record.binary,
-        started_at_ms=record.started_at_ms,
-        pid=pid,
-        started_ticks=started_ticks,
-        boot_id=boot_id,
-        stopping=record.stopping,
-    )
+    return msgspec.structs.replace(record, pid=pid, started_ticks=started_ticks, boot_id=boot_id)
 
 
 async def until_ready(child: Child, config: ManagedConfig, patience_seconds: float) -> bool:

@@ -15,7 +15,8 @@ _ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 def choose_network(http_host: str, node_ip: str | None) -> tuple[tuple[str, ...], str, bool]:
     """LiveKit's bind addresses, its node IP, and whether everybody is on this machine.
 
-    LiveKit follows Stagedoor: what serves only this machine keeps its LiveKit on this machine.
+    LiveKit follows Stagedoor: what serves only this machine keeps its LiveKit on this machine. Blocks while a
+    name is looked up: call it before the event loop runs, or in a thread.
 
     Args:
         http_host: The host that Stagedoor's HTTP server binds: an IP address, a name, or empty for all.

@@ -4,7 +4,7 @@ One interface over SQLite (one machine) and PostgreSQL (several); what holds on 
 """
 
 from stagedoor.storage.database import BulkInsert, Counters, Database
-from stagedoor.storage.migrate import migrate, upgrade
+from stagedoor.storage.migration import migrate, upgrade
 from stagedoor.storage.opening import open_database
 from stagedoor.storage.transaction import Dialect, Transaction
 from stagedoor.storage.types import Json, Milliseconds, RowId, metadata, row_id

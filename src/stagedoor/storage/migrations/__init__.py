@@ -1,1 +1,1 @@
-"""Alembic's folder: `versions/` holds the migrations, which `stagedoor.storage.migrate` runs."""
+"""Alembic's folder: `versions/` holds the migrations, which `stagedoor.storage.migration` runs."""

@@ -1,10 +1,10 @@
-"""What Alembic's own commands load while a migration is being written; the product runs `migrate.upgrade`."""
+"""What Alembic's own commands load while a migration is being written; the product runs `migration.upgrade`."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from stagedoor.storage.migrate import configure, connect_for_development
+from stagedoor.storage.migration import configure, connect_for_development
 
 with connect_for_development(context.get_x_argument(as_dictionary=True)) as connection:
     configure(context, connection)

@@ -1,0 +1,94 @@
+"""Write, or check, the pages of the documentation that are made from the code.
+
+python tools/docs.py write
+python tools/docs.py check
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+from pydantic_core import PydanticUndefined
+
+from stagedoor.events.nouns import EVENT_TYPES
+from stagedoor.kernel.settings import Settings, environment_names
+from stagedoor.tenancy.scopes import SCOPES
+
+DOCS: Final = Path(__file__).parents[1] / "docs"
+
+
+def main() -> int:
+    if sys.argv[1:] not in (["write"], ["check"]):
+        sys.stderr.write(f"usage: {sys.argv[0]} write|check\n")
+        return 2
+    stale = [path for path, text in pages().items() if path.read_text() != text if sys.argv[1] == "check"]
+    for path in stale:
+        sys.stderr.write(f"{path.relative_to(DOCS.parent)} is stale; run python tools/docs.py write\n")
+    if sys.argv[1] == "write":
+        for path, text in pages().items():
+            path.write_text(text)
+    return 1 if stale else 0
+
+
+def pages() -> dict[Path, str]:
+    """What each made page should hold."""
+    security = DOCS / "security.md"
+    scopes = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in SCOPES.items())
+    text = re.sub(
+        r"(<!-- scopes -->\n).*?(<!-- /scopes -->)",
+        lambda found: found[1] + scopes + found[2],
+        security.read_text(),
+        flags=re.S,
+    )
+    return {DOCS / "settings.md": settings(), DOCS / "events.md": events(), security: text}
+
+
+def settings() -> str:
+    """`docs/settings.md`."""
+    lines = [
+        "# Settings",
+        "",
+        "Values come from flags, then the environment, then a TOML file (`--config`, `STAGEDOOR_CONFIG`, or",
+        "`stagedoor.toml` in the data folder), then the default. `stagedoor settings` shows what is in force and why.",
+        "Times are seconds, or `90s`, `10m`, `1h`, `2d`.",
+        "",
+        "| setting | environment | default | meaning |",
+        "|---|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        variables = ", ".join(f"`{variable}`" for variable in environment_names(name))
+        lines.append(f"| `{name}` | {variables} | {_default(name)} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _default(name: str) -> str:
+    folders = {"data_dir": "`~/.local/share/stagedoor`", "cache_dir": "`~/.cache/stagedoor`"}
+    if name in folders:
+        return folders[name]
+    default = Settings.model_fields[name].default
+    return (
+        ""
+        if default in (None, (), PydanticUndefined)
+        else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    )
+
+
+def events() -> str:
+    """`docs/events.md`."""
+    lines = [
+        "# Events",
+        "",
+        "The types that a session's timeline and the live feed (`GET /api/v1/apps/{app}/events`) carry.",
+        "",
+        "| type | meaning |",
+        "|---|---|",
+        *(f"| `{name}` | {meaning} |" for name, meaning in EVENT_TYPES.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
