@@ -10,7 +10,7 @@ from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.product import Api, Mode, RunningProduct, running
 
 SLOW_FOLDERS = {"api", "deployment", "diagnosis", "e2e", "kill", "mediaserver", "packaging", "web"}
-SLOW_FIXTURES = {"managed_product", "external_product", "product", "postgres_server"}
+SLOW_FIXTURES = {"every_product", "managed_product", "external_product", "product", "postgres_server"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -48,6 +48,23 @@ def external_product(tmp_path_factory: pytest.TempPathFactory) -> Generator[Runn
     """The same with an external LiveKit."""
     with running(tmp_path_factory.mktemp("external"), "external") as product:
         yield product
+
+
+@pytest.fixture(scope="session")
+def postgresql_product(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer
+) -> Generator[RunningProduct]:
+    """The same with a managed LiveKit and PostgreSQL."""
+    url = postgres_server.create_database()
+    with running(tmp_path_factory.mktemp("postgresql"), STAGEDOOR_DATABASE_URL=url) as product:
+        yield product
+
+
+@pytest.fixture(params=["managed", "external", "postgresql"])
+def every_product(request: pytest.FixtureRequest) -> RunningProduct:
+    """Every shape of the product: for the few tests that go through all of it."""
+    found: RunningProduct = request.getfixturevalue(f"{request.param}_product")
+    return found
 
 
 @pytest.fixture(params=["managed", "external"])

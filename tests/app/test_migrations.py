@@ -9,8 +9,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-import stagedoor.app.product  # noqa: F401 - it knows every part, so every table is defined
+from stagedoor.app.product import Product
 from stagedoor.storage import Transaction, metadata, migrate, open_database
+
+EVERY_PART = Product
+"""It knows every part, so importing it defines every table."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

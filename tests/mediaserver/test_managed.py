@@ -165,24 +165,22 @@ async def test_a_start_cancelled_at_any_step_leaves_nothing(managed: MakeManaged
     assert not folder.record.exists()
 
 
-async def test_people_in_a_room_are_told_that_the_server_stops(managed: MakeManaged, config: ManagedConfig) -> None:
+async def test_a_room_with_people_in_it_is_closed_before_the_end(
+    managed: MakeManaged, config: ManagedConfig, state_dir: Path
+) -> None:
     livekit = managed(grace=0.2)
     await livekit.start()
     room = rtc.Room()
-    gone: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-    def on_disconnected(reason: int) -> None:
-        if not gone.done():
-            gone.set_result(reason)
-
-    room.on("disconnected", on_disconnected)  # pyright: ignore[reportUnknownMemberType]
     await room.connect(local_url(config), join_token(config, "r", "alice"))
     pid = livekit.status.pid
     assert pid is not None
-    async with asyncio.timeout(6):  # LiveKit alone would wait for alice for ever
+    async with asyncio.timeout(5):  # LiveKit alone would wait for alice for ever
         await livekit.stop()
-        await gone
     assert (await asyncio.to_thread(inspect, pid)) is None
+    # It closed the room itself, and was not killed. Whether alice still hears of it is a race in LiveKit, which
+    # exits right after sending (pkg/service/server.go): clients must cope with both.
+    log = await asyncio.to_thread(StateFolder(state_dir).log.read_text)
+    assert '"msg":"room closed","room":"r"' in log
     await room.disconnect()
 
 

@@ -25,7 +25,9 @@ revision, down_revision = "0001", None
 def upgrade():
     op.create_table("parent", row_id(), sa.Column("name", sa.String(9)), sa.Column("document", Json))
     op.create_table(
-        "child", row_id(), sa.Column("parent_id", sa.ForeignKey("parent.id", ondelete="CASCADE"), nullable=False)
+        "child",
+        row_id(),
+        sa.Column("parent_id", sa.BigInteger, sa.ForeignKey("parent.id", ondelete="CASCADE"), nullable=False),
     )
     op.execute("INSERT INTO parent (name) VALUES ('a')")
     op.execute("INSERT INTO child (parent_id) VALUES (1)")
@@ -116,10 +118,14 @@ async def test_a_database_that_is_newer_than_the_code_is_left_alone(url: str, sc
     assert await query(url, "SELECT version_num FROM alembic_version") == [("0002",)]
 
 
-async def test_nodes_that_start_together(url: str, scripts: Path) -> None:
+def test_nodes_that_start_together(url: str, scripts: Path) -> None:
     give(scripts, first=FIRST, second=SECOND)
-    await asyncio.gather(*[run(url, scripts) for _ in range(4)])
-    assert await query(url, "SELECT name FROM parent") == [("a",)]
+    code = (
+        f"from stagedoor.storage import upgrade; upgrade({url!r}, scripts=__import__('pathlib').Path({str(scripts)!r}))"
+    )
+    nodes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(4)]
+    assert [node.wait(20) for node in nodes] == [0, 0, 0, 0]
+    assert asyncio.run(query(url, "SELECT name FROM parent")) == [("a",)]
 
 
 async def test_the_products_own_migrations_run(url: str) -> None:

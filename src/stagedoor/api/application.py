@@ -48,6 +48,8 @@ def build(parts: Services, pages: list[BaseRoute]) -> FastAPI:
         pages: The routes of the pages and their files.
     """
     app = FastAPI(title="Stagedoor", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
+    # A redirect would say what no operation documents, and clients drop the key when they follow it.
+    app.router.redirect_slashes = False
     app.state.services = parts
     problems.install(app)
     hooks = webhook.routes(parts.settings.webhook_path)

@@ -10,12 +10,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from stagedoor.kernel import errors
 from stagedoor.kernel.errors import Problem, StorageUnavailable
 
 _log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
+TOO_LARGE = "The body is larger than a request may be."
 
 
 class ProblemBody(BaseModel):
@@ -67,6 +69,11 @@ async def _problem(_: Request, error: Exception) -> Response:
 
 
 async def _storage(_: Request, error: Exception) -> Response:
+    return storage_unavailable(error)
+
+
+def storage_unavailable(error: Exception) -> Response:
+    """The answer when the database did not take or give what was asked."""
     _log.warning("the database is not available", error=str(error))
     return render(
         errors.Unavailable(
@@ -95,15 +102,27 @@ async def _http(request: Request, error: Exception) -> Response:
         case 404:
             return render(errors.NotFound("There is nothing at this address.", code="no_route"))
         case 405:
-            allowed = headers.get("Allow", "another")
-            problem = MethodNotAllowed(f"{request.method} does not work here; use {allowed}.", headers=headers)
+            allowed = _allowed_methods(request)
+            problem = MethodNotAllowed(
+                f"{request.method} does not work here; use {allowed}.", headers=headers | {"Allow": allowed}
+            )
         case 400:
             problem = errors.BadRequest("The body could not be read.", code="unreadable_body")
         case 413:
-            problem = errors.TooLarge("The body is larger than a request may be.")
+            problem = errors.TooLarge(TOO_LARGE)
         case _:
             problem = Problem("The request could not be answered.")
     return render(problem)
+
+
+def _allowed_methods(request: Request) -> str:
+    """Every method of the address; Starlette names only those of the first route that has it."""
+    methods: set[str] = set()
+    for route in request.app.router.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods |= getattr(route, "methods", None) or {"GET", "HEAD"}  # a folder of files has no methods of its own
+    return ", ".join(sorted(methods))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

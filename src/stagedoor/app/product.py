@@ -142,9 +142,9 @@ class Product:
         self._work("key use", _record_use(parts))
         pages = Pages(database, parts.doorkeeper, network.endpoint, f"{PREFIX}/openapi.json")
         self._watch_over(await http.start(build(parts, pages.routes(f"{PREFIX}/docs"))))
-        self._closing.callback(parts.feed.close)
-        # The socket is closed by http.stop once more, harmlessly; here it must stop before the applier does.
+        # HTTP must stop before the applier does, and live feeds must end or it would wait for them.
         self._closing.push_async_callback(http.stop)
+        self._closing.callback(parts.feed.close)
         _tell_cli(folder, network, operator_secret)
         self._closing.callback(lambda: folder.operator_file.unlink(missing_ok=True))
         reconciler = Reconciler(database, parts.feed)
@@ -154,7 +154,7 @@ class Product:
             await watch.once()
         except (Problem, StorageUnavailable) as error:
             raise OperatorError(_unreachable(network, error)) from None
-        self._work("reconcile", watch.run())
+        self._closing.push_async_callback(_cancelled, self._work("reconcile", watch.run()))
         self._starting = None
         token = parts.signer.sign("meet", f"{APP}-demo", 86_400)
         return Summary(
@@ -206,17 +206,16 @@ class Product:
 
     async def _last_events(self, parts: Services) -> None:
         """Apply what came in last, and end the workers."""
-        for task in self._workers:
-            task.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        await _cancelled(*self._workers)
         await parts.applier.drain()
         with contextlib.suppress(StorageUnavailable):
             await parts.authenticator.record_use()
 
-    def _work(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def _work(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._workers.add(task)
         self._watch_over(task)
+        return task
 
     def _watch_over(self, task: asyncio.Task[None]) -> None:
         def ended(task: asyncio.Task[None]) -> None:
@@ -227,6 +226,12 @@ class Product:
             self._failed.set_exception(OperatorError(f"The part {task.get_name()!r} ended; the log says why."))
 
         task.add_done_callback(ended)
+
+
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _record_use(parts: Services) -> None:

@@ -23,7 +23,9 @@ def judge(folder: Path, free: int) -> Finding:
     """The finding for so many free bytes."""
     sentence = f"{_amount(free)} are free for the data folder {folder}."
     if free < BROKEN_BELOW:
-        return broken(CHECK, sentence, "Free some space now: a full disk stops the database and loses LiveKit's events.")
+        return broken(
+            CHECK, sentence, "Free some space now: a full disk stops the database and loses LiveKit's events."
+        )
     if free < WARN_BELOW:
         return warning(CHECK, sentence, "Free some space, or move the data folder with --data-dir.")
     return ok(CHECK, sentence)

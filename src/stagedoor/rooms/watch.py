@@ -77,6 +77,9 @@ class Watch:
                 LIVEKIT_UP.set(0)
                 wait = min(wait, _RETRY_SECONDS)
                 _log.warning("state can't be compared with LiveKit now", error=str(error))
+            except Exception:  # noqa: BLE001 - the next pass may well work, and nobody else repairs the state
+                RECONCILE_RUNS.labels("failed").inc()
+                _log.exception("a comparison with LiveKit broke off")
             try:
                 async with asyncio.timeout(wait):
                     await self._asked.wait()

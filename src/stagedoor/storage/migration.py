@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ from stagedoor.storage.sqlite.engine import prepare
 from stagedoor.storage.types import metadata
 
 SCRIPTS: Final = Path(__file__).parent / "migrations"
+_alembic = threading.Lock()
+"""Alembic keeps what it works on in module globals, so one thread of a process at a time."""
 _LOCK: Final = 0x57A6ED00
 """The number of the advisory lock that keeps two nodes from migrating at once."""
 
@@ -46,6 +49,11 @@ def upgrade(url: str, *, scripts: Path = SCRIPTS) -> None:
         OperatorError: The database was migrated by a newer version of the code.
         StorageUnavailable: The database cannot be reached or is locked.
     """
+    with _alembic:
+        _upgrade(url, scripts)
+
+
+def _upgrade(url: str, scripts: Path) -> None:
     config = Config()
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     directory = ScriptDirectory.from_config(config)

@@ -58,11 +58,17 @@ def update(
     """Change the name or the settings."""
     before = get(tx, principal, reference)
     after = replace(before, name=name or before.name, settings=settings or before.settings, updated_at=now_ms())
+    if after.settings.max_token_ttl < before.settings.max_token_ttl:
+        _keep_slug(tx, before)  # tokens of the longer life are out there
     store.update_app(tx, after)
     return after
 
 
 def delete(tx: Transaction, app: App) -> None:
     """Delete the app with everything in it, and keep its slug from other organisations while tokens may live."""
-    store.reserve_slug(tx, app.slug, app.organisation_id, now_ms() + app.settings.max_token_ttl * 1000)
+    _keep_slug(tx, app)
     store.delete_app(tx, app.id)
+
+
+def _keep_slug(tx: Transaction, app: App) -> None:
+    store.reserve_slug(tx, app.slug, app.organisation_id, now_ms() + app.settings.max_token_ttl * 1000)

@@ -83,8 +83,7 @@ def update(
 ) -> ApiKey:
     """Change the name, the scopes or the expiry."""
     before = get(tx, principal, key_id)
-    if not principal.covers(frozenset(before.scopes)):
-        raise Forbidden("A key can't change a key that may do more than itself.", code="beyond_own_scopes")
+    _check_weaker(principal, before)
     if scopes is not None:
         _check_scopes(principal, scopes)
     if change_expiry:
@@ -101,7 +100,14 @@ def update(
 
 def revoke(tx: Transaction, principal: Principal, key_id: str) -> None:
     """End the key; from the next request on it opens nothing."""
-    store.delete_key(tx, get(tx, principal, key_id).id)
+    key = get(tx, principal, key_id)
+    _check_weaker(principal, key)
+    store.delete_key(tx, key.id)
+
+
+def _check_weaker(principal: Principal, key: ApiKey) -> None:
+    if not principal.covers(frozenset(key.scopes)):
+        raise Forbidden("A key can't change or revoke a key that may do more than itself.", code="beyond_own_scopes")
 
 
 def _check_scopes(creator: Principal, scopes: Sequence[str]) -> None:

@@ -119,7 +119,6 @@ def delete_organisation(tx: Transaction, organisation_id: str) -> None:
 
 def insert_app(tx: Transaction, app: App) -> bool:
     """False when the slug is taken."""
-    tx.execute(delete(reserved_slugs).where(reserved_slugs.c.slug == app.slug))
     return _insert(tx, apps, _app_values(app))
 
 
@@ -165,8 +164,16 @@ def delete_app(tx: Transaction, app_id: str) -> None:
 
 
 def reserve_slug(tx: Transaction, slug: str, organisation_id: str, until: int) -> None:
+    """Keep the slug for the organisation until then, or for as long as it is kept already."""
+    kept = tx.execute(
+        select(reserved_slugs.c.until).where(
+            reserved_slugs.c.slug == slug, reserved_slugs.c.organisation_id == organisation_id
+        )
+    ).scalar()
     tx.execute(delete(reserved_slugs).where(reserved_slugs.c.slug == slug))
-    tx.execute(insert(reserved_slugs).values(slug=slug, organisation_id=organisation_id, until=until))
+    tx.execute(
+        insert(reserved_slugs).values(slug=slug, organisation_id=organisation_id, until=max(until, kept or until))
+    )
 
 
 def slug_reserved_until(tx: Transaction, slug: str, organisation_id: str) -> int | None:

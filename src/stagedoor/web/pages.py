@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -27,6 +28,7 @@ from stagedoor.web.policy import content_security_policy
 
 _USES: Final[dict[PageKind, Use]] = {"play": "play", "embed": "play", "meet": "meet"}
 _LONGEST_NAME: Final = 80
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _LINK: Final = "the link's token or the app's playback policy decides"
 
 
@@ -151,6 +153,8 @@ def _join_body(body: bytes) -> JoinBody:
     except (msgspec.DecodeError, RecursionError):
         raise BadRequest("The body is not JSON.", code="not_json") from None
     name = (asked.name or "").strip()
+    if _CONTROL.search(name):
+        raise Invalid("A name has no control characters.", code="bad_name")
     if len(name) > _LONGEST_NAME:
         raise Invalid(f"A name has {_LONGEST_NAME} characters at the most.", code="name_too_long")
     return JoinBody(name or None)

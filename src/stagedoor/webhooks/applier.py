@@ -69,6 +69,9 @@ class Applier:
             except StorageUnavailable as error:
                 _log.warning("the inbox can't be applied now", error=str(error))
                 return
+            except Exception:  # noqa: BLE001 - what is pending stays so, and a later pass may well work
+                _log.exception("a pass over the inbox broke off")
+                return
             if not progressed:
                 return
 

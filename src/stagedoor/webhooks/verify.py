@@ -46,6 +46,7 @@ class _Claims(msgspec.Struct):
     sha256: str = ""
     exp: int | float | None = None
     nbf: int | float = 0
+    iat: int | float = 0
 
 
 class _Issuer(msgspec.Struct):
@@ -105,7 +106,7 @@ class Keyring:
             raise SignatureRefused("bad_signature", "The signature is wrong.") from None
         if claims.exp is None or now > claims.exp + LEEWAY_SECONDS:
             raise SignatureRefused("expired", "The signature has expired; compare the clocks of both machines.")
-        if now < claims.nbf - LEEWAY_SECONDS:
+        if now < max(claims.nbf, claims.iat) - LEEWAY_SECONDS:
             raise SignatureRefused("not_yet", "The signature is from the future; compare the clocks of both machines.")
         digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
         if not hmac.compare_digest(claims.sha256.encode(), digest.encode()):

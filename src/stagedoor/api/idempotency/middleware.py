@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
+import structlog
 from sqlalchemy.exc import IntegrityError
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,11 +15,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stagedoor.api.access import bearer
 from stagedoor.api.idempotency import store
 from stagedoor.api.idempotency.store import Kept
-from stagedoor.api.problems import render
+from stagedoor.api.problems import TOO_LARGE, render, storage_unavailable
 from stagedoor.api.services import Services
 from stagedoor.kernel.clock import now_ms
-from stagedoor.kernel.errors import BadRequest, Conflict, Invalid, Problem, Unauthenticated
+from stagedoor.kernel.errors import BadRequest, Conflict, Invalid, Problem, StorageUnavailable, TooLarge
 from stagedoor.storage import Transaction
+
+_log = structlog.get_logger()
 
 HEADER: Final = b"idempotency-key"
 _LONGEST_KEY: Final = 255
@@ -44,10 +48,10 @@ class IdempotencyMiddleware:
             return
         try:
             response = await self._answer(scope, receive, key)
-        except Unauthenticated as problem:
-            response = render(problem)
         except Problem as problem:
             response = render(problem)
+        except StorageUnavailable as error:
+            response = storage_unavailable(error)
         await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, raw_key: bytes) -> Response:
@@ -61,6 +65,8 @@ class IdempotencyMiddleware:
             body = await request.body()
         except ClientDisconnect:
             raise BadRequest("The body ended too early.", code="body_cut_off") from None
+        except HTTPException:
+            raise TooLarge(TOO_LARGE) from None  # the limit's way to stop whoever reads a body
         target = f"{scope['path']}?{scope['query_string'].decode('latin-1')}\n"
         fingerprint = hashlib.sha256(target.encode() + body).hexdigest()
         kept = await self._begin(caller.key_id, key, fingerprint)
@@ -109,11 +115,15 @@ class IdempotencyMiddleware:
             await database.write(lambda tx: store.forget(tx, key_id, key))
             raise
         status = answer.status
-        if status in _KEPT_STATUSES and status not in _NOT_KEPT:
-            sealed = self._parts.sealer.seal(answer.body)
-            await database.write(lambda tx: store.finish(tx, key_id, key, status, answer.media_type, sealed))
-        else:
-            await database.write(lambda tx: store.forget(tx, key_id, key))
+        try:
+            if status in _KEPT_STATUSES and status not in _NOT_KEPT:
+                sealed = self._parts.sealer.seal(answer.body)
+                await database.write(lambda tx: store.finish(tx, key_id, key, status, answer.media_type, sealed))
+            else:
+                await database.write(lambda tx: store.forget(tx, key_id, key))
+        except StorageUnavailable as error:
+            # What was done is done: the caller gets the true answer, and who sends it again is told to wait.
+            _log.warning("an answer could not be kept for its Idempotency-Key", error=str(error))
         response = Response(answer.body, status)
         response.raw_headers = answer.headers
         return response

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import ExitStack
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
-from stagedoor.api.access import EventsRead
+from stagedoor.api.access import EventsRead, Needs
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Parts
+from stagedoor.api.services import Parts, Services
 from stagedoor.api.wire import NO_NUL, AppRef
 from stagedoor.events import store as events_store
 from stagedoor.events.nouns import Event
 from stagedoor.kernel.clock import rfc3339
+from stagedoor.kernel.errors import Problem, StorageUnavailable
 from stagedoor.kernel.metrics import FEED_CLIENTS
 from stagedoor.rooms import names
 from stagedoor.storage import Transaction
@@ -26,6 +28,7 @@ from stagedoor.tenancy.nouns import App
 
 router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/events", tags=["Live feed"])
 
+_needs = Needs("events:read")
 HEARTBEAT_SECONDS = 15.0
 """After so long a silence a comment is sent, so that proxies keep the connection and a dead one is noticed."""
 
@@ -77,7 +80,10 @@ async def follow_events(
         Query(ge=0, le=2**63 - 1, description="The same for callers that can't set a header.", examples=[42]),
     ] = None,
 ) -> StreamingResponse:
-    """Each event has an `id`, its type as `event`, and JSON as `data`. Nothing is left out and nothing comes twice."""
+    """Each event has an `id`, its type as `event`, and JSON as `data`. Nothing is left out and nothing comes twice.
+
+    The connection ends when the key does.
+    """
 
     def look(tx: Transaction) -> tuple[App, int, str | None]:
         found = apps.get(tx, caller, app)
@@ -86,26 +92,49 @@ async def follow_events(
 
     found, newest, only = await parts.database.read(look)
     given = last_event_id if last_event_id is not None else after
-    stack = AsyncExitStack()
+    stack = ExitStack()
     place = stack.enter_context(parts.feed.subscribe(found.id))
     FEED_CLIENTS.set(parts.feed.clients)
     start = newest if given is None else given
-    return StreamingResponse(
-        _stream(request, stack, parts.feed.follow(place, start, only, HEARTBEAT_SECONDS), found),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+    batches = parts.feed.follow(place, start, only, HEARTBEAT_SECONDS)
+    return _FeedResponse(_stream(request, parts, batches, found), stack)
+
+
+class _FeedResponse(StreamingResponse):
+    """The feed; it gives its place back however the connection ends, even when that is before the first byte."""
+
+    def __init__(self, content: AsyncIterator[bytes], place: ExitStack) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(content, media_type="text/event-stream", headers=headers)
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._place:
+            await super().__call__(scope, receive, send)
 
 
 async def _stream(
-    request: Request, stack: AsyncExitStack, batches: AsyncIterator[list[Event]], app: App
+    request: Request, parts: Services, batches: AsyncIterator[list[Event]], app: App
 ) -> AsyncIterator[bytes]:
-    async with stack:
-        yield b"retry: 2000\n\n"
-        async for batch in batches:
-            yield b"".join(_frame(app, event) for event in batch) if batch else b": nothing new\n\n"
-            if await request.is_disconnected():
-                return
+    yield b"retry: 2000\n\n"
+    async for batch in batches:
+        if not await _still_allowed(request, parts, app):
+            return
+        yield b"".join(_frame(app, event) for event in batch) if batch else b": nothing new\n\n"
+        if await request.is_disconnected():
+            return
+
+
+async def _still_allowed(request: Request, parts: Services, app: App) -> bool:
+    """False once the key was revoked or has expired, or the app is gone."""
+    try:
+        caller = await _needs(request)
+        await parts.database.read(lambda tx: apps.get(tx, caller, app.id))
+    except Problem:
+        return False
+    except StorageUnavailable:
+        pass  # the reader waits for the database, as the feed does
+    return True
 
 
 def _frame(app: App, event: Event) -> bytes:

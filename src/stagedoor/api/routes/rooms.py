@@ -34,6 +34,7 @@ from stagedoor.kernel.errors import Conflict, Invalid, NotFound, TooLarge
 from stagedoor.rooms import names, rooms, store
 from stagedoor.rooms.nouns import Room, Session
 from stagedoor.storage import Transaction
+from stagedoor.storage.settled import write_settled
 from stagedoor.tenancy import apps
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.principals import Principal
@@ -219,7 +220,7 @@ async def create_room(parts: Parts, caller: RoomsWrite, app: AppRef, body: NewRo
         session = rooms.announced(tx, parts.feed, found, made)
         return room, session
 
-    room, session = await parts.database.write(record)
+    room, session = await write_settled(parts.database, record)
     return Data(data=_body(found, room, session))
 
 

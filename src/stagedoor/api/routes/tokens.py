@@ -15,7 +15,7 @@ from stagedoor.api.hot import HotRoute
 from stagedoor.api.problems import documented
 from stagedoor.api.services import services
 from stagedoor.kernel.clock import now_ms, rfc3339
-from stagedoor.kernel.errors import BadRequest, Invalid
+from stagedoor.kernel.errors import BadRequest, Invalid, NotFound
 from stagedoor.kernel.metrics import TOKENS
 from stagedoor.rooms.bans import refuse_banned
 from stagedoor.storage import Transaction
@@ -181,6 +181,8 @@ async def create_token(request: Request) -> Response:
     caller = await _needs(request)
     wanted = _decode(await request.body())
     reference = request.path_params["app"]
+    if "\x00" in reference:  # which PostgreSQL could not even look for
+        raise NotFound("There is no such app.", code="app_not_found")
 
     def look(tx: Transaction) -> tuple[App, grants.Grant]:
         app = apps.get(tx, caller, reference)

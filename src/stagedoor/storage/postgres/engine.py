@@ -132,7 +132,9 @@ def without_password(url: str) -> str:
     """The URL as it may be shown."""
     parts = make_url(url)
     secrets = [name for name in parts.query if "password" in name]
-    return parts.set(password=None).difference_update_query(secrets).render_as_string(hide_password=False)
+    # Not `set(password=None)`, which leaves the password as it is.
+    shown = parts._replace(password=None).difference_update_query(secrets)
+    return shown.render_as_string(hide_password=False)
 
 
 async def _commit(

@@ -10,6 +10,7 @@ executed, so that no half-read statement holds back a commit, a rollback or a ch
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -220,6 +221,8 @@ def connect(
         connection.set_busy_timeout(busy_timeout_ms)
         for setting in (apsw.SQLITE_DBCONFIG_DQS_DML, apsw.SQLITE_DBCONFIG_DQS_DDL):
             connection.config(setting, 0)  # a misspelt "column" is an error, not a string
+        if mode != "read":
+            _use_wal(connection, busy_timeout_ms)
         for pragma in _pragmas(mode):
             connection.execute(f"PRAGMA {pragma}")
     except apsw.Error as error:
@@ -229,13 +232,23 @@ def connect(
     return Connection(connection, "BEGIN" if mode == "read" else "BEGIN IMMEDIATE")
 
 
+def _use_wal(connection: Any, busy_timeout_ms: int) -> None:
+    deadline = time.monotonic() + busy_timeout_ms / 1000
+    while connection.execute("PRAGMA journal_mode").fetchall() != [("wal",)]:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except apsw.BusyError:  # SQLite itself does not wait when two want to change a new file's mode
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
 def _pragmas(mode: Literal["write", "read", "migrate"]) -> list[str]:
     common = ["temp_store=MEMORY", f"foreign_keys={'OFF' if mode == 'migrate' else 'ON'}"]
     if mode == "read":
         return [*common, "query_only=ON"]
     # FULL and not NORMAL: with NORMAL a power cut can take commits that were already acknowledged.
     return [
-        "journal_mode=WAL",
         "synchronous=FULL",
         f"wal_autocheckpoint={CHECKPOINT_PAGES}",
         f"journal_size_limit={JOURNAL_LIMIT_BYTES}",

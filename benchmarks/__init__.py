@@ -1,0 +1,1 @@
+"""How fast Stagedoor is, each figure beside a rival or a limit measured in the same run."""

@@ -1,0 +1,1 @@
+"""What Stagedoor is measured beside: small programs that do less of the same work."""

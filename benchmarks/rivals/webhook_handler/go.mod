@@ -1,0 +1,3 @@
+module webhook_handler
+
+go 1.22

@@ -1,0 +1,99 @@
+"""Does LiveKit answer, and does it take our key?"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from stagedoor.diagnosis.finding import Finding, broken, ok, skipped, warning
+from stagedoor.diagnosis.process import START
+from stagedoor.diagnosis.scene import Scene
+from stagedoor.kernel.errors import Problem
+from stagedoor.mediaserver.gateway import LiveKitGateway
+
+REACHABLE: Final = "livekit"
+KEY: Final = "livekit-key"
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=8, connect=4)
+
+
+async def check_reachable(scene: Scene) -> Finding:
+    """`GET /` without a key. 406 is a LiveKit whose statistics are late, which it is under load."""
+    if scene.other_livekit:
+        return _other(scene)
+    url = scene.network.endpoint.url
+    if scene.network.managed is not None and scene.livekit_pid is None and scene.state == "stopped":
+        return skipped(REACHABLE, "LiveKit is run by Stagedoor, which does not run.", START)
+    address = url.replace("ws", "http", 1) if url.startswith("ws") else url
+    try:
+        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, session.get(f"{address}/") as answer:
+            status, body = answer.status, (await answer.content.read(64)).decode("utf-8", "replace")
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        return broken(
+            REACHABLE,
+            f"LiveKit does not answer at {url}: {str(error) or 'no answer in time'}.",
+            _where_to_look(scene),
+        )
+    if status == 406:
+        return warning(
+            REACHABLE,
+            f"LiveKit at {url} answers, but says that it is not ready: the machine is overloaded.",
+            "See what uses the machine's processors.",
+        )
+    if status != 200 or body.strip() != "OK":
+        return broken(
+            REACHABLE,
+            f"Something answers at {url}, but not as LiveKit does (status {status}).",
+            "Set LIVEKIT_API_HOST to LiveKit's own address, http://HOST:7880 if nothing was changed.",
+        )
+    return ok(REACHABLE, f"LiveKit answers at {url}.")
+
+
+async def check_key(gateway: LiveKitGateway) -> Finding:
+    """A small question that needs the key."""
+    endpoint = gateway.endpoint
+    try:
+        await gateway.ping()
+    except Problem as problem:
+        if problem.code != "media_server_key_refused":
+            return broken(KEY, problem.detail, "Look into LiveKit's log.")
+        return broken(
+            KEY,
+            f"LiveKit at {endpoint.url} refuses the API key {endpoint.api_key or '(none)'} with our secret.",
+            "Set LIVEKIT_API_KEY and LIVEKIT_API_SECRET to one pair of `keys` in LiveKit's configuration, exactly;"
+            " a clock that is wrong by minutes looks the same.",
+        )
+    return ok(KEY, f"LiveKit takes the API key {endpoint.api_key}.")
+
+
+def key_skipped(reachable: Finding) -> Finding:
+    """When there was nobody to ask."""
+    return skipped(KEY, "Not tried, because LiveKit could not be asked.", _first(reachable))
+
+
+def _first(finding: Finding) -> str:
+    return finding.next if finding.status == "skipped" else f"Mend `{finding.check}` first."
+
+
+def _where_to_look(scene: Scene) -> str:
+    if scene.network.managed is not None:
+        return (
+            f"Stagedoor starts it again by itself; if this lasts, {scene.folder / 'livekit' / 'livekit.log'} says why."
+        )
+    host = urlsplit(scene.network.endpoint.url)
+    return (
+        f"See that LiveKit runs and that a firewall lets this machine reach {host.hostname}:{host.port or host.scheme};"
+        " LIVEKIT_API_HOST says where it is sought. LiveKit ends with exit code 0 when it can't start, so look into"
+        " its log: `journalctl -u livekit` or `docker compose logs livekit`."
+    )
+
+
+def _other(scene: Scene) -> Finding:
+    own = "an external LiveKit" if scene.network.managed is not None else "a LiveKit that it runs itself"
+    return broken(
+        REACHABLE,
+        f"The running Stagedoor uses {own}, and this command was not given the same settings.",
+        "Give it the same environment or --config, for example:"
+        " `set -a; . /etc/stagedoor/stagedoor.env; stagedoor doctor`.",
+    )
