@@ -1,4 +1,4 @@
-"""A server that answers 200 and does nothing else, in the fewest lines of asyncio: what the load generator can reach."""
+"""A server that answers 200 and does nothing else, on bare asyncio: what the load generator can reach."""
 
 from __future__ import annotations
 

@@ -88,7 +88,13 @@ def _track(kind: str) -> dict[str, Any]:
     if kind == "AUDIO":
         return {"sid": sid("TR"), "source": "MICROPHONE", "mimeType": "audio/opus", "mid": "0", "stream": "camera"}
     layers = [
-        {"quality": quality, "width": 1280 // by, "height": 720 // by, "bitrate": 1_700_000 // by**2, "ssrc": 10**9 + by}
+        {
+            "quality": quality,
+            "width": 1280 // by,
+            "height": 720 // by,
+            "bitrate": 1_700_000 // by**2,
+            "ssrc": 10**9 + by,
+        }
         for quality, by in (("LOW", 4), ("MEDIUM", 2), ("HIGH", 1))
     ]
     return {

@@ -73,9 +73,7 @@ def build_go_handler(folder: Path) -> Path | None:
         return None
     binary = folder / "webhook-handler"
     environment = os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
-    subprocess.run(
-        [go, "build", "-o", str(binary), "."], cwd=_RIVALS / "webhook_handler", env=environment, check=True
-    )
+    subprocess.run([go, "build", "-o", str(binary), "."], cwd=_RIVALS / "webhook_handler", env=environment, check=True)
     return binary
 
 

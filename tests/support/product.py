@@ -155,7 +155,7 @@ class RunningProduct:
         """The process of the LiveKit in use."""
         if self.external is not None:
             return self.external.pid
-        return int(json.loads((self.data_dir / "livekit" / "state.json").read_text())["pid"])
+        return int(json.loads((self.data_dir / "livekit" / "livekit.json").read_text())["pid"])
 
     def command(self, *arguments: str) -> list[str]:
         """`stagedoor …` on this instance's data folder."""
@@ -223,7 +223,7 @@ class RunningProduct:
             self.kill()
         if self.external is not None:
             self.external.kill()
-        elif (self.data_dir / "livekit" / "state.json").is_file():
+        elif (self.data_dir / "livekit" / "livekit.json").is_file():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.livekit_pid, signal.SIGKILL)
 

@@ -85,6 +85,11 @@ class Sent:
     at: int
     body: bytes
 
+    def __repr__(self) -> str:
+        said = json.loads(self.body)
+        things = (said.get(thing, {}).get("sid", "-") for thing in ("room", "participant", "track"))
+        return f"{self.id} +{self.at - BEGINNING} {self.event} {' '.join(things)}"
+
 
 class LiveKitModel:
     """A LiveKit that does what it is told.

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stagedoor.kernel.secretfile import write_private
 from stagedoor.workers import logfile
-from stagedoor.workers.atomic import write_private
 from stagedoor.workers.backoff import Backoff
 from stagedoor.workers.command import run
 from stagedoor.workers.filelock import FileLock, held

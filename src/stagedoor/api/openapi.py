@@ -18,7 +18,7 @@ from stagedoor.tenancy.scopes import SCOPES
 _DESCRIPTION: Final = """The control plane of a self-hosted LiveKit server.
 
 Every call carries an API key: `Authorization: Bearer sk_…`. A success is `{"data": …}`, a list adds
-`{"page": {"next": cursor}}`, and an error is `application/problem+json` with a stable `code`. Times are RFC 3339 in UTC.
+`{"page": {"next": cursor}}`, and an error is `application/problem+json` with a stable `code`. Times are RFC 3339, UTC.
 A POST with an `Idempotency-Key` may be sent again: it gets the first answer again, marked `Idempotency-Replayed: true`.
 """
 

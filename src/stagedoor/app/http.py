@@ -45,7 +45,7 @@ class HttpServer:
         )
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="http")
-        while not self._server.started and not self._task.done():
+        while not self._server.started and not self._task.done():  # noqa: ASYNC110 - a flag, and no event for it
             await asyncio.sleep(0.005)
         return self._task
 

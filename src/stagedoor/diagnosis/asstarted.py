@@ -22,7 +22,7 @@ def as_started(settings: Settings, address: Address | None, livekit_config: Path
     bind = livekit.get("bind_addresses") or [None]
     if address is not None and urlsplit(address.url).port != settings.http_port:
         here = urlsplit(address.url)
-        host = bind[0] if bind[0] in _WILDCARDS else here.hostname or settings.http_host
+        host = str(bind[0]) if bind[0] in _WILDCARDS else here.hostname or settings.http_host
         changes["http"] = f"[{host}]:{here.port}" if ":" in host else f"{host}:{here.port}"
     rtc = livekit.get("rtc")
     if isinstance(rtc, dict):

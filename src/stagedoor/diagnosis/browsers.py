@@ -17,7 +17,7 @@ def check(network: Network) -> Finding:
     if page.scheme == "https" and livekit.scheme == "ws":
         return broken(
             CHECK,
-            f"Pages come from {network.public_url}, and browsers refuse {network.endpoint.client_url} from an https page.",
+            f"Browsers refuse {network.endpoint.client_url} from pages that come from {network.public_url}.",
             f"Put a TLS proxy before LiveKit and set STAGEDOOR_LIVEKIT_PUBLIC_URL=wss://{page.hostname}, or the name"
             " that the proxy has; docs/deploy.md shows one for nginx and one for Caddy.",
         )

@@ -23,7 +23,7 @@ async def check(instance: Instance) -> Finding:
     if failed:
         return warning(
             CHECK,
-            f"{_count(failed)} of the last day could not be applied, the newest {failed[0]['id']}: {failed[0]['error']}",
+            f"{_count(failed)} of the last day failed; the newest is {failed[0]['id']}: {failed[0]['error']}",
             "The log says why; once that is mended, `stagedoor events replay EV_…` applies an event again.",
         )
     if unclaimed:

@@ -24,7 +24,8 @@ from stagedoor.workers.filelock import FileLock
 
 State = Literal["running", "starting", "stopped"]
 
-_NO_SECRETS = Secrets("", "", "", "")
+# Stands in while there are none yet: nothing is signed with it that is sent anywhere.
+_NO_SECRETS = Secrets("none", "none", "none", "none")
 
 
 @dataclass(frozen=True, slots=True)

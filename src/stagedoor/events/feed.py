@@ -1,4 +1,4 @@
-"""The live feed: it wakes readers, and the store is what they read, so a reader misses nothing and sees nothing twice."""
+"""The live feed: it wakes readers, and the store is what they read, so nothing is missed and nothing comes twice."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
 from stagedoor.events import store
 from stagedoor.events.nouns import Event, NewEvent
 from stagedoor.kernel.errors import StorageUnavailable, TooMany

@@ -1,21 +1,28 @@
-"""Secrets that live in a file of mode 0600: written whole or not at all."""
+"""Secrets that live in a file of mode 0600: a reader sees the old or the new one, also after a crash."""
 
 from __future__ import annotations
 
 import os
-import secrets
+import tempfile
 from pathlib import Path
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write `text` to `path` with mode 0600, atomically and durably."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    """Replace `path` by a file with mode 0600 and this text, durably. Blocks: call in a thread.
+
+    Raises:
+        OSError: It could not be written; the old file is untouched.
+    """
+    fd, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mkstemp makes it 0600
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def private_folder(path: Path) -> None:

@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 
 from stagedoor.kernel.errors import OperatorError
+from stagedoor.kernel.secretfile import write_private
 from stagedoor.mediaserver.config import ManagedConfig, fingerprint, render
 from stagedoor.mediaserver.failure import os_reason
 from stagedoor.mediaserver.ports import port_sentence, require_free_ports
@@ -18,7 +19,6 @@ from stagedoor.mediaserver.probe import accepts_key, answers, local_url
 from stagedoor.mediaserver.reason import last_error_in, reason_in
 from stagedoor.mediaserver.state import Record, StateFolder
 from stagedoor.workers import logfile
-from stagedoor.workers.atomic import write_private
 from stagedoor.workers.child import Child, spawn_detached
 from stagedoor.workers.procinfo import inspect
 

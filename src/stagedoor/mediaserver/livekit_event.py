@@ -32,7 +32,7 @@ class _Wire(msgspec.Struct, rename="camel", frozen=True):
     pass
 
 
-class WireRoom(_Wire):
+class WireRoom(_Wire, frozen=True):
     sid: str = ""
     name: str = ""
     creation_time_ms: int = 0
@@ -55,7 +55,7 @@ class WireRoom(_Wire):
         )
 
 
-class WirePermission(_Wire):
+class WirePermission(_Wire, frozen=True):
     can_subscribe: bool = False
     can_publish: bool = False
     can_publish_data: bool = False
@@ -74,7 +74,7 @@ class WirePermission(_Wire):
         )
 
 
-class WireParticipant(_Wire):
+class WireParticipant(_Wire, frozen=True):
     sid: str = ""
     identity: str = ""
     name: str = ""
@@ -101,7 +101,7 @@ class WireParticipant(_Wire):
         )
 
 
-class WireTrack(_Wire):
+class WireTrack(_Wire, frozen=True):
     sid: str = ""
     type: str = "AUDIO"
     source: str = "UNKNOWN"
@@ -124,20 +124,20 @@ class WireTrack(_Wire):
         )
 
 
-class WireEgress(_Wire):
+class WireEgress(_Wire, frozen=True):
     egress_id: str = ""
     room_name: str = ""
     status: str = "EGRESS_STARTING"
     error: str = ""
 
 
-class WireIngress(_Wire):
+class WireIngress(_Wire, frozen=True):
     ingress_id: str = ""
     room_name: str = ""
     participant_identity: str = ""
 
 
-class LiveKitEvent(_Wire):
+class LiveKitEvent(_Wire, frozen=True):
     """One event. `created_at` is whole seconds since the epoch, when LiveKit sent it off."""
 
     event: str

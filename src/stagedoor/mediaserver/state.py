@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from stagedoor.workers.atomic import write_private
+from stagedoor.kernel.secretfile import write_private
 from stagedoor.workers.procinfo import ProcessInfo, inspect, running_with
 
 

@@ -64,7 +64,12 @@ class Reconciler:
             )
             if session_id is not None:
                 confirmed.append(session_id)
-        await self._database.write(lambda tx: self._missing(tx, state, lost_at, repairs))
+        listed = {room.sid for room, _ in state.rooms}
+        for session in await self._database.read(store.open_sessions):
+            if session.room_sid not in listed:
+                await self._database.write(
+                    lambda tx, believed=session: self._missing(tx, state, believed, lost_at, repairs)
+                )
         await self._database.write(lambda tx: store.mark_seen(tx, confirmed, state.taken_at))
         return repairs
 
@@ -81,6 +86,7 @@ class Reconciler:
         app = app_by_slug(tx, parts[0]) if parts else None
         if parts is None or app is None:
             return None
+        store.lock_rooms(tx, [room.name])
         obs = Observer(tx, self._feed, "reconcile", now_ms(), repairs)
         seen = Moment(state.taken_at, "reconcile")
         session = session_seen(obs, app.id, parts[1], room, seen)
@@ -127,17 +133,24 @@ class Reconciler:
                 track_back(obs, session, person, before)
         return session
 
-    def _missing(self, tx: Transaction, state: ServerState, lost_at: int | None, repairs: Counter[str]) -> None:
-        """Close what LiveKit does not list any more."""
-        listed = {room.sid for room, _ in state.rooms}
+    def _missing(
+        self,
+        tx: Transaction,
+        state: ServerState,
+        believed: Session,
+        lost_at: int | None,
+        repairs: Counter[str],
+    ) -> None:
+        """Close a session that LiveKit does not list any more."""
+        store.lock_rooms(tx, [believed.livekit_room])
+        session = store.session_by_sid(tx, believed.room_sid)
+        if session is None or session.state == "ended":
+            return
         obs = Observer(tx, self._feed, "reconcile", now_ms(), repairs)
-        for session in store.open_sessions(tx):
-            if session.room_sid in listed:
-                continue
-            if lost_at is not None and session.started_at <= lost_at:
-                session_gone(obs, session, Moment(max(lost_at, session.last_seen_at), "reconcile"))
-            elif self._judged(session.changed_at, state):
-                session_gone(obs, session, Moment(session.last_seen_at, "reconcile"))
+        if lost_at is not None and session.started_at <= lost_at:
+            session_gone(obs, session, Moment(max(lost_at, session.last_seen_at), "reconcile"))
+        elif self._judged(session.changed_at, state):
+            session_gone(obs, session, Moment(session.last_seen_at, "reconcile"))
 
     def _judged(self, changed_at: int, state: ServerState) -> bool:
         return changed_at < state.taken_at - self._grace_ms or self._grace_ms == 0

@@ -33,6 +33,7 @@ def get(tx: Transaction, app: App, reference: str) -> tuple[Room, Session | None
 
 def created(tx: Transaction, feed: Feed, app: App, livekit_room: str, metadata: str) -> Room:
     """Record a room that a caller created; one that was there before comes back."""
+    store.lock_rooms(tx, [livekit_room])
     now = now_ms()
     room = store.room_by_livekit_name(tx, livekit_room, with_deleted=True)
     if room is None:
@@ -61,6 +62,7 @@ def updated(tx: Transaction, feed: Feed, room: Room, metadata: str) -> Room:
 
 def deleted(tx: Transaction, feed: Feed, room: Room, session_id: str | None) -> None:
     """Record that a caller ended the room, and the session that lived in it; its sessions stay."""
+    store.lock_rooms(tx, [room.livekit_room])
     now = now_ms()
     session = store.session_by_id(tx, room.app_id, session_id) if session_id else None
     if session is not None:

@@ -17,6 +17,7 @@ from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, NotFound, StorageUnavailable
 from stagedoor.kernel.metrics import INBOX_APPLIED, INBOX_LAG
 from stagedoor.mediaserver.livekit_event import decode_event
+from stagedoor.rooms import store as rooms_store
 from stagedoor.rooms.apply import Outcome, apply_event
 from stagedoor.rooms.bouncer import Bouncer
 from stagedoor.storage import Database, Transaction
@@ -63,16 +64,17 @@ class Applier:
 
     async def drain(self) -> None:
         """Apply what is pending now; what fails waits for the next call."""
+        held: set[str] = set()
         while True:
             try:
-                progressed = await self._database.write(self._batch)
+                more = await self._database.write(lambda tx: self._batch(tx, held))
             except StorageUnavailable as error:
                 _log.warning("the inbox can't be applied now", error=str(error))
                 return
             except Exception:  # noqa: BLE001 - what is pending stays so, and a later pass may well work
                 _log.exception("a pass over the inbox broke off")
                 return
-            if not progressed:
+            if not more:
                 return
 
     async def replay(self, event_id: str) -> InboxEvent:
@@ -89,6 +91,7 @@ class Applier:
             earlier = [other for other in store.pending(tx, BATCH) if other.livekit_room == event.livekit_room]
             if earlier and event.state != "pending":
                 raise Conflict("Events of this room wait to be applied first; try again shortly.", code="room_busy")
+            rooms_store.lock_rooms(tx, [event.livekit_room])
             self._apply(tx, event)
             after = store.get_event(tx, event_id)
             assert after is not None  # noqa: S101 - it was there, and events are not deleted
@@ -96,21 +99,21 @@ class Applier:
 
         return await self._database.write(again)
 
-    def _batch(self, tx: Transaction) -> bool:
-        """Apply up to `BATCH` events; true when at least one left the queue."""
+    def _batch(self, tx: Transaction, held: set[str]) -> bool:
+        """Apply up to `BATCH` events; true when there may be more.
+
+        Args:
+            tx: The transaction for all of them.
+            held: Rooms whose next event failed and waits for another pass; those of this batch are added.
+        """
         if tx.dialect == "postgresql" and not tx.execute(select(func.pg_try_advisory_xact_lock(_LOCK))).scalar():
             return False  # another node is at it; two at once would break the order
-        blocked: set[str] = set()
-        applied = 0
-        while applied < BATCH and (events := store.pending(tx, BATCH, without_rooms=blocked)):
-            for event in events:
-                if event.livekit_room in blocked:
-                    continue
-                if self._apply(tx, event):
-                    applied += 1
-                else:
-                    blocked.add(event.livekit_room)
-        return applied > 0
+        events = store.pending(tx, BATCH, without_rooms=held)
+        rooms_store.lock_rooms(tx, {event.livekit_room for event in events})
+        for event in events:
+            if event.livekit_room not in held and not self._apply(tx, event):
+                held.add(event.livekit_room)
+        return bool(events)
 
     def _apply(self, tx: Transaction, event: InboxEvent) -> bool:
         attempts = event.attempts + 1

@@ -285,8 +285,8 @@ async def remove_participant(
 ) -> Response:
     """Disconnects them. Their join token stays valid, which LiveKit can't change, so without a ban they may return.
 
-    With a ban no token is minted for the identity, and whoever comes in with an old one is removed again. A ban may also
-    be set on somebody who is not there.
+    With a ban no token is minted for the identity, and whoever comes in with an old one is removed again. A ban may
+    also be set on somebody who is not there.
     """
     place = await find(parts, caller, app, room)
     found, there, _ = place

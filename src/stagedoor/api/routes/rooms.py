@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -271,10 +272,8 @@ async def change_room(parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomR
 async def delete_room(parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomRef) -> Response:
     """Everybody is disconnected. The room's sessions stay."""
     _, found, session = await find(parts, caller, app, room)
-    try:
+    with contextlib.suppress(NotFound):  # one that is not live: its record still goes
         await parts.gateway.delete_room(found.livekit_room)
-    except NotFound:
-        pass  # it is not live; its record still goes
     await parts.database.write(lambda tx: rooms.deleted(tx, parts.feed, found, session.id if session else None))
     return Response(status_code=204)
 
