@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         fixtures = set(getattr(item, "fixturenames", ()))
         if item.path.is_relative_to(tests) and item.path.relative_to(tests).parts[0] in SLOW_FOLDERS:
             item.add_marker(pytest.mark.slow)
-        elif fixtures & SLOW_FIXTURES or "postgresql" in item.name:
+        elif item.path.name == "test_up.py" or fixtures & SLOW_FIXTURES or "postgresql" in item.name:
             item.add_marker(pytest.mark.slow)
 
 

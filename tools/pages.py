@@ -39,7 +39,7 @@ def main() -> int:
     _install(environment)
     if not built:
         sys.stderr.write("Building the pages\n")
-        _npm(environment, "run", "build", "--silent")
+        _npm(environment, "run", "build", "--silent", "--", "--logLevel", "warn")
         stamp.write_text(digest)
     if verb == "check":
         for script in ("check", "test", "budget"):
@@ -62,12 +62,13 @@ def _install(environment: dict[str, str]) -> None:
     if (WEB / "node_modules").is_dir() and stamp.is_file() and stamp.read_text() == lock:
         return
     sys.stderr.write("Installing the pages' packages\n")
-    _npm(environment, "ci", "--no-audit", "--no-fund", "--loglevel", "error")
+    _npm(environment, "ci", "--loglevel", "error")
     stamp.write_text(lock)
 
 
 def _npm(environment: dict[str, str], *arguments: str) -> None:
-    subprocess.run(["npm", *arguments], cwd=WEB, env=environment, check=True)
+    quiet = {"npm_config_update_notifier": "false", "npm_config_fund": "false", "npm_config_audit": "false"}
+    subprocess.run(["npm", *arguments], cwd=WEB, env=environment | quiet, check=True)
 
 
 def _environment() -> dict[str, str]:

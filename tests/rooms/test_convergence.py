@@ -7,8 +7,8 @@ from tests.support.rooms_histories import Scenario, scenarios
 from tests.support.rooms_truth import is_livekits_state, is_whole, nothing_waits, tells_one_story
 from tests.support.rooms_world import SqliteWorlds, World, forget
 
-_FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-_MANY = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+_FEW = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+_MANY = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 async def converges(world: World, scenario: Scenario) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from sqlalchemy import CheckConstraint, Column, ForeignKey, LargeBinary, MetaData, String, Table, select
 
 from stagedoor.storage import Database, Json, Milliseconds, Transaction, row_id
+from stagedoor.storage.heartbeat import Heartbeat
+from stagedoor.storage.sqlite import dbapi
 
 schema: Final = MetaData()
 
@@ -35,6 +38,9 @@ remark: Final = Table(
 )
 
 
+Verb = Callable[[Transaction], Any]
+
+
 def create(tx: Transaction) -> None:
     schema.create_all(tx.connection)
 
@@ -51,7 +57,7 @@ def names(tx: Transaction) -> list[str]:
 async def wait_until_waiting(database: Database, count: int) -> None:
     """Until so many works and rows wait to be written."""
     async with asyncio.timeout(5):
-        while database.waiting < count:
+        while database.waiting < count:  # noqa: ASYNC110 - a number, of which nobody tells
             await asyncio.sleep(0.001)
 
 
@@ -72,3 +78,14 @@ def locked_by_another_program(path: Path) -> Generator[None]:
             yield
         finally:
             process.kill()
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch, busy_timeout_ms: int) -> None:
+    """Have SQLite wait less long for a lock."""
+    defaults: Any = dbapi.connect.__kwdefaults__
+    monkeypatch.setitem(defaults, "busy_timeout_ms", busy_timeout_ms)
+
+
+def without_cache(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have `ping` ask every time."""
+    monkeypatch.setattr(database, "_heartbeat", Heartbeat(database._probe, keep_s=0))

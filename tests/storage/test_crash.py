@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -31,7 +32,7 @@ async def acknowledge_for_ever(url: str) -> None:
             if number % 4:
                 assert await bulk.insert((name, b"x" * 700))
             else:
-                await database.write(lambda tx: add(tx, name))
+                await database.write(lambda tx, name=name: add(tx, name))
             print(name, flush=True)
 
     await asyncio.gather(*[caller(number) for number in range(32)])
@@ -51,8 +52,9 @@ async def test_kill_9_under_load_loses_nothing_acknowledged(url: str, tmp_path: 
         await database.write(lambda tx: tx.execute(note.delete()))
     await database.close()
     if url.startswith("sqlite"):
-        found = apsw.Connection(url.removeprefix("sqlite:///")).execute("PRAGMA integrity_check").fetchall()
-        assert found == [("ok",)]
+        connection: Any = apsw.Connection(url.removeprefix("sqlite:///"))
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        connection.close()
 
 
 def _run_and_kill(url: str, output: Path) -> None:

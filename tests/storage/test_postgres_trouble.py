@@ -9,8 +9,7 @@ import pytest
 
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.storage import Database, open_database
-from stagedoor.storage.heartbeat import Heartbeat
-from tests.storage.tables import add, create, kinds, names, note
+from tests.storage.tables import add, create, kinds, names, note, without_cache
 from tests.support.postgres import PostgresServer, free_port, running_postgres
 
 
@@ -22,7 +21,7 @@ def own_server() -> Generator[PostgresServer]:
 
 async def test_a_restart_of_the_server(own_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
     database = await open_database(own_server.url())
-    monkeypatch.setattr(database, "_heartbeat", Heartbeat(database._probe, keep_s=0))  # pyright: ignore
+    without_cache(database, monkeypatch)
     await database.write(create)
     bulk = database.bulk(note, "name", columns=["name"])
     stored: set[str] = set()
@@ -76,7 +75,8 @@ async def test_an_idle_database_survives_a_restart_unnoticed(own_server: Postgre
 async def test_a_connection_that_the_server_ends(postgres: Database) -> None:
     bulk = postgres.bulk(note, "name", columns=["name"])
     assert await bulk.insert(("a",))
-    end_others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    others = "pid <> pg_backend_pid() AND datname = current_database()"
+    end_others = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"
     await postgres.write(lambda tx: tx.connection.exec_driver_sql(end_others).all())
     await asyncio.sleep(0.05)
     assert await bulk.insert(("b",))
@@ -114,8 +114,8 @@ async def test_works_that_wait_for_each_other(postgres: Database) -> None:
     await postgres.write(lambda tx: (add(tx, "a", size=0), add(tx, "b", size=0)))
     grow = note.update().values(size=note.c.size + 1)
 
-    def both(first: str, second: str):  # noqa: ANN202
-        def work(tx):  # noqa: ANN001, ANN202
+    def both(first: str, second: str):
+        def work(tx):
             tx.execute(grow.where(note.c.name == first))
             tx.connection.exec_driver_sql("SELECT pg_sleep(0.2)")
             tx.execute(grow.where(note.c.name == second))

@@ -13,8 +13,8 @@ import pytest
 
 from stagedoor.kernel.errors import CallerMistake, OperatorError, StorageUnavailable
 from stagedoor.storage import Database, open_database
-from stagedoor.storage.sqlite import dbapi, engine
-from tests.storage.tables import add, create, names, note
+from stagedoor.storage.sqlite import dbapi
+from tests.storage.tables import add, create, impatient, locked_by_another_program, names, note, without_cache
 
 
 @contextmanager
@@ -55,11 +55,10 @@ async def test_a_disk_that_fills_up_and_is_freed(sqlite: Database, monkeypatch: 
 
 
 async def test_ping_notices_a_full_disk(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "_heartbeat", engine.Heartbeat(sqlite._probe, keep_s=0))  # pyright: ignore
+    without_cache(sqlite, monkeypatch)
     await sqlite.ping()
-    with files_no_larger_than(10_000):
-        with pytest.raises(StorageUnavailable, match="disk"):
-            await sqlite.ping()
+    with files_no_larger_than(10_000), pytest.raises(StorageUnavailable, match="disk"):
+        await sqlite.ping()
     await sqlite.ping()
 
 
@@ -71,7 +70,7 @@ async def test_ping_asks_once_for_many(sqlite: Database) -> None:
 
 
 async def test_a_lock_of_another_program(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(dbapi.connect.__kwdefaults__, "busy_timeout_ms", 200)
+    impatient(monkeypatch, 200)
     database = await open_database(sqlite_url)
     await database.write(create)
     bulk = database.bulk(note, "name", columns=["name"])

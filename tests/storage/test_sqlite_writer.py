@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.storage import Database, Transaction
-from tests.storage.tables import add, kinds, names, note
+from tests.storage.tables import Verb, add, kinds, names, note
 
 
 async def test_what_waits_is_committed_together(sqlite: Database) -> None:
@@ -25,7 +26,7 @@ async def test_what_waits_is_committed_together(sqlite: Database) -> None:
 async def test_nobody_is_answered_before_the_commit(sqlite: Database) -> None:
     held = threading.Event()
     first = asyncio.ensure_future(sqlite.write(lambda tx: add(tx, "first")))
-    tasks = [first, asyncio.ensure_future(sqlite.write(lambda _tx: held.wait(10)))]
+    tasks: list[asyncio.Future[Any]] = [first, asyncio.ensure_future(sqlite.write(lambda _tx: held.wait(10)))]
     await asyncio.sleep(0.1)
     if first.done():  # the writer was quick enough to take it alone
         first = asyncio.ensure_future(sqlite.write(lambda tx: add(tx, "second")))
@@ -62,7 +63,7 @@ async def test_a_work_that_ends_the_transaction_takes_nobody_down_for_good(sqlit
     def villain(tx: Transaction) -> None:
         tx.connection.exec_driver_sql("ROLLBACK")
 
-    works = [lambda tx: add(tx, "a"), villain, lambda tx: add(tx, "b")]
+    works: list[Verb] = [lambda tx: add(tx, "a"), villain, lambda tx: add(tx, "b")]
     outcomes = await asyncio.gather(*map(sqlite.write, works), return_exceptions=True)
     assert "StorageUnavailable" in kinds(outcomes)
     stored = await sqlite.read(names)
@@ -89,7 +90,7 @@ async def test_a_statement_that_finds_the_file_full_undoes_its_work_only(sqlite:
     def widen(tx: Transaction) -> None:
         tx.connection.exec_driver_sql("PRAGMA max_page_count=1000000")
 
-    works = [lambda tx: add(tx, "a"), fill, lambda tx: add(tx, "b"), widen, lambda tx: add(tx, "big")]
+    works: list[Verb] = [lambda tx: add(tx, "a"), fill, lambda tx: add(tx, "b"), widen, lambda tx: add(tx, "big")]
     outcomes = await asyncio.gather(*map(sqlite.write, works), return_exceptions=True)
     assert isinstance(outcomes[1], StorageUnavailable)
     assert "full" in str(outcomes[1])

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from stagedoor.storage import Database, Transaction
-from tests.storage.tables import add, kinds, names, note
+from tests.storage.tables import Verb, add, kinds, names, note
 
 
 class Refused(Exception):
@@ -29,13 +29,13 @@ async def test_a_write_gives_what_the_work_returns_and_is_seen_by_the_next_read(
 
 
 async def test_an_exception_propagates_unchanged_and_undoes_the_work(database: Database) -> None:
-    with pytest.raises(Refused, match="^no$"):
+    with pytest.raises(Refused, match=r"^no$"):
         await database.write(refuse)
     assert await database.read(names) == []
 
 
 async def test_a_failing_work_undoes_nothing_of_those_it_is_committed_with(database: Database) -> None:
-    works = [refuse if number % 3 == 0 else lambda tx, n=number: add(tx, f"n{n}") for number in range(60)]
+    works: list[Verb] = [refuse if number % 3 == 0 else lambda tx, n=number: add(tx, f"n{n}") for number in range(60)]
     outcomes = await asyncio.gather(*map(database.write, works), return_exceptions=True)
     assert kinds(outcomes) == ["Refused" if number % 3 == 0 else "NoneType" for number in range(60)]
     assert sorted(await database.read(names)) == sorted(f"n{number}" for number in range(60) if number % 3)
@@ -43,9 +43,10 @@ async def test_a_failing_work_undoes_nothing_of_those_it_is_committed_with(datab
 
 async def test_a_constraint_is_the_callers_to_handle(database: Database) -> None:
     await database.write(lambda tx: add(tx, "a"))
-    for work in (lambda tx: add(tx, "a"), lambda tx: add(tx, "b", size=-1)):
-        with pytest.raises(IntegrityError):
-            await database.write(work)
+    with pytest.raises(IntegrityError):
+        await database.write(lambda tx: add(tx, "a"))
+    with pytest.raises(IntegrityError):
+        await database.write(lambda tx: add(tx, "b", size=-1))
     assert await database.read(names) == ["a"]
 
 
@@ -59,7 +60,7 @@ async def test_a_foreign_key_that_is_checked_at_the_commit_refuses_only_its_own_
         tx.execute(text("INSERT INTO remark (note, text) VALUES ('late', 'x')"))
         add(tx, "late")
 
-    works = [lambda tx: add(tx, "a"), dangling, late, lambda tx: add(tx, "b")]
+    works: list[Verb] = [lambda tx: add(tx, "a"), dangling, late, lambda tx: add(tx, "b")]
     outcomes = await asyncio.gather(*map(database.write, works), return_exceptions=True)
     assert kinds(outcomes) == ["NoneType", "IntegrityError", "NoneType", "NoneType"]
     assert sorted(await database.read(names)) == ["a", "b", "late"]
@@ -68,7 +69,7 @@ async def test_a_foreign_key_that_is_checked_at_the_commit_refuses_only_its_own_
 async def test_a_savepoint_undoes_its_own_part_only(database: Database) -> None:
     def work(tx: Transaction) -> str:
         add(tx, "kept")
-        with pytest.raises(IntegrityError), tx.savepoint():
+        with pytest.raises(IntegrityError), tx.savepoint():  # noqa: PT012 - what is before the error is the point
             add(tx, "undone")
             add(tx, "kept")
         with tx.savepoint(), tx.savepoint():
@@ -119,7 +120,7 @@ async def test_a_savepoint_begun_and_forgotten_holds_nobody_else_up(database: Da
 
 
 async def test_a_read_cannot_write(database: Database) -> None:
-    with pytest.raises(DBAPIError, match="read-?only"):
+    with pytest.raises(DBAPIError, match=r"read-?only"):
         await database.read(lambda tx: add(tx, "a"))
     assert await database.read(names) == []
 

@@ -81,10 +81,10 @@ class PostgresServer:
                 raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()[-2000:]}")
             time.sleep(0.02)
 
-    def stop(self) -> None:
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End it as an impatient operator would: connections are cut, the files stay whole."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.send_signal(how)
             self._process.wait(timeout=START_S)
             self._process = None
 
@@ -126,7 +126,7 @@ def running_postgres() -> Generator[PostgresServer]:
         server.start()
         yield server
     finally:
-        server.stop()
+        server.stop(signal.SIGQUIT)  # its files are of no more use
         shutil.rmtree(folder, ignore_errors=True)
 
 

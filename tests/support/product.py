@@ -157,9 +157,14 @@ class RunningProduct:
             return self.external.pid
         return int(json.loads((self.data_dir / "livekit" / "livekit.json").read_text())["pid"])
 
+    @staticmethod
+    def executable() -> list[str]:
+        """The `stagedoor` command of this environment."""
+        return [sys.executable, "-m", "stagedoor"]
+
     def command(self, *arguments: str) -> list[str]:
         """`stagedoor …` on this instance's data folder."""
-        return [sys.executable, "-m", "stagedoor", *arguments, "--data-dir", str(self.data_dir)]
+        return [*self.executable(), *arguments, "--data-dir", str(self.data_dir)]
 
     def environment(self) -> dict[str, str]:
         given = dict(self._environment)

@@ -141,9 +141,9 @@ def most_at_once(people: list[ModelParticipant]) -> int:
 def expected_disposition(people: list[ModelParticipant]) -> str:
     """What a person would say of a room that LiveKit finished."""
     came = [person for person in people if person.active_at is not None]
-    if any(person.reason == "ROOM_DELETED" for person in came):
-        return "terminated"
     if came:
+        if any(person.reason == "ROOM_DELETED" for person in people):
+            return "terminated"
         failures = {"CONNECTION_TIMEOUT", "MEDIA_FAILURE"}
         return "failed" if all(person.reason in failures for person in people) else "completed"
     return "abandoned" if people else "expired"

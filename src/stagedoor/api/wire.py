@@ -98,7 +98,13 @@ RoomRef = Annotated[
 ]
 IdentityRef = Annotated[
     str,
-    Path(max_length=256, pattern=NO_NUL, description="The participant's identity.", examples=["phone-42"]),
+    Path(
+        min_length=1,
+        max_length=256,
+        pattern=NO_NUL,
+        description="The participant's identity.",
+        examples=["phone-42"],
+    ),
 ]
 
 

@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 import uvloop
 from rich.console import Console
-from rich.table import Table
 
 from stagedoor.app.product import Product, Summary
 from stagedoor.cli.options import AsJson, ConfigFile, DataDir, resolved
@@ -54,7 +53,7 @@ async def _run(settings: Settings, *, as_json: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     console = Console(stderr=True)
-    product = Product(settings, lambda sentence: console.print(sentence, style="dim", highlight=False))
+    product = Product(settings, lambda sentence: console.print(sentence, style="dim", highlight=False, soft_wrap=True))
     starting = asyncio.create_task(product.start(), name="start")
     asked = asyncio.create_task(stopped.wait(), name="signals")
     await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
@@ -79,17 +78,19 @@ def _tell(summary: Summary, *, as_json: bool) -> None:
         sys.stdout.write(summary.line().decode() + "\n")
         sys.stdout.flush()
         return
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    table.add_row("Open a room", summary.meet_url)
-    if summary.api_key is not None:
-        table.add_row("API key", f"{summary.api_key}   (shown this once)")
-    table.add_row("API", f"{summary.url}/api/v1   (readable at {summary.url}/api/v1/docs)")
     version = f" {summary.livekit_version}" if summary.livekit_version else ""
-    table.add_row("LiveKit", f"{summary.livekit_url}   ({summary.livekit_mode}{version})")
-    table.add_row("App", f"{summary.app} of organisation {summary.organisation}")
-    table.add_row("Data", summary.data_dir)
-    console = Console(soft_wrap=True, highlight=False)
+    rows = {
+        "Open a room": summary.meet_url,
+        "API key": f"{summary.api_key}   (shown this once)" if summary.api_key else None,
+        "API": f"{summary.url}/api/v1   (readable at {summary.url}/api/v1/docs)",
+        "LiveKit": f"{summary.livekit_url}   ({summary.livekit_mode}{version})",
+        "App": f"{summary.app} of organisation {summary.organisation}",
+        "Data": summary.data_dir,
+    }
+    console = Console(highlight=False)
     console.print("\n[bold green]Stagedoor is ready.[/] Ctrl-C stops it.\n")
-    console.print(table)
+    for name, text in rows.items():
+        if text is not None:
+            # A link that is broken into lines can't be clicked or copied, so the terminal wraps and not we.
+            console.print(f"[bold]{name:<12}[/] {text}", soft_wrap=True)
+    console.print()

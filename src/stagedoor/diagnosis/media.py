@@ -37,12 +37,13 @@ def judge(protocol: str, tried: dict[Candidate, bool]) -> Finding:
         return _none(protocol)
     silent = [place for place, answered in places.items() if not answered]
     answering = [place for place, answered in places.items() if answered]
-    if answering:
-        rest = f" {_names(silent)} gave no answer, which does no harm." if silent else ""
-        return ok(
-            protocol,
-            f"LiveKit answered an ICE check over {protocol.upper()} at {_names(answering)}.{rest} {_NOT_PROVEN}",
-        )
+    # Where there are addresses of both kinds, everybody can use an IPv4 one and not everybody an IPv6 one.
+    needed = [place for place in places if ":" not in place.host] or list(places)
+    if any(place in answering for place in needed):
+        rest = f" {_names(silent)} gave no answer." if silent else ""
+        way = protocol.upper()
+        return ok(protocol, f"LiveKit answered an ICE check over {way} at {_names(answering)}.{rest} {_NOT_PROVEN}")
+    silent = needed
     if all(not _is_here(place.host) for place in silent):
         return warning(
             protocol,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -67,9 +68,12 @@ def events_after(tx: Transaction, app_id: str, seq: int, *, livekit_room: str | 
     return [_event(row) for row in tx.execute(query)]
 
 
-def events_of_session(tx: Transaction, session_id: str, *, limit: int) -> list[Event]:
-    """A session's events, oldest first."""
-    query = select(events).where(events.c.session_id == session_id).order_by(events.c.seq).limit(limit)
+def events_of_sessions(tx: Transaction, session_ids: Collection[str], *, limit: int) -> list[Event]:
+    """The first `limit` events of each session, oldest first, in one statement."""
+    place = func.row_number().over(partition_by=events.c.session_id, order_by=events.c.seq).label("place")
+    numbered = select(events, place).where(events.c.session_id.in_(session_ids)).subquery()
+    columns = [column for column in numbered.c if column.name != "place"]
+    query = select(*columns).where(numbered.c.place <= limit).order_by(numbered.c.seq)
     return [_event(row) for row in tx.execute(query)]
 
 

@@ -17,6 +17,7 @@ from stagedoor.rooms.observe import (
     Observer,
     participant_gone,
     participant_present,
+    session_alive,
     session_gone,
     session_seen,
     track_gone,
@@ -93,12 +94,15 @@ def _participant_event(obs: Observer, session: Session, event: LiveKitEvent, mom
     # A leaving names the time of joining, so a joining that was lost is made good here.
     active = event.event == "participant_joined" or (event.event == "participant_left" and fact.joined_at is not None)
     session, person = participant_present(obs, session, fact, moment, active=active)
+    if event.track is not None:
+        session = session_alive(obs, session, moment.at)
     if event.event in {"participant_left", "participant_connection_aborted"}:
         participant_gone(obs, session, person, moment, fact.reason)
     elif event.event == "track_published" and event.track is not None:
         track_present(obs, session, person, event.track.fact(), moment)
     elif event.event == "track_unpublished" and event.track is not None:
-        track = track_present(obs, session, person, event.track.fact(), moment)
+        # Of a track that we did not know, this says when it ended, and of its beginning only that it was not later.
+        track = track_present(obs, session, person, event.track.fact(), Moment(moment.at, "session_end"))
         track_gone(obs, session, person, track, moment)
 
 

@@ -96,7 +96,8 @@ def disposition(session: Session, participants: Iterable[Participant]) -> str:
 
     `completed`: people were there and left. `terminated`: the room was deleted under them. `failed`: everybody was lost
     to a failure. `rejected`, `no_answer`: the called side said so. `abandoned`: somebody tried to come in and nobody
-    arrived. `expired`: nobody ever came. `server_lost`: LiveKit went away, or no longer knew the room.
+    arrived. `expired`: nobody ever came. `server_lost`: LiveKit went away, or no longer knew the room, with somebody
+    in it of whom it never said that they left.
     """
     if session.disposition == "terminated":
         return "terminated"
@@ -105,7 +106,8 @@ def disposition(session: Session, participants: Iterable[Participant]) -> str:
     if any(person.joined_at is not None for person in people):
         if "ROOM_DELETED" in reasons:
             return "terminated"
-        if "SERVER_SHUTDOWN" in reasons or session.ended_at_source == "reconcile":
+        unexplained = any(person.left_at_source == "reconcile" for person in people)
+        if "SERVER_SHUTDOWN" in reasons or (unexplained and session.ended_at_source == "reconcile"):
             return "server_lost"
         return "failed" if reasons <= _FAILURES else "completed"
     if "USER_REJECTED" in reasons:
@@ -191,6 +193,11 @@ def _closed(person: Participant, moment: Moment, reason: str | None, now: int) -
 # Tracks
 
 
+def with_owner(at: int, source: TimeSource | None) -> Moment:
+    """When something was over at the latest because what it belonged to was."""
+    return Moment(at, "reconcile" if source == "reconcile" else "session_end")
+
+
 def published(person: Participant, fact: TrackFact, moment: Moment, now: int) -> Track:
     """A track that we did not know; that of a participant who has left is over."""
     track = Track(
@@ -204,9 +211,7 @@ def published(person: Participant, fact: TrackFact, moment: Moment, now: int) ->
         moment.source,
         now,
     )
-    if person.left_at is not None:
-        return unpublished(track, Moment(person.left_at, person.left_at_source or "session_end"), now)
-    return track
+    return track if person.open else unpublished(track, with_owner(person.left_at or 0, person.left_at_source), now)
 
 
 def published_known(track: Track, fact: TrackFact, moment: Moment) -> Track:
@@ -217,14 +222,16 @@ def published_known(track: Track, fact: TrackFact, moment: Moment) -> Track:
         source=fact.source if fact.source != "unknown" else track.source,
         mime_type=fact.mime_type or track.mime_type,
     )
-    if track.published_at_source == "reconcile" and _better("reconcile", moment.source):
-        after = replace(after, published_at=moment.at, published_at_source=moment.source)
+    if moment.source != "reconcile" and _better(track.published_at_source, moment.source):
+        end = None if track.unpublished_at is None else max(track.unpublished_at, moment.at)
+        after = replace(after, published_at=moment.at, published_at_source=moment.source, unpublished_at=end)
     return after
 
 
 def unpublished(track: Track, moment: Moment, now: int) -> Track:
-    """It is over; what an event says replaces what we had inferred."""
-    if not track.open and not _better(track.unpublished_at_source, moment.source):
+    """It is over; what an event says replaces what we had inferred, and of two inferences the earlier one counts."""
+    earlier = track.unpublished_at_source == moment.source and moment.at < (track.unpublished_at or 0)
+    if not track.open and not earlier and not _better(track.unpublished_at_source, moment.source):
         return track
     return replace(
         track,

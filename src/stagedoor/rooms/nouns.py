@@ -9,7 +9,8 @@ SessionState = Literal["active", "ended"]
 ParticipantState = Literal["joining", "active", "left", "aborted"]
 TimeSource = Literal["livekit", "received", "reconcile", "session_end"]
 """Where a time comes from: LiveKit's own clock, our clock at receipt, the last list of LiveKit's that still had the
-thing, or the end of the session around it."""
+thing, or an end that it cannot have outlived: of the session, of the participant, or of a track that we first heard of
+when it was over."""
 
 
 @dataclass(frozen=True, slots=True)

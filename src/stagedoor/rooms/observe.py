@@ -96,7 +96,7 @@ def session_gone(obs: Observer, session: Session, moment: Moment) -> Session:
     if after is session:
         return session
     first = session.state == "active"
-    end = Moment(after.ended_at or moment.at, moment.source if moment.source == "reconcile" else "session_end")
+    end = machine.with_owner(after.ended_at or moment.at, after.ended_at_source)
     people = store.participants_of(obs.tx, [session.id])
     for person in people:
         if person.open:
@@ -132,6 +132,9 @@ def participant_present(
         store.save_participant(obs.tx, after, new=known is None)
     if after.state == "active" and before.state == "joining":
         session = _counted(obs, session, +1, after.joined_at or moment.at)
+    elif after != known and session.state == "ended":
+        session = _settled(obs, session)
+    if after.joined_at is not None and before.joined_at is None:  # also of one that has left: it is told late
         obs.say(
             session,
             "participant.joined",
@@ -139,8 +142,8 @@ def participant_present(
             after.identity,
             {"sid": after.sid, "name": after.name, "kind": after.kind},
         )
-    elif after != known and session.state == "ended":
-        session = _settled(obs, session)
+    if known is None and not after.open:
+        _say_gone(obs, session, after)
     return session, after
 
 
@@ -158,22 +161,26 @@ def participant_gone(
     if after == person:
         return session
     store.save_participant(obs.tx, after, new=False)
-    over = Moment(after.left_at or moment.at, moment.source)
-    for track in store.tracks_of(obs.tx, [session.id], participant_sid=person.sid, only_open=True):
+    over = machine.with_owner(after.left_at or moment.at, after.left_at_source)
+    for track in store.tracks_of(obs.tx, [session.id], participant_sid=person.sid):
         track_gone(obs, session, after, track, over)
     if person.open:
         if person.state == "active" and session.state == "active":
             session = _counted(obs, session, -1, after.left_at or moment.at)
-        obs.say(
-            session,
-            "participant.left" if after.state == "left" else "participant.aborted",
-            after.left_at or moment.at,
-            after.identity,
-            {"sid": after.sid, "reason": after.reason, "durationMs": after.duration_ms},
-        )
+        _say_gone(obs, session, after)
     if settle and session.state == "ended":
         session = _settled(obs, session)
     return session
+
+
+def _say_gone(obs: Observer, session: Session, person: Participant) -> None:
+    obs.say(
+        session,
+        "participant.left" if person.state == "left" else "participant.aborted",
+        person.left_at or obs.now,
+        person.identity,
+        {"sid": person.sid, "reason": person.reason, "durationMs": person.duration_ms},
+    )
 
 
 def participant_back(obs: Observer, session: Session, person: Participant) -> tuple[Session, Participant]:
@@ -201,6 +208,15 @@ def track_present(obs: Observer, session: Session, person: Participant, fact: Tr
     if not track.open:
         obs.say(session, "track.unpublished", track.unpublished_at or moment.at, track.sid, detail)
     return track
+
+
+def session_alive(obs: Observer, session: Session, at: int) -> Session:
+    """LiveKit spoke of something in a session as of `at`: it ended no earlier, should its end be inferred."""
+    if session.state == "ended" or at <= session.last_seen_at:
+        return session
+    after = replace(session, last_seen_at=at)
+    store.update_session(obs.tx, after)
+    return after
 
 
 def track_gone(obs: Observer, session: Session, person: Participant, track: Track, moment: Moment) -> None:

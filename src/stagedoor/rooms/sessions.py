@@ -15,7 +15,10 @@ from stagedoor.storage import Transaction
 from stagedoor.tenancy.nouns import App
 
 TIMELINE_LIMIT = 5_000
-"""Events that a session shows at the most; the live feed has all."""
+"""Events that one session shows at the most; the live feed has all."""
+
+LISTED_TIMELINE_LIMIT = 500
+"""The same for each session of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class SessionView:
 
 
 def get(tx: Transaction, app: App, session_id: str) -> SessionView:
-    """A session of the app, with its timeline.
+    """A session of the app, whole.
 
     Raises:
         NotFound: The app has no such session.
@@ -36,12 +39,12 @@ def get(tx: Transaction, app: App, session_id: str) -> SessionView:
     session = store.session_by_id(tx, app.id, session_id)
     if session is None:
         raise NotFound("There is no such session.", code="session_not_found")
-    (view,) = with_people(tx, [session])
-    return SessionView(session, view.participants, events.events_of_session(tx, session.id, limit=TIMELINE_LIMIT))
+    (view,) = views(tx, [session], timeline_limit=TIMELINE_LIMIT)
+    return view
 
 
-def with_people(tx: Transaction, sessions: Sequence[Session]) -> list[SessionView]:
-    """Sessions with participants and tracks, without timelines, in three statements whatever their number."""
+def views(tx: Transaction, sessions: Sequence[Session], *, timeline_limit: int) -> list[SessionView]:
+    """Sessions with participants, tracks and timelines, in a few statements whatever their number."""
     ids = [session.id for session in sessions]
     tracks: defaultdict[tuple[str, str], list[Track]] = defaultdict(list)
     for track in store.tracks_of(tx, ids):
@@ -49,4 +52,7 @@ def with_people(tx: Transaction, sessions: Sequence[Session]) -> list[SessionVie
     people: defaultdict[str, list[tuple[Participant, Sequence[Track]]]] = defaultdict(list)
     for person in store.participants_of(tx, ids):
         people[person.session_id].append((person, tracks[person.session_id, person.sid]))
-    return [SessionView(session, people[session.id], ()) for session in sessions]
+    timelines: defaultdict[str | None, list[Event]] = defaultdict(list)
+    for event in events.events_of_sessions(tx, ids, limit=timeline_limit) if timeline_limit else ():
+        timelines[event.session_id].append(event)
+    return [SessionView(session, people[session.id], timelines[session.id]) for session in sessions]

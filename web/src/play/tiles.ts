@@ -66,5 +66,7 @@ export class Tiles {
     this.root.style.setProperty('--columns', String(grid.columns));
     this.root.style.setProperty('--rows', String(grid.rows));
     this.root.dataset.count = String(this.tiles.size);
+    const above = (grid.rows - 1) * grid.columns;
+    [...this.root.children].forEach((box, place) => box.toggleAttribute('data-bottom', place >= above));
   }
 }

@@ -198,7 +198,7 @@ async def list_participants(parts: Parts, caller: RoomsRead, app: AppRef, room: 
     return Page[ParticipantBody](data=[_body(fact) for fact in people], page=PageInfo(next=None))
 
 
-@router.get("/{identity}", summary="Get a participant", responses=documented(401, 403, 404, 422, 502, 503))
+@router.get("/{identity:path}", summary="Get a participant", responses=documented(401, 403, 404, 422, 502, 503))
 async def get_participant(
     parts: Parts, caller: RoomsRead, app: AppRef, room: RoomRef, identity: IdentityRef
 ) -> Data[ParticipantBody]:
@@ -215,7 +215,7 @@ async def _present(parts: Services, room: Room, identity: str) -> ParticipantFac
 
 
 @router.patch(
-    "/{identity}",
+    "/{identity:path}",
     summary="Change a participant",
     responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503),
 )
@@ -263,7 +263,7 @@ def _permissions(before: Permissions, change: PermissionsChange) -> Permissions:
 
 
 @router.delete(
-    "/{identity}",
+    "/{identity:path}",
     status_code=204,
     summary="Remove a participant",
     responses=documented(401, 403, 404, 409, 422, 502, 503),
@@ -314,7 +314,7 @@ def _ban_seconds(ban: str) -> int:
 
 
 @router.post(
-    "/{identity}/tracks/{sid}/mute",
+    "/{identity:path}/tracks/{sid}/mute",
     summary="Mute a track",
     responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503),
 )

@@ -85,8 +85,8 @@ class TimelineEntry(Answer):
     detail: dict[str, Any] = Field(description="More.", examples=[{"sid": "PA_5vQ2mT8xYb1c"}])
 
 
-class SessionSummary(Answer):
-    """One life of a room."""
+class SessionBody(Answer):
+    """One life of a room, with all that happened in it."""
 
     id: str = Field(description="Identifier.", examples=["ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
     app: str = Field(description="The app's slug.", examples=["live"])
@@ -108,12 +108,9 @@ class SessionSummary(Answer):
     )
     peak_participants: int = Field(description="The most participants at the same time.", examples=[2])
     participants: list[SessionParticipant] = Field(description="Who was there.")
-
-
-class SessionBody(SessionSummary):
-    """One life of a room, with all that happened in it."""
-
-    timeline: list[TimelineEntry] = Field(description="What happened, in the order in which we came to know.")
+    timeline: list[TimelineEntry] = Field(
+        description="What happened, in the order in which we came to know: the first 5,000 entries, 500 in a list."
+    )
 
 
 def _track(track: Track) -> SessionTrack:
@@ -146,26 +143,27 @@ def _participant(person: Participant, tracks: list[SessionTrack]) -> SessionPart
     )
 
 
-def _fields(app: App, view: SessionView) -> dict[str, Any]:
+def _body(app: App, view: SessionView) -> SessionBody:
     session = view.session
-    return {
-        "id": session.id,
-        "app": app.slug,
-        "room": session.room,
-        "livekit_room": session.livekit_room,
-        "room_sid": session.room_sid,
-        "state": session.state,
-        "started_at": rfc3339(session.started_at),
-        "started_at_source": session.started_at_source,
-        "ended_at": when(session.ended_at),
-        "ended_at_source": session.ended_at_source,
-        "duration_ms": session.duration_ms,
-        "disposition": session.disposition,
-        "peak_participants": session.peak_participants,
-        "participants": [
+    return SessionBody(
+        id=session.id,
+        app=app.slug,
+        room=session.room,
+        livekit_room=session.livekit_room,
+        room_sid=session.room_sid,
+        state=session.state,
+        started_at=rfc3339(session.started_at),
+        started_at_source=session.started_at_source,
+        ended_at=when(session.ended_at),
+        ended_at_source=session.ended_at_source,
+        duration_ms=session.duration_ms,
+        disposition=session.disposition,
+        peak_participants=session.peak_participants,
+        participants=[
             _participant(person, [_track(track) for track in tracks]) for person, tracks in view.participants
         ],
-    }
+        timeline=[_entry(event) for event in view.timeline],
+    )
 
 
 def _entry(event: Event) -> TimelineEntry:
@@ -204,10 +202,11 @@ async def list_sessions(
         Timestamp | None,
         Query(description="Only those that began before.", examples=["2026-02-01T00:00:00Z"]),
     ] = None,
+    timeline: Annotated[bool, Query(description="Whether to list what happened too.", examples=[True])] = True,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> Page[SessionSummary]:
-    """Newest first. The timeline is left out; get one session to see it."""
+) -> Page[SessionBody]:
+    """Newest first."""
 
     def look(tx: Transaction) -> tuple[App, list[SessionView]]:
         found = apps.get(tx, caller, app)
@@ -221,11 +220,11 @@ async def list_sessions(
             before=cursor,
             limit=limit + 1,
         )
-        return found, sessions.with_people(tx, listed)
+        shown = sessions.LISTED_TIMELINE_LIMIT if timeline else 0
+        return found, sessions.views(tx, listed, timeline_limit=shown)
 
     found, views = await parts.database.read(look)
-    shown = [SessionSummary.model_validate(_fields(found, view)) for view in views]
-    return page(shown, limit, lambda item: item.id)
+    return page([_body(found, view) for view in views], limit, lambda item: item.id)
 
 
 @router.get("/{session}", summary="Get a session", responses=documented(401, 403, 404, 422, 503))
@@ -251,5 +250,4 @@ async def get_session(
         return found, sessions.get(tx, found, reference)
 
     found, view = await parts.database.read(look)
-    timeline = [_entry(event) for event in view.timeline]
-    return Data(data=SessionBody.model_validate(_fields(found, view) | {"timeline": timeline}))
+    return Data(data=_body(found, view))

@@ -8,7 +8,7 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-FAILURES: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+FAILURES: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What asyncpg raises; the builtin TimeoutError, which asyncio's is, is an OSError."""
 
 UNREACHABLE: Final = "The database cannot be reached. Try again."
@@ -67,7 +67,10 @@ def unavailable(error: BaseException, *, reading: bool = False) -> str | None:
         if state == "25006" and reading:
             return None
         return _BY_STATE.get(state) or _BY_CLASS.get(state[:2])
-    # asyncpg's own complaint about a connection that is gone, not about a value that does not fit.
+    # What asyncpg says between the server's notice that it ends the connection and the end of it.
+    if isinstance(error, asyncpg.InternalClientError):
+        return UNKNOWN
+    # Its complaint about a connection that is gone, and not about a value that does not fit.
     if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError):
         return UNKNOWN
     return None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import asyncpg
 from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -35,8 +37,15 @@ def make_engine(url: str, connections: int) -> AsyncEngine:
     # Not pool_pre_ping, which asks the server with three round trips: a server that ended closed its sockets,
     # and asyncpg knows of it.
     event.listen(engine.sync_engine.pool, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "handle_error", _give_up_broken)
     watch(engine.sync_engine)
     return engine
+
+
+def _give_up_broken(context: ExceptionContext) -> None:
+    cause = context.original_exception.__cause__
+    if isinstance(cause, asyncpg.InternalClientError | TimeoutError):  # it is not closed yet, but of no use
+        context.is_disconnect = True
 
 
 def _refuse_closed(dbapi_connection: Any, record: Any, proxy: Any) -> None:

@@ -11,7 +11,7 @@ executed, so that no half-read statement holds back a commit, a rollback or a ch
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -91,35 +91,28 @@ class Cursor:
 
     def execute(self, sql: str, values: Values = ()) -> Cursor:
         """Run a statement and read all its rows."""
-        self._reset()
-        before = self._connection.apsw.total_changes()
-        try:
-            self._rows = self._cursor.execute(sql, values).fetchall()
-        except RAISED as error:
-            raise translated(error) from error
-        self._count(before)
+        self._run(self._cursor.execute, sql, values)
+        if self.rowcount:
+            # `changes` leaves out what triggers and foreign keys did, but after a statement that cannot change
+            # anything it is still an earlier one's.
+            self.rowcount = self._connection.apsw.changes()
         return self
 
     def executemany(self, sql: str, values: Iterable[Values]) -> Cursor:
         """Run a statement once for every set of values."""
-        self._reset()
-        before = self._connection.apsw.total_changes()
-        try:
-            self._rows = self._cursor.executemany(sql, values).fetchall()
-        except RAISED as error:
-            raise translated(error) from error
-        self._count(before, several=True)
+        self._run(self._cursor.executemany, sql, values)
         return self
 
-    def _reset(self) -> None:
+    def _run(self, run: Callable[..., Any], sql: str, values: Any) -> None:
         self._rows, self._next = [], 0
         self.description, self.rowcount = None, -1
-
-    def _count(self, before: int, *, several: bool = False) -> None:
-        changed = self._connection.apsw.total_changes() - before
-        # `changes` leaves out what triggers and foreign keys did, but keeps an earlier statement's number
-        # after one that cannot change anything.
-        self.rowcount = self._connection.apsw.changes() if changed and not several else changed
+        before = self._connection.apsw.total_changes()
+        try:
+            self._rows = run(sql, values).fetchall()
+        except RAISED as error:
+            self._cursor.close(force=True)  # a statement that could not be bound would keep the file from closing
+            raise translated(error) from error
+        self.rowcount = self._connection.apsw.total_changes() - before
         self.lastrowid = self._connection.apsw.last_insert_rowid()
 
     def fetchone(self) -> Any:
@@ -196,7 +189,10 @@ class Connection:
 
     def close(self) -> None:
         """Close; what was not committed is rolled back."""
-        self.apsw.close(force=True)
+        try:
+            self.apsw.close(force=True)
+        except apsw.Error as error:
+            raise translated(error) from error
 
 
 def connect(

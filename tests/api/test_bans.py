@@ -1,0 +1,72 @@
+"""`DELETE …/participants/{identity}?ban=`: LiveKit does not revoke a token, so who comes back is removed again."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import pytest
+from tests.support.api_participant import joined, token_for
+from tests.support.api_tenant import problem
+from tests.support.product import Api, eventually
+
+
+async def refused(api: Api, app: str, identity: str) -> bool:
+    status, answer, _ = await api.raw("POST", f"/apps/{app}/tokens", {"room": "demo", "identity": identity})
+    return status == 409 and answer["code"] == "identity_banned"
+
+
+async def removals(api: Api, app: str) -> list[Any]:
+    sessions = (await api("GET", f"/apps/{app}/sessions"))["data"]
+    session = (await api("GET", f"/apps/{app}/sessions/{sessions[-1]['id']}"))["data"]
+    return [entry for entry in session["timeline"] if entry["type"] == "participant.removed"]
+
+
+async def test_who_is_banned_is_removed_again_and_gets_no_token(api: Api, app: str) -> None:
+    token = await token_for(api, app, "demo", "eve")
+    async with joined(await token_for(api, app, "demo", "ada")) as ada:
+        async with joined(token) as eve:
+
+            async def there() -> bool:
+                return "eve" in ada.room.remote_participants
+
+            await eventually(there)
+            await api("DELETE", f"/apps/{app}/rooms/demo/participants/eve?ban=10m", expect=204)
+            await asyncio.wait_for(eve.gone, 10)
+        async with joined(token) as eve:  # LiveKit lets the old token in
+            await asyncio.wait_for(eve.gone, 10)
+        status, answer, _ = await api.raw("POST", f"/apps/{app}/tokens", {"room": f"{app}-demo", "identity": "eve"})
+        assert (status, answer["code"]) == (409, "identity_banned")
+        assert datetime.fromisoformat(answer["until"]).tzinfo is not None
+        assert not await refused(api, app, "ada")
+        elsewhere = {"room": "other", "identity": "eve"}
+        await api("POST", f"/apps/{app}/tokens", elsewhere, expect=201)
+        assert not ada.gone.done()
+
+        async def both() -> bool:
+            return len(await removals(api, app)) == 2
+
+        await eventually(both)
+        first, second = await removals(api, app)
+        assert first["detail"]["bannedUntil"] == answer["until"]
+        assert second["detail"] == {"because": "ban"}
+        assert {first["subject"], second["subject"]} == {"eve"}
+
+
+async def test_a_ban_ends(api: Api, app: str) -> None:
+    await api("POST", f"/apps/{app}/rooms", {"name": "demo"}, expect=201)
+    await api("DELETE", f"/apps/{app}/rooms/demo/participants/eve?ban=2s", expect=204)
+    assert await refused(api, app, "eve")
+
+    async def over() -> bool:
+        return not await refused(api, app, "eve")
+
+    await eventually(over)
+
+
+@pytest.mark.parametrize("ban", ["", "ten", "-1m", "0s", "366d", "1.5h"])
+async def test_a_ban_is_a_duration(managed_api: Api, ban: str) -> None:
+    path = f"/apps/live/rooms/demo/participants/eve?ban={ban}"
+    status, code = await problem(managed_api, "DELETE", path)
+    assert (status, code in {"validation_failed", "bad_ban", "room_not_found"}) in {(422, True), (404, True)}
