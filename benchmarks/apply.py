@@ -21,6 +21,7 @@ def run(plan: Plan) -> list[Line]:
     applied: list[float] = []
     per_cpu: list[float] = []
     inserted: list[float] = []
+    inserted_per_cpu: list[float] = []
     rooms = plan.scaled(ROOMS)
     for round_ in range(plan.rounds):
         folder = plan.folder / f"round-{round_}"
@@ -30,6 +31,7 @@ def run(plan: Plan) -> list[Line]:
         applied.append(ours["events"] / ours["seconds"])
         per_cpu.append(ours["events"] / ours["cpu"])
         inserted.append(theirs["rows"] / theirs["seconds"])
+        inserted_per_cpu.append(theirs["rows"] / theirs["cpu"])
         say(
             f"  {ours['events']:,} events of {rooms} rooms applied, {number(applied[-1])}/s, {number(per_cpu[-1])} "
             f"per CPU second, which wrote {ours['written']:,} rows; bare inserts {number(inserted[-1])}/s"
@@ -37,6 +39,7 @@ def run(plan: Plan) -> list[Line]:
     beside = "bare SQLite inserts, 100 in a commit"
     return [
         Line("events applied", median(applied), "/s", beside, median(inserted)),
+        Line("events applied", median(per_cpu), "/CPU s", beside, median(inserted_per_cpu)),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.support import events, servers
@@ -19,10 +20,16 @@ PER_SECOND: Final = 20.0
 _KEY, _SECRET = "APIrival", "a-secret-that-is-long-enough-for-livekit"
 
 
+@dataclass(frozen=True, slots=True)
+class _Round:
+    followed: Followed
+    per_cpu_second: float
+
+
 def run(plan: Plan) -> list[Line]:
     """The figures."""
-    ours: list[Followed] = []
-    theirs: list[Followed] = []
+    ours: list[_Round] = []
+    theirs: list[_Round] = []
     count = plan.scaled(EVENTS)
     rounds = 2 if plan.quick else 3
     with on_core(SERVER):
@@ -34,13 +41,17 @@ def run(plan: Plan) -> list[Line]:
                 ours.append(_round("Stagedoor", spec, product.cpu))
                 spec = _spec(rival.port, "", _KEY, _SECRET, count)
                 theirs.append(_round("a feed from memory", spec, rival.cpu))
-    beside = "a feed from memory, Starlette"
     return [
-        Line("ack to 200 clients, p50", median(r.after_p50_ms for r in ours), "ms", beside, _after_p50(theirs)),
-        Line("ack to 200 clients, p99", median(r.after_p99_ms for r in ours), "ms", beside, _after_p99(theirs)),
-        Line("request to 200 clients, p50", median(r.p50_ms for r in ours), "ms", beside, _p50(theirs)),
-        Line("request to 200 clients, p99", median(r.p99_ms for r in ours), "ms", beside, _p99(theirs)),
+        _line("ack to 200 clients, p50", "ms", ours, theirs, lambda r: r.followed.after_p50_ms),
+        _line("ack to 200 clients, p99", "ms", ours, theirs, lambda r: r.followed.after_p99_ms),
+        _line("request to 200 clients, p50", "ms", ours, theirs, lambda r: r.followed.p50_ms),
+        _line("request to 200 clients, p99", "ms", ours, theirs, lambda r: r.followed.p99_ms),
+        _line("deliveries to 200 clients", "/CPU s", ours, theirs, lambda r: r.per_cpu_second),
     ]
+
+
+def _line(figure: str, unit: str, ours: list[_Round], theirs: list[_Round], value: Callable[[_Round], float]) -> Line:
+    return Line(figure, median(map(value, ours)), unit, "a feed from memory, Starlette", median(map(value, theirs)))
 
 
 def _spec(port: int, token: str, key: str, secret: str, count: int) -> Following:
@@ -52,30 +63,15 @@ def _spec(port: int, token: str, key: str, secret: str, count: int) -> Following
     return Following(port, token, CLIENTS, PER_SECOND, requests)
 
 
-def _round(name: str, spec: Following, cpu: Callable[[], float]) -> Followed:
+def _round(name: str, spec: Following, cpu: Callable[[], float]) -> _Round:
     followed, spent = run_program("benchmarks.support.followers", spec, Followed, cpu)
     expected = CLIENTS * len(spec.requests)
     if followed.received != expected:
         raise RuntimeError(f"{name} delivered {followed.received} of {expected} events")
+    done = _Round(followed, expected / max(spent, 0.01))
     say(
         f"  {name}: after the ack p50 {number(followed.after_p50_ms)} ms, p99 {number(followed.after_p99_ms)} ms; "
         f"after the request p50 {number(followed.p50_ms)} ms, p99 {number(followed.p99_ms)} ms; "
-        f"{number(expected / max(spent, 0.01))} deliveries per CPU second, clients busy {followed.busy:.0%}"
+        f"{number(done.per_cpu_second)} deliveries per CPU second, clients busy {followed.busy:.0%}"
     )
-    return followed
-
-
-def _after_p50(rounds: list[Followed]) -> float:
-    return median(followed.after_p50_ms for followed in rounds)
-
-
-def _after_p99(rounds: list[Followed]) -> float:
-    return median(followed.after_p99_ms for followed in rounds)
-
-
-def _p50(rounds: list[Followed]) -> float:
-    return median(followed.p50_ms for followed in rounds)
-
-
-def _p99(rounds: list[Followed]) -> float:
-    return median(followed.p99_ms for followed in rounds)
+    return done

@@ -27,7 +27,7 @@ def run(plan: Plan) -> list[Line]:
         first.append(_stagedoor(folder))
         later.append(_stagedoor(folder))
         livekit.append(_livekit(folder))
-        imports.append(_python("import stagedoor.cli.up"))
+        imports.append(_python("import stagedoor.cli"))
         python.append(_python("pass"))
         say(
             f"  first run {number(first[-1])} s, later run {number(later[-1])} s, LiveKit alone "

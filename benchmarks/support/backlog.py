@@ -40,7 +40,7 @@ async def _main(folder: Path, rooms: int) -> dict[str, Any]:
     await applier.drain()
     seconds, cpu = time.perf_counter() - began, time.process_time() - used
     states = await database.read(
-        lambda tx: dict(tx.execute(select(inbox.c.state, func.count()).group_by(inbox.c.state)).tuples().all())
+        lambda tx: {row[0]: row[1] for row in tx.execute(select(inbox.c.state, func.count()).group_by(inbox.c.state))}
     )
     written = await database.read(
         lambda tx: sum(

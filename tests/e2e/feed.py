@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+
 from tests.support.product import RunningProduct
 
 _FOR_EVER = aiohttp.ClientTimeout(total=None)

@@ -1,6 +1,6 @@
 """Pictures of every page for the eye: phone and desktop, light and dark.
 
-    STAGEDOOR_SCREENSHOTS=/tmp/pictures python -m tests.e2e.screenshots
+STAGEDOOR_SCREENSHOTS=/tmp/pictures python -m tests.e2e.screenshots
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import aiohttp
 from playwright.async_api import Browser, expect
+
 from tests.e2e.places import meet_link, token
 from tests.support.browser import DESKTOP, PHONE, Visitor, chromium, moves, visitor
 from tests.support.product import Api, RunningProduct, running
@@ -76,7 +77,9 @@ class Photographer:
                 await mint.scroll_into_view_if_needed()
                 await mint.evaluate("element => element.scrollIntoView({ block: 'start' })")
                 await self._take(person, "docs-operation", look)
-                await mint.locator(".responses-wrapper").evaluate("element => element.scrollIntoView({ block: 'start' })")
+                await mint.locator(".responses-wrapper").evaluate(
+                    "element => element.scrollIntoView({ block: 'start' })"
+                )
                 await self._take(person, "docs-answers", look)
 
     async def _play(self) -> None:
@@ -130,7 +133,12 @@ class Photographer:
         await person.page.screenshot(path=self._folder / f"{page}-{look}.png")
 
 
-async def main() -> int:
+async def take(product: RunningProduct, folder: Path) -> None:
+    async with chromium() as browser, aiohttp.ClientSession() as http:
+        await Photographer(browser, product, Api(http, product.url, product.api_key), folder).all()
+
+
+def main() -> int:
     wanted = os.environ.get("STAGEDOOR_SCREENSHOTS")
     if not wanted:
         sys.stderr.write("STAGEDOOR_SCREENSHOTS names no folder for the pictures\n")
@@ -138,10 +146,9 @@ async def main() -> int:
     folder = Path(wanted).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data, running(Path(data)) as product:
-        async with chromium() as browser, aiohttp.ClientSession() as http:
-            await Photographer(browser, product, Api(http, product.url, product.api_key), folder).all()
+        asyncio.run(take(product, folder))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""One publishes, the other watches it move; REST and the live feed follow, and the session is closed with its durations.
+"""One publishes, the other watches it move; REST and the live feed follow, and the record has the right durations.
 
 The room is made by the first who joins, with LiveKit's own time-outs: it ends twenty seconds after the last has left.
 """
@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 from playwright.async_api import Browser
+
 from tests.e2e.feed import Feed, following, now_ms
 from tests.e2e.places import meet_link, session_of, token
 from tests.support.browser import moves, visitor
@@ -133,5 +134,3 @@ def _check_record(session: dict[str, Any], feed: Feed) -> None:
     assert [entry["at"] for entry in timeline] == sorted(entry["at"] for entry in timeline)
     fields = ("at", "type", "origin", "subject", "detail")
     assert [{name: told.body[name] for name in fields} for told in feed.told] == timeline
-
-

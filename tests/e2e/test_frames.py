@@ -8,6 +8,7 @@ from html import escape
 import pytest
 from aiohttp import web
 from playwright.async_api import Browser, ConsoleMessage, Frame, expect
+
 from tests.e2e.places import brief_room, meet_link, token
 from tests.support.browser import Visitor, moves, scrolls, visitor
 from tests.support.product import Api
@@ -40,10 +41,10 @@ async def elsewhere() -> AsyncGenerator[str]:
 
 
 @pytest.fixture
-async def app(api: Api) -> AsyncGenerator[str]:
-    await api("POST", "/apps", {"slug": "framed"}, expect=201)
+async def app(managed_api: Api) -> AsyncGenerator[str]:
+    await managed_api("POST", "/apps", {"slug": "framed"}, expect=201)
     yield "framed"
-    await api("DELETE", "/apps/framed?force=true", expect=204)
+    await managed_api("DELETE", "/apps/framed?force=true", expect=204)
 
 
 async def frame_at(person: Visitor, site: str, url: str) -> Frame:
@@ -69,15 +70,15 @@ async def refuses(person: Visitor, site: str, url: str) -> None:
 
 
 async def test_the_embed_page_plays_in_a_frame_of_another_origin(
-    api: Api, browser: Browser, elsewhere: str, app: str
+    managed_api: Api, browser: Browser, elsewhere: str, app: str
 ) -> None:
-    await brief_room(api, "show", app)
-    access = await token(api, "show", app)
+    await brief_room(managed_api, "show", app)
+    access = await token(managed_api, "show", app)
     async with visitor(browser) as ada, visitor(browser) as reader:
         frame = await frame_at(reader, elsewhere, access["embedUrl"])
         await expect(frame.get_by_test_id("stage")).to_have_attribute("data-state", "waiting")
         assert not await scrolls(frame)
-        await ada.meet(await meet_link(api, "show", app), "Ada")
+        await ada.meet(await meet_link(managed_api, "show", app), "Ada")
         await moves(frame.get_by_test_id("stage-video"))
         await expect(frame.get_by_test_id("stage")).to_have_attribute("data-state", "live")
         assert await frame.evaluate("[innerWidth, innerHeight]") == [WIDTH, HEIGHT]
@@ -85,19 +86,19 @@ async def test_the_embed_page_plays_in_a_frame_of_another_origin(
         assert (ada.complaints, reader.complaints) == ([], [])
 
         await refuses(reader, elsewhere, access["playUrl"])
-        await refuses(reader, elsewhere, await meet_link(api, "show", app))
+        await refuses(reader, elsewhere, await meet_link(managed_api, "show", app))
 
 
 async def test_an_app_names_the_origins_that_may_frame_it(
-    api: Api, browser: Browser, elsewhere: str, app: str
+    managed_api: Api, browser: Browser, elsewhere: str, app: str
 ) -> None:
-    access = await token(api, "show", app)
+    access = await token(managed_api, "show", app)
     async with visitor(browser) as reader:
-        await api("PATCH", f"/apps/{app}", {"settings": {"frameAncestors": ["https://somebody.example"]}})
+        await managed_api("PATCH", f"/apps/{app}", {"settings": {"frameAncestors": ["https://somebody.example"]}})
         await refuses(reader, elsewhere, access["embedUrl"])
-        await api("PATCH", f"/apps/{app}", {"settings": {"frameAncestors": [elsewhere]}})
+        await managed_api("PATCH", f"/apps/{app}", {"settings": {"frameAncestors": [elsewhere]}})
         for url in (access["embedUrl"], access["playUrl"]):
             frame = await frame_at(reader, elsewhere, url)
             await expect(frame.get_by_test_id("stage")).to_have_attribute("data-state", "waiting")
-        await api("PATCH", f"/apps/{app}", {"settings": {"frameAncestors": []}})
+        await managed_api("PATCH", f"/apps/{app}", {"settings": {"frameAncestors": []}})
         await refuses(reader, elsewhere, access["embedUrl"])

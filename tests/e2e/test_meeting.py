@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Locator, expect
+
 from tests.e2e.places import brief_room, ended_session, meet_link, session_of
 from tests.support.browser import Visitor, loudness, moves, visitor
 from tests.support.product import Api, eventually
@@ -29,7 +30,9 @@ async def test_two_people_meet(api: Api, browser: Browser) -> None:
             await moves(person.page.locator('[data-testid="tile"][data-local] video'))
             await expect(person.page.get_by_test_id("participant-count")).to_have_attribute("data-count", "2")
             assert await loudness(person.page.locator("audio")) > SILENCE
-        await _agrees(api, {"Ada": {"camera": False, "microphone": False}, "Bo": {"camera": False, "microphone": False}})
+        await _agrees(
+            api, {"Ada": {"camera": False, "microphone": False}, "Bo": {"camera": False, "microphone": False}}
+        )
         await expect(tile_of_other(ada).locator(".tile-name")).to_have_text("Bo")
 
         await _chat(ada, bo)
@@ -96,9 +99,7 @@ async def _agrees(api: Api, wanted: dict[str, dict[str, bool]]) -> None:
 
     async def agrees() -> bool:
         people = (await api("GET", "/apps/live/rooms/meeting/participants"))["data"]
-        listed = {
-            person["name"]: {track["source"]: track["muted"] for track in person["tracks"]} for person in people
-        }
+        listed = {person["name"]: {track["source"]: track["muted"] for track in person["tracks"]} for person in people}
         seen[:] = [listed]
         return listed == wanted
 

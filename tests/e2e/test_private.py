@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 from playwright.async_api import Browser, expect
+
 from tests.e2e.places import brief_room, meet_link, token
 from tests.support.browser import moves, visitor
 from tests.support.product import Api, RunningProduct, eventually
@@ -22,20 +23,20 @@ def token_of(url: str) -> str:
 
 
 @pytest.fixture
-async def refused(api: Api, product: RunningProduct, http: aiohttp.ClientSession) -> list[str]:
+async def refused(managed_api: Api, managed_product: RunningProduct, http: aiohttp.ClientSession) -> list[str]:
     """Addresses that lead nowhere, each for another reason; the last one expired while we looked."""
-    other = token_of((await token(api, "other"))["playUrl"])
-    here = token_of((await token(api, "private"))["playUrl"])
-    taking_part = token_of(await meet_link(api, "private"))
-    expiring = (await token(api, "private", ttl="1s"))["playUrl"]
-    no_subscriber = (await token(api, "private", canSubscribe=False))["token"]
+    other = token_of((await token(managed_api, "other"))["playUrl"])
+    here = token_of((await token(managed_api, "private"))["playUrl"])
+    taking_part = token_of(await meet_link(managed_api, "private"))
+    expiring = (await token(managed_api, "private", ttl="1s"))["playUrl"]
+    no_subscriber = (await token(managed_api, "private", canSubscribe=False))["token"]
 
     async def expired() -> bool:
         async with http.get(expiring) as answer:
             return answer.status == 404
 
     await eventually(expired)
-    play, embed, meet = (f"{product.url}/{page}/live/live-private" for page in ("play", "embed", "meet"))
+    play, embed, meet = (f"{managed_product.url}/{page}/live/live-private" for page in ("play", "embed", "meet"))
     return [
         play,
         embed,
@@ -45,9 +46,9 @@ async def refused(api: Api, product: RunningProduct, http: aiohttp.ClientSession
         f"{play}?token=not-a-token",
         f"{play}?token={no_subscriber}",
         f"{meet}?token={here}",
-        f"{product.url}/play/nobody/nobody-private?token={here}",
-        f"{product.url}/meet/nobody/nobody-private?token={taking_part}",
-        f"{product.url}/play/live/other-app?token={here}",
+        f"{managed_product.url}/play/nobody/nobody-private?token={here}",
+        f"{managed_product.url}/meet/nobody/nobody-private?token={taking_part}",
+        f"{managed_product.url}/play/live/other-app?token={here}",
         expiring,
     ]
 
@@ -83,19 +84,21 @@ async def test_a_refusal_is_a_page_for_people(browser: Browser, refused: list[st
         assert person.without(NOT_FOUND) == []
 
 
-async def test_the_room_of_a_public_app_needs_no_token(api: Api, product: RunningProduct, browser: Browser) -> None:
-    await api("POST", "/apps", {"slug": "open", "settings": {"playbackPolicy": "public"}}, expect=201)
-    await brief_room(api, "stage", "open")
+async def test_the_room_of_a_public_app_needs_no_token(
+    managed_api: Api, managed_product: RunningProduct, browser: Browser
+) -> None:
+    await managed_api("POST", "/apps", {"slug": "open", "settings": {"playbackPolicy": "public"}}, expect=201)
+    await brief_room(managed_api, "stage", "open")
     async with visitor(browser) as ada, visitor(browser) as anybody:
-        access = await token(api, "stage", "open")
-        assert access["playUrl"] == f"{product.url}/play/open/open-stage"
-        await ada.meet(await meet_link(api, "stage", "open"), "Ada")
+        access = await token(managed_api, "stage", "open")
+        assert access["playUrl"] == f"{managed_product.url}/play/open/open-stage"
+        await ada.meet(await meet_link(managed_api, "stage", "open"), "Ada")
         await anybody.page.goto(access["playUrl"])
         await moves(anybody.page.get_by_test_id("stage-video"))
-        await anybody.page.goto(f"{product.url}/embed/open/stage")
+        await anybody.page.goto(f"{managed_product.url}/embed/open/stage")
         await moves(anybody.page.get_by_test_id("stage-video"))
         assert (ada.complaints, anybody.complaints) == ([], [])
-        await anybody.page.goto(f"{product.url}/meet/open/open-stage")
+        await anybody.page.goto(f"{managed_product.url}/meet/open/open-stage")
         await expect(anybody.page.get_by_test_id("prejoin-join")).to_have_count(0)
         assert anybody.without(NOT_FOUND) == []
-    await api("DELETE", "/apps/open?force=true", expect=204)
+    await managed_api("DELETE", "/apps/open?force=true", expect=204)

@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 from playwright.async_api import Browser, expect
+
 from tests.support.browser import DESKTOP, PHONE, visitor
 from tests.support.product import RunningProduct
 
@@ -35,4 +36,25 @@ async def test_every_operation_is_in_the_reference(
         await expect(mint).to_contain_text("never ship an API key")
         wide = await reader.page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
         assert wide <= 0, f"the page is {wide} pixels wider than its window"
+        assert reader.complaints == []
+
+
+async def test_a_call_can_be_tried_in_the_reference(managed_product: RunningProduct, browser: Browser) -> None:
+    async with visitor(browser) as reader:
+        page = reader.page
+        await page.goto(f"{managed_product.url}/api/v1/docs")
+        await page.locator(".btn.authorize").first.click()
+        await page.locator(".auth-container input").fill(managed_product.api_key)
+        await page.locator(".auth-btn-wrapper .authorize").click()
+        await page.locator(".auth-btn-wrapper .btn-done").click()
+        call = page.locator(".opblock", has_text="List apps")
+        await call.locator(".opblock-summary-control").click()
+        await call.get_by_role("button", name="Try it out").click()
+        await call.get_by_role("button", name="Execute").click()
+        answer = call.locator(".live-responses-table")
+        await expect(answer.locator(".response-col_status").last).to_contain_text("200")
+        await expect(answer).to_contain_text('"slug": "live"')
+        assert managed_product.api_key not in await page.evaluate(
+            "JSON.stringify({ ...localStorage, ...sessionStorage })"
+        )
         assert reader.complaints == []

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 from playwright.async_api import Browser, Locator
+
 from tests.support.browser import keeps_moving, loudness, moves, visitor
 
 pytestmark = pytest.mark.slow
@@ -57,11 +58,15 @@ async def test_what_does_not_move_is_refused(video: Locator) -> None:
 @pytest.mark.parametrize("video", ["moving"], indirect=True)
 async def test_a_stop_of_a_moving_picture_is_noticed(video: Locator) -> None:
     await moves(video)
-    with pytest.raises(AssertionError, match="stood still"):
+
+    async def stop() -> None:
         async with keeps_moving(video, 0.5):
             await video.page.wait_for_timeout(300)
             await video.evaluate("video => video.pause()")
             await video.page.wait_for_timeout(800)
+
+    with pytest.raises(AssertionError, match="stood still"):
+        await stop()
 
 
 async def test_silence_is_no_sound(browser: Browser) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from playwright.async_api import Browser, Locator, expect
+
 from tests.e2e.places import ended_session, meet_link, session_of, token
 from tests.support.browser import Visitor, keeps_moving, moves, visitor
 from tests.support.product import Api, Mode, RunningProduct, eventually, running
@@ -51,7 +52,6 @@ async def test_the_pages_come_back_by_themselves_when_livekit_was_killed(
         before = await session_of(own_api, "lost")
         pid = own_product.livekit_pid
         os.kill(pid, signal.SIGKILL)
-
 
         async def both_are_back() -> bool:
             now = await session_of(own_api, "lost")

@@ -13,6 +13,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
 from tests.support.product import clean_environment, free_ports, livekit_binary
 
 pytestmark = pytest.mark.slow
@@ -47,7 +48,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def outside(installed: Path, tmp_path: Path) -> dict[str, str]:
     """An environment that knows neither the checkout nor Node."""
-    kept = {name: value for name, value in clean_environment().items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    kept = {
+        name: value for name, value in clean_environment().items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))
+    }
     system = [folder for folder in ("/usr/bin", "/bin") if not (Path(folder) / "node").exists()]
     return kept | {
         "PATH": os.pathsep.join([str(installed / "bin"), *system]),

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Generator
 
 import pytest
 from tests.support.postgres import PostgresServer, running_postgres
-from tests.support.rooms_world import SqliteWorlds, World, prepare, world_on
+from tests.support.rooms_world import SqliteWorlds, World, forget, prepare, world_on
 
 
 @pytest.fixture(scope="session")
@@ -18,10 +18,16 @@ async def worlds(tmp_path_factory: pytest.TempPathFactory) -> SqliteWorlds:
 
 
 @pytest.fixture
-async def world(worlds: SqliteWorlds) -> AsyncGenerator[World]:
+async def sqlite_world(worlds: SqliteWorlds) -> AsyncGenerator[World]:
     """One world on SQLite, in which a comparison believes LiveKit at once."""
     async with worlds() as made:
         yield made
+
+
+@pytest.fixture
+def world(sqlite_world: World) -> World:
+    """The same, where the engine does not matter."""
+    return sqlite_world
 
 
 @pytest.fixture(scope="session")
@@ -41,4 +47,5 @@ async def postgres_url(postgres_server: PostgresServer) -> str:
 @pytest.fixture
 async def postgres_world(postgres_url: str) -> AsyncGenerator[World]:
     async with world_on(postgres_url) as made:
+        await forget(made)
         yield made

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
-from tests.support.rooms_histories import Scenario, scenarios
+from hypothesis import given
+from tests.support.rooms_histories import Scenario, examples, scenarios
 from tests.support.rooms_truth import is_livekits_state, is_whole, nothing_waits, tells_one_story
 from tests.support.rooms_world import SqliteWorlds, World, forget
 
-_FEW = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-_MANY = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+_FEW = examples(15)
+_MANY = examples(120)
 
 
 async def converges(world: World, scenario: Scenario) -> None:
@@ -44,7 +44,7 @@ async def test_on_sqlite(worlds: SqliteWorlds, scenario: Scenario) -> None:
 
 
 @_FEW
-@given(scenario=scenarios())
+@given(scenario=scenarios(longest=30))
 async def test_on_postgresql(postgres_world: World, scenario: Scenario) -> None:
     await forget(postgres_world)
     await converges(postgres_world, scenario)

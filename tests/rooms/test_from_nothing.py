@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
-from tests.support.rooms_histories import Scenario, scenarios
+from hypothesis import given
+from tests.support.rooms_histories import Scenario, examples, scenarios
 from tests.support.rooms_truth import is_livekits_state, is_whole, ours, tells_one_story
 from tests.support.rooms_world import SqliteWorlds
 
-_SOME = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+_SOME = examples(40)
 
 
 @_SOME

@@ -138,8 +138,13 @@ async def test_a_lane_needs_a_key_that_is_unique_by_itself(database: Database) -
         Column("d", String),
         Index("some", "d", unique=True, sqlite_where=text("d > 'x'"), postgresql_where=text("d > 'x'")),
     )
-    late = Table("late", tables, Column("id", ForeignKey(parent.c.id, deferrable=True), primary_key=True))
-    mistakes = [(pair, "a", None), (pair, "d", None), (pair, "nothing", None), (pair, "c", ["a", "b"])]
+    late = Table("late", tables, Column("id", Integer, ForeignKey(parent.c.id, deferrable=True), primary_key=True))
+    mistakes: list[tuple[Table, str, list[str] | None]] = [
+        (pair, "a", None),
+        (pair, "d", None),
+        (pair, "nothing", None),
+        (pair, "c", ["a", "b"]),
+    ]
     for table, key, columns in [*mistakes, (pair, "c", ["c", "e"]), (late, "id", None)]:
         with pytest.raises(ValueError, match=r"column|unique|must have|foreign key"):
             database.bulk(table, key, columns=columns)

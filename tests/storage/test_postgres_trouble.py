@@ -8,8 +8,8 @@ from collections.abc import Generator
 import pytest
 
 from stagedoor.kernel.errors import StorageUnavailable
-from stagedoor.storage import Database, open_database
-from tests.storage.tables import add, create, kinds, names, note, without_cache
+from stagedoor.storage import Database, Transaction, open_database
+from tests.storage.tables import Verb, add, create, kinds, names, note, without_cache
 from tests.support.postgres import PostgresServer, free_port, running_postgres
 
 
@@ -114,8 +114,8 @@ async def test_works_that_wait_for_each_other(postgres: Database) -> None:
     await postgres.write(lambda tx: (add(tx, "a", size=0), add(tx, "b", size=0)))
     grow = note.update().values(size=note.c.size + 1)
 
-    def both(first: str, second: str):
-        def work(tx):
+    def both(first: str, second: str) -> Verb:
+        def work(tx: Transaction) -> None:
             tx.execute(grow.where(note.c.name == first))
             tx.connection.exec_driver_sql("SELECT pg_sleep(0.2)")
             tx.execute(grow.where(note.c.name == second))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import stat
 from collections.abc import Generator
@@ -12,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from stagedoor.kernel.errors import CallerMistake, OperatorError, StorageUnavailable
-from stagedoor.storage import Database, open_database
-from stagedoor.storage.sqlite import dbapi
-from tests.storage.tables import add, create, impatient, locked_by_another_program, names, note, without_cache
+from stagedoor.storage import Database, Transaction, open_database
+from stagedoor.storage.sqlite import connection, dbapi
+from tests.storage.tables import add, create, impatient, kinds, locked_by_another_program, names, note, without_cache
 
 
 @contextmanager
@@ -107,9 +108,10 @@ async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
         await open_database(f"sqlite:///{tmp_path}")
 
 
-async def test_the_file_is_for_its_owner_only(sqlite: Database, tmp_path: Path) -> None:
-    for path in tmp_path.glob("test.db*"):
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+@pytest.mark.usefixtures("sqlite")
+async def test_the_files_are_for_their_owner_only(tmp_path: Path) -> None:
+    modes = {name: stat.S_IMODE(os.stat(tmp_path / name).st_mode) for name in os.listdir(tmp_path)}
+    assert modes == {"test.db": 0o600, "test.db-wal": 0o600, "test.db-shm": 0o600}
 
 
 async def test_the_settings_that_durability_stands_on(sqlite: Database) -> None:
@@ -126,11 +128,32 @@ async def test_the_settings_that_durability_stands_on(sqlite: Database) -> None:
     }
 
 
+async def test_a_statement_that_takes_too_long_is_interrupted(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "STATEMENT_S", 0.3)
+    endless = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT max(n) FROM c"
+
+    def work(tx: Transaction) -> None:
+        add(tx, "a")
+        tx.connection.exec_driver_sql(endless)
+
+    outcomes = await asyncio.gather(
+        sqlite.write(work), sqlite.write(lambda tx: add(tx, "b")), sqlite.read(work), return_exceptions=True
+    )
+    assert "too long" in str(outcomes[0])
+    assert kinds(outcomes)[::2] == ["StorageUnavailable", "OperationalError"]
+    assert await sqlite.read(names) == (["b"] if outcomes[1] is None else [])
+    with pytest.raises(StorageUnavailable, match="too long"):
+        await sqlite.read(lambda tx: tx.connection.exec_driver_sql(endless).scalar())
+    await sqlite.write(lambda tx: add(tx, "c"))
+
+
 async def test_the_wal_is_in_the_file_after_the_close(sqlite_url: str, tmp_path: Path) -> None:
     database = await open_database(sqlite_url)
     await database.write(create)
     await database.close()
-    assert [path.name for path in tmp_path.iterdir()] == ["test.db"]
+    assert os.listdir(tmp_path) == ["test.db"]
 
 
 async def test_an_engine_with_the_wal_bug_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from tests.support.rooms_model import LiveKitModel, Sent, Whereabouts
 
 from stagedoor.mediaserver.facts import ServerState
+from tests.support.rooms_model import LiveKitModel, Sent, Whereabouts
 
 ROOMS = ("live-a", "live-b", "live-a-b", "stranger-x")
 """The last is no app's."""
@@ -145,6 +146,12 @@ def arrive(chance: Random, history: History, *, lossy: bool = True, compares: bo
         for _ in range(chance.randrange(4)):
             found.insert(chance.randint(0, len(found)), Compare(chance.choice(history.listings)))
     return found
+
+
+def examples(number: int) -> settings:
+    """So many histories, each on a database of its own, which takes the time that it takes."""
+    allowed = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    return settings(max_examples=number, deadline=None, suppress_health_check=allowed)
 
 
 class Scenario:

@@ -26,7 +26,9 @@ def session(*, ended: TimeSource | None = None, disposition: str | None = None) 
     )
 
 
-def came(reason: str | None = None, *, source: TimeSource = "received", at: int = 0, for_ms: int = 10_000) -> Participant:
+def came(
+    reason: str | None = None, *, source: TimeSource = "received", at: int = 0, for_ms: int = 10_000
+) -> Participant:
     """Somebody who was there from `at` milliseconds after the start on, and has left."""
     return Participant(
         "ses_1", "PA_1", "ann", "Ann", "standard", "left", START,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from tests.support.rooms_model import LiveKitModel, ModelParticipant
-from tests.support.rooms_world import Snapshot
-
 from stagedoor.mediaserver.facts import ServerState
 from stagedoor.rooms import machine
 from stagedoor.rooms.names import split
+from tests.support.rooms_model import LiveKitModel, ModelParticipant
+from tests.support.rooms_world import Snapshot
 
 APP = "live"
 

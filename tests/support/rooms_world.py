@@ -7,19 +7,18 @@ import itertools
 import shutil
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Table, select
-from tests.support.rooms_histories import Arrival, Compare
-from tests.support.rooms_model import Sent
 
 from stagedoor.app.firstrun import make_first
 from stagedoor.events.feed import Feed
 from stagedoor.events.nouns import Event
 from stagedoor.events.store import events, events_after
+from stagedoor.kernel.errors import Conflict, StorageUnavailable
 from stagedoor.mediaserver.facts import ServerState
 from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
 from stagedoor.rooms import store
@@ -31,6 +30,8 @@ from stagedoor.storage.records import record
 from stagedoor.webhooks.applier import Applier
 from stagedoor.webhooks.redact import redact
 from stagedoor.webhooks.store import InboxEvent, inbox, intake
+from tests.support.rooms_histories import Arrival, Compare
+from tests.support.rooms_model import Sent
 
 _NOWHERE = Endpoint("http://127.0.0.1:9", "ws://127.0.0.1:9", "APInobody", "a-secret-that-opens-nothing-anywhere")
 
@@ -102,6 +103,11 @@ class World:
                     await self.compare(arrival.state)
             else:
                 await self.apply([arrival for arrival in found if isinstance(arrival, Sent)])
+
+    async def replay(self, event_id: str) -> None:
+        """Apply an event again, unless those before it in its room have to be first."""
+        with suppress(Conflict, StorageUnavailable):
+            await self.applier.replay(event_id)
 
     async def replay_all(self) -> None:
         """Apply every event that found its room once more."""
@@ -187,3 +193,12 @@ class SqliteWorlds:
         finally:
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+async def snapshot_of(path: Path) -> Snapshot:
+    """What a product that has stopped left in its database."""
+    database = await open_database(f"sqlite:///{path}")
+    try:
+        return await database.read(_snapshot)
+    finally:
+        await database.close()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
 import aiohttp
+from livekit import api
 
 from stagedoor.diagnosis.finding import Finding, broken, ok, skipped, warning
 from stagedoor.diagnosis.process import START
 from stagedoor.diagnosis.scene import Scene
-from stagedoor.kernel.errors import Problem
-from stagedoor.mediaserver.gateway import LiveKitGateway
+from stagedoor.mediaserver.gateway import Endpoint
 
 REACHABLE: Final = "livekit"
 KEY: Final = "livekit-key"
@@ -25,9 +26,8 @@ async def check_reachable(scene: Scene) -> Finding:
     url = scene.network.endpoint.url
     if scene.network.managed is not None and scene.livekit_pid is None and scene.state == "stopped":
         return skipped(REACHABLE, "LiveKit is run by Stagedoor, which does not run.", START)
-    address = url.replace("ws", "http", 1) if url.startswith("ws") else url
     try:
-        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, session.get(f"{address}/") as answer:
+        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, session.get(f"{_http(url)}/") as answer:
             status, body = answer.status, (await answer.content.read(64)).decode("utf-8", "replace")
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return broken(
@@ -50,26 +50,41 @@ async def check_reachable(scene: Scene) -> Finding:
     return ok(REACHABLE, f"LiveKit answers at {url}.")
 
 
-async def check_key(gateway: LiveKitGateway) -> Finding:
-    """A small question that needs the key."""
-    endpoint = gateway.endpoint
+async def check_key(endpoint: Endpoint) -> Finding:
+    """A small question that needs the key. LiveKit refuses a key with a bare 401, which no Twirp error comes with."""
+    token = (
+        api.AccessToken(endpoint.api_key, endpoint.api_secret)
+        .with_grants(api.VideoGrants(room_list=True))
+        .with_ttl(timedelta(minutes=1))
+        .to_jwt()
+    )
     try:
-        await gateway.ping()
-    except Problem as problem:
-        if problem.code != "media_server_key_refused":
-            return broken(KEY, problem.detail, "Look into LiveKit's log.")
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT, headers={"Authorization": f"Bearer {token}"}) as session,
+            session.post(f"{_http(endpoint.url)}/twirp/livekit.RoomService/ListRooms", json={"names": ["-"]}) as answer,
+        ):
+            status = answer.status
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        return broken(KEY, f"LiveKit stopped answering: {error}.", "Look into LiveKit's log, and try again.")
+    if status in {401, 403}:
         return broken(
             KEY,
-            f"LiveKit at {endpoint.url} refuses the API key {endpoint.api_key or '(none)'} with our secret.",
+            f"LiveKit at {endpoint.url} refuses the API key {endpoint.api_key} with our secret.",
             "Set LIVEKIT_API_KEY and LIVEKIT_API_SECRET to one pair of `keys` in LiveKit's configuration, exactly;"
             " a clock that is wrong by minutes looks the same.",
         )
+    if status != 200:
+        return broken(KEY, f"LiveKit answers a signed question with status {status}.", "Look into LiveKit's log.")
     return ok(KEY, f"LiveKit takes the API key {endpoint.api_key}.")
 
 
 def key_skipped(reachable: Finding) -> Finding:
     """When there was nobody to ask."""
     return skipped(KEY, "Not tried, because LiveKit could not be asked.", _first(reachable))
+
+
+def _http(url: str) -> str:
+    return url.replace("ws", "http", 1) if url.startswith("ws") else url
 
 
 def _first(finding: Finding) -> str:

@@ -65,7 +65,7 @@ async def _livekit(scene: Scene, instance: Instance | None, gateway: LiveKitGate
     if reachable.status not in {"ok", "warning"}:
         key = livekit.key_skipped(reachable)
         return [reachable, key, *await _without_livekit(scene, reachable)]
-    key = await livekit.check_key(gateway)
+    key = await livekit.check_key(scene.network.endpoint)
     if key.status != "ok":
         return [reachable, key, *await _without_livekit(scene, key)]
     return [reachable, key, *await _with_room(scene, instance, gateway)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,6 +16,8 @@ from stagedoor.storage import Database, Transaction
 _BATCH = 200
 _POLL_SECONDS = {"sqlite": 15.0, "postgresql": 1.0}
 """With SQLite every event is of this process and wakes its readers; with PostgreSQL another node's does not."""
+
+_RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,29 +91,32 @@ class Feed:
 
     async def follow(
         self, place: Place, after: int, livekit_room: str | None, idle_seconds: float
-    ) -> AsyncIterator[list[Event]]:
+    ) -> AsyncGenerator[list[Event]]:
         """Events after `after`, in order, for ever; an empty list when nothing came for `idle_seconds`."""
         seq = after
-        idle = 0.0
+        clock = asyncio.get_running_loop().time
+        spoke = clock()
         while not self._closed:
             place.woken.clear()
+            wait = self._poll_seconds
             try:
                 batch = await self._read(place.app_id, seq, livekit_room)
             except StorageUnavailable:
                 batch = []  # the reader stays; what it misses now it reads when the database is back
+                wait = min(wait, _RETRY_SECONDS)  # and of that nobody wakes it
             if batch:
                 seq = batch[-1].seq
-                idle = 0.0
                 yield batch
+                spoke = clock()
                 continue
+            if clock() - spoke >= idle_seconds:  # also while other rooms' events wake this reader in vain
+                yield []
+                spoke = clock()
             try:
-                async with asyncio.timeout(self._poll_seconds):
+                async with asyncio.timeout(min(wait, spoke + idle_seconds - clock())):
                     await place.woken.wait()
             except TimeoutError:
-                idle += self._poll_seconds
-                if idle >= idle_seconds:
-                    idle = 0.0
-                    yield []
+                pass  # another node's events wake nobody here
 
     async def _read(self, app_id: str, seq: int, livekit_room: str | None) -> list[Event]:
         return await self._database.read(

@@ -39,7 +39,7 @@ def insert_event(tx: Transaction, event: NewEvent) -> int:
     commits would miss one for ever; a lock per app until the commit keeps both orders the same.
     """
     if tx.dialect == "postgresql":
-        tx.execute(select(func.pg_advisory_xact_lock(_LOCK_CLASS, zlib.crc32(event.app_id.encode()) - 2**31)))
+        tx.execute(select(func.pg_advisory_xact_lock(_LOCK_CLASS, zlib.crc32(event.app_id.encode()) >> 1)))
     result = tx.execute(
         insert(events).values(
             app_id=event.app_id,

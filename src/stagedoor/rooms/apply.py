@@ -46,6 +46,8 @@ def apply_event(tx: Transaction, feed: Feed, event: LiveKitEvent, received_at: i
     if place is None:
         return "unclaimed"
     app, room, short = place
+    if not event.room_name:
+        store.lock_rooms(tx, [room.name])  # whoever applies events holds only those that they name
     obs = Observer(tx, feed, "webhook", now_ms(), Counter())
     moment = machine.event_moment(received_at, event.created_at)
     if event.event in MEDIA_EVENTS:

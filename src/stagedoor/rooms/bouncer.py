@@ -10,7 +10,7 @@ import structlog
 from stagedoor.events.feed import Feed
 from stagedoor.events.nouns import NewEvent
 from stagedoor.kernel.clock import now_ms
-from stagedoor.kernel.errors import NotFound, Problem
+from stagedoor.kernel.errors import NotFound, Problem, StorageUnavailable
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.rooms import store
 from stagedoor.storage import Database, Transaction
@@ -51,8 +51,8 @@ class Bouncer:
                 await self._database.write(lambda tx: self._record(tx, livekit_room, identity))  # noqa: B023
             except NotFound:
                 continue  # gone by itself
-            except Problem as problem:
-                _log.warning("a banned participant could not be removed now", error=problem.detail)
+            except (Problem, StorageUnavailable) as error:
+                _log.warning("a banned participant could not be removed now", error=str(error))
 
     def _put(self, livekit_room: str, identity: str) -> None:
         if not self._queue.full():

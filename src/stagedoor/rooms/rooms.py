@@ -47,6 +47,7 @@ def created(tx: Transaction, feed: Feed, app: App, livekit_room: str, metadata: 
 
 def announced(tx: Transaction, feed: Feed, app: App, fact: RoomFact) -> Session:
     """The session of a room that LiveKit has just made for a caller; its webhook will find it here, or was first."""
+    store.lock_rooms(tx, [fact.name])
     now = now_ms()
     obs = Observer(tx, feed, "api", now, Counter())
     return session_seen(obs, app.id, names.short_name(fact.name), fact, Moment(now, "received"))

@@ -120,7 +120,7 @@ def lock_rooms(tx: Transaction, livekit_rooms: Collection[str]) -> None:
     """
     if tx.dialect == "postgresql":
         for name in sorted(livekit_rooms):
-            tx.execute(select(func.pg_advisory_xact_lock(_LOCK_CLASS, zlib.crc32(name.encode()) - 2**31)))
+            tx.execute(select(func.pg_advisory_xact_lock(_LOCK_CLASS, zlib.crc32(name.encode()) >> 1)))
 
 
 _LOCK_CLASS = 0x5D03

@@ -63,7 +63,7 @@ class Pages:
             routes.append(HotRoute(f"{path}/join", self._join_of(kind), method="POST", public_because=_LINK))
         routes.append(HotRoute(docs_path, self._docs, method="GET", public_because="the contract is no secret"))
         routes.append(HotRoute("/", _home(docs_path), method="GET", public_because="leads to the API document"))
-        routes.append(Mount("/assets", _Assets(directory=files.static_folder() / "assets")))
+        routes.append(_AssetsMount("/assets", _Assets(directory=files.static_folder() / "assets")))
         return routes
 
     def _page_of(self, kind: PageKind) -> Any:
@@ -112,6 +112,10 @@ class Pages:
             "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
         }
         return Response(files.page(kind, config), status, headers, "text/html")
+
+
+class _AssetsMount(Mount):
+    public_because: Final = "the pages' scripts and styles are the same for everybody"
 
 
 class _Assets(StaticFiles):

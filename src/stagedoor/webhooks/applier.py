@@ -10,7 +10,6 @@ from typing import Final
 
 import structlog
 from sqlalchemy import func, select
-from sqlalchemy.exc import OperationalError
 
 from stagedoor.events.feed import Feed
 from stagedoor.kernel.clock import now_ms
@@ -21,6 +20,8 @@ from stagedoor.rooms import store as rooms_store
 from stagedoor.rooms.apply import Outcome, apply_event
 from stagedoor.rooms.bouncer import Bouncer
 from stagedoor.storage import Database, Transaction
+from stagedoor.storage.postgres import faults as postgres_faults
+from stagedoor.storage.sqlite import faults as sqlite_faults
 from stagedoor.webhooks import store
 from stagedoor.webhooks.store import InboxEvent
 
@@ -121,9 +122,9 @@ class Applier:
             with tx.savepoint():
                 outcome = self._take_in(tx, event)
                 store.set_state(tx, event.seq, outcome, attempts=attempts, applied_at=now_ms())
-        except (StorageUnavailable, OperationalError):
-            raise
-        except Exception as error:  # noqa: BLE001 - one bad event must not stop every other room's
+        except Exception as error:
+            if _is_the_databases(tx, error):
+                raise  # and the event waits, however long that takes
             last = attempts >= MAX_ATTEMPTS
             _log.exception("a stored event could not be applied", event_id=event.id, attempts=attempts)
             reason = f"{type(error).__name__}: {error}"[:500]
@@ -140,6 +141,12 @@ class Applier:
         if outcome == "applied" and decoded.event == "participant_joined" and decoded.participant:
             self._bouncer.look(tx, decoded.room_name, decoded.participant.identity)
         return outcome
+
+
+def _is_the_databases(tx: Transaction, error: Exception) -> bool:
+    """Whether the database could not, rather than the event."""
+    faults = postgres_faults if tx.dialect == "postgresql" else sqlite_faults
+    return isinstance(error, StorageUnavailable) or faults.unavailable(error) is not None
 
 
 def _count(event: InboxEvent, outcome: Outcome) -> None:

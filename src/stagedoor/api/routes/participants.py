@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, StringConstraints
+from starlette.convertors import Convertor, register_url_convertor
 
 from stagedoor.api.access import RoomsRead, RoomsWrite
 from stagedoor.api.prefix import PREFIX
@@ -35,6 +36,20 @@ from stagedoor.rooms import bans
 from stagedoor.rooms.nouns import Room, Session
 from stagedoor.tenancy.nouns import App
 
+
+class _Identity(Convertor[str]):
+    """LiveKit lets an identity hold slashes, so it is all of the path but the end that names a track."""
+
+    regex = r"(?:(?!/tracks/[^/]+/mute$)[\s\S])+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("identity", _Identity())
 router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/rooms/{{room}}/participants", tags=["Participants"])
 
 Source = Literal["camera", "microphone", "screen_share", "screen_share_audio"]
@@ -198,7 +213,7 @@ async def list_participants(parts: Parts, caller: RoomsRead, app: AppRef, room: 
     return Page[ParticipantBody](data=[_body(fact) for fact in people], page=PageInfo(next=None))
 
 
-@router.get("/{identity:path}", summary="Get a participant", responses=documented(401, 403, 404, 422, 502, 503))
+@router.get("/{identity:identity}", summary="Get a participant", responses=documented(401, 403, 404, 422, 502, 503))
 async def get_participant(
     parts: Parts, caller: RoomsRead, app: AppRef, room: RoomRef, identity: IdentityRef
 ) -> Data[ParticipantBody]:
@@ -215,7 +230,7 @@ async def _present(parts: Services, room: Room, identity: str) -> ParticipantFac
 
 
 @router.patch(
-    "/{identity:path}",
+    "/{identity:identity}",
     summary="Change a participant",
     responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503),
 )
@@ -263,7 +278,7 @@ def _permissions(before: Permissions, change: PermissionsChange) -> Permissions:
 
 
 @router.delete(
-    "/{identity:path}",
+    "/{identity:identity}",
     status_code=204,
     summary="Remove a participant",
     responses=documented(401, 403, 404, 409, 422, 502, 503),
@@ -314,7 +329,7 @@ def _ban_seconds(ban: str) -> int:
 
 
 @router.post(
-    "/{identity:path}/tracks/{sid}/mute",
+    "/{identity:identity}/tracks/{sid}/mute",
     summary="Mute a track",
     responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503),
 )

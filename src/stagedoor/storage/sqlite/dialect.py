@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine
 from sqlalchemy.dialects import registry
@@ -11,6 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from stagedoor.storage.guard import watch
 from stagedoor.storage.sqlite import dbapi
+from stagedoor.storage.sqlite.connection import Mode
 from stagedoor.storage.types import decode_json, encode_json
 
 
@@ -39,7 +40,7 @@ class StagedoorSQLite(SQLiteDialect):
 registry.register("sqlite.stagedoor", __name__, StagedoorSQLite.__name__)
 
 
-def make_engine(path: str, mode: Literal["write", "read", "migrate"]) -> Engine:
+def make_engine(path: str, mode: Mode) -> Engine:
     """An engine whose connections are opened for `mode` and belong to whoever asks for them."""
     engine = create_engine(
         URL.create("sqlite+stagedoor", database=path),

@@ -23,7 +23,7 @@ _SENTENCES: Final[dict[int, str]] = {
     apsw.SQLITE_PERM: "The database cannot be written: its file does not permit it.",
     apsw.SQLITE_CANTOPEN: "The database file cannot be opened. See that it is there and may be written.",
     apsw.SQLITE_NOMEM: "There is not enough memory for the database. Nothing was changed; try again.",
-    apsw.SQLITE_INTERRUPT: "The database was interrupted. Nothing was changed; try again.",
+    apsw.SQLITE_INTERRUPT: "The database took too long for this. Nothing was changed; try again with less.",
     apsw.SQLITE_CORRUPT: _BROKEN,
     apsw.SQLITE_NOTADB: _BROKEN,
 }

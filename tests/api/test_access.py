@@ -1,0 +1,310 @@
+"""Who may call what: every route of the real table × every kind of caller, so that no new route can be forgotten.
+
+The table is the application's own. A route states a scope or why it needs none; one with a scope must be in `CALLS`,
+which says how to call it and what each kind of caller gets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+from tests.support.api_routes import application
+from tests.support.api_tenant import Tenant, fresh, new_key, new_tenant
+from tests.support.product import Api, RunningProduct, eventually
+
+from stagedoor.api.access import scope_of
+from stagedoor.tenancy.scopes import SCOPES, expand
+
+PREFIX = "/api/v1"
+
+
+@dataclass(frozen=True)
+class Call:
+    """How to call a route, and what it answers.
+
+    Attributes:
+        body: The body; `{…}` in texts is filled in.
+        right: What a key with the scope, in its bounds, gets.
+        other_app: What the same scope gives a key of another app of the organisation.
+        other_organisation: The same for a key of another organisation.
+        query: The query.
+        installation: Whether only a key of the whole installation may.
+    """
+
+    right: int
+    body: Any = None
+    other_app: int = 404
+    other_organisation: int = 404
+    query: str = ""
+    installation: bool = False
+
+
+APP_ROOM = "/apps/{app}/rooms/{room}"
+WHO = APP_ROOM + "/participants/{identity}"
+CALLS: dict[tuple[str, str], Call] = {
+    ("POST", "/organisations"): Call(201, {"name": "{new}"}, 403, 403, installation=True),
+    # A key of one app sees no organisation, and lists are of what one sees.
+    ("GET", "/organisations"): Call(200, other_app=200, other_organisation=200),
+    ("GET", "/organisations/{organisation}"): Call(200),
+    ("PATCH", "/organisations/{organisation}"): Call(200, {"name": "{new}"}),
+    ("DELETE", "/organisations/{organisation}"): Call(204, None, 403, 403, "?force=true", installation=True),
+    ("POST", "/keys"): Call(201, {"name": "x", "scopes": ["keys:write"], "app": "{app}"}),
+    ("GET", "/keys"): Call(200, other_app=200, other_organisation=200),
+    ("GET", "/keys/{key}"): Call(200),
+    ("PATCH", "/keys/{key}"): Call(200, {"name": "y"}),
+    ("DELETE", "/keys/{key}"): Call(204),
+    ("POST", "/apps"): Call(201, {"slug": "{new}", "organisation": "{organisation}"}),
+    ("GET", "/apps"): Call(200, other_app=200, other_organisation=200),
+    ("GET", "/apps/{app}"): Call(200),
+    ("PATCH", "/apps/{app}"): Call(200, {"name": "y"}),
+    ("DELETE", "/apps/{app}"): Call(204, query="?force=true"),
+    ("POST", "/apps/{app}/tokens"): Call(201, {"room": "{room}"}),
+    ("POST", "/apps/{app}/rooms"): Call(201, {"name": "{new}"}),
+    ("GET", "/apps/{app}/rooms"): Call(200),
+    ("GET", APP_ROOM): Call(200),
+    ("PATCH", APP_ROOM): Call(200, {"metadata": "y"}),
+    ("DELETE", APP_ROOM): Call(204),
+    ("POST", APP_ROOM + "/data"): Call(202, {"data": "x"}),
+    ("POST", APP_ROOM + "/links"): Call(201, {"page": "meet"}),
+    ("GET", APP_ROOM + "/participants"): Call(200),
+    # Nobody of this identity is there: 404 by another code than a stranger's.
+    ("GET", WHO): Call(404),
+    ("PATCH", WHO): Call(404, {"name": "y"}),
+    ("DELETE", WHO): Call(404),
+    ("POST", WHO + "/tracks/{sid}/mute"): Call(404, {"muted": True}),
+    ("GET", "/apps/{app}/sessions"): Call(200),
+    ("GET", "/apps/{app}/sessions/{session}"): Call(200),
+    ("GET", "/apps/{app}/events"): Call(200, query="?after=0"),
+    ("GET", "/inbox"): Call(200, None, 403, 403, installation=True),
+    ("GET", "/inbox/{event}"): Call(404, None, 403, 403, installation=True),
+    ("POST", "/inbox/{event}/replay"): Call(404, None, 403, 403, installation=True),
+}
+STRANGERS_CODES = {"app_not_found", "organisation_not_found", "key_not_found"}
+
+
+def path_of(route: BaseRoute) -> str:
+    return str(getattr(route, "path_format", None) or getattr(route, "path", ""))
+
+
+def public_reason(route: BaseRoute) -> str | None:
+    if isinstance(route, APIRoute):
+        found = (route.openapi_extra or {}).get("x-access")
+        return str(found).removeprefix("public: ") if found else None
+    reason: str | None = getattr(route, "public_because", None)
+    return reason
+
+
+@pytest.fixture(scope="module")
+async def routes(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[list[BaseRoute]]:
+    """The real table."""
+    async with application(tmp_path_factory.mktemp("routes")) as (app, _):
+        yield list(app.router.routes)
+
+
+async def test_every_route_states_a_scope_or_why_it_needs_none(routes: list[BaseRoute]) -> None:
+    assert len(routes) > 40
+    for route in routes:
+        scope, reason = scope_of(route), public_reason(route)
+        assert (scope is None) != (reason is None), f"{path_of(route)} states neither, or both"
+        assert scope is None or scope in SCOPES
+        assert reason is None or reason.strip()
+
+
+async def test_every_route_with_a_scope_is_tried_here(routes: list[BaseRoute]) -> None:
+    known: set[tuple[str, str]] = set()
+    for route in routes:
+        if scope_of(route) is not None:
+            methods = set(getattr(route, "methods", ())) - {"HEAD"}
+            known |= {(method, path_of(route).removeprefix(PREFIX)) for method in methods}
+    assert known == set(CALLS)
+
+
+async def test_under_the_prefix_only_these_are_public(routes: list[BaseRoute]) -> None:
+    public = {path_of(route) for route in routes if scope_of(route) is None}
+    assert public == {
+        "/",
+        "/assets/{path}",
+        "/health",
+        "/ready",
+        "/metrics",
+        f"{PREFIX}/health",
+        f"{PREFIX}/ready",
+        f"{PREFIX}/metrics",
+        f"{PREFIX}/openapi.json",
+        f"{PREFIX}/docs",
+        "/webhooks/livekit",
+        "/voice/livekit/webhooks",
+        *(f"/{page}/{{app}}/{{room}}{end}" for page in ("play", "embed", "meet") for end in ("", "/join")),
+    }
+
+
+@pytest.fixture(scope="module")
+async def scopes(routes: list[BaseRoute]) -> dict[tuple[str, str], str]:
+    """Scope by method and path."""
+    found: dict[tuple[str, str], str] = {}
+    for route in routes:
+        scope = scope_of(route)
+        for method in getattr(route, "methods", None) or () if scope else ():
+            found[method, path_of(route).removeprefix(PREFIX)] = str(scope)
+    return found
+
+
+def filled(template: str, values: dict[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda match: values[match[1]], template)
+
+
+def body_of(call: Call, values: dict[str, str]) -> Any:
+    if call.body is None:
+        return None
+    return {
+        name: filled(value, values) if isinstance(value, str) else value for name, value in call.body.items()
+    }
+
+
+async def answer(api: Api, method: str, path: str, call: Call, values: dict[str, str]) -> tuple[int, Any]:
+    """Status and body of the call; of an endless answer the status alone."""
+    if path.endswith("/events"):
+        return await api.status_of_stream(filled(path, values) + call.query)
+    status, body, _ = await api.raw(method, filled(path, values) + call.query, body_of(call, values))
+    return status, body
+
+
+class Caller(Api):
+    """The contract, with the status of an answer that never ends."""
+
+    async def status_of_stream(self, path: str) -> tuple[int, Any]:
+        address = f"{self._url}/api/v1{path}"
+        async with self._session.get(address, headers=self._headers) as got:
+            return got.status, await got.json(content_type=None) if got.status >= 400 else None
+
+    def as_key(self, key: str | None) -> Caller:
+        return Caller(self._session, self._url, key)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Two tenants, and the things of the first that everybody tries to get at."""
+
+    operator: Caller
+    one: Tenant
+    two: Tenant
+    values: dict[str, str]
+
+
+@pytest.fixture
+async def scene(managed_api: Api) -> Scene:
+    operator = Caller(managed_api._session, managed_api._url, None)  # pyright: ignore[reportPrivateUsage]
+    one, two = await new_tenant(managed_api), await new_tenant(managed_api)
+    room = (await one.api("POST", f"/apps/{one.app}/rooms", {"name": "demo"}, expect=201))["data"]
+    body = {"name": "victim", "scopes": ["keys:write"]}
+    key = (await one.api("POST", "/keys", body | {"app": one.app}, expect=201))["data"]
+    values = {
+        "organisation": one.organisation,
+        "app": one.app,
+        "room": "demo",
+        "session": room["session"],
+        "key": key["id"],
+        "identity": "nobody",
+        "sid": "TR_none",
+        "event": "EV_none",
+        "new": fresh("new"),
+    }
+    return Scene(operator, one, two, values)
+
+
+@pytest.fixture(scope="module")
+async def expired_key(managed_product: RunningProduct) -> str:
+    """A key that could do everything, and has expired."""
+    async with aiohttp.ClientSession() as http:
+        api = Api(http, managed_product.url, managed_product.api_key)
+        soon = (datetime.now(UTC) + timedelta(milliseconds=500)).isoformat()
+        secret = await new_key(api, "admin", expiresAt=soon)
+
+        async def expired() -> bool:
+            return (await api.as_key(secret).raw("GET", "/apps"))[0] == 401
+
+        await eventually(expired)
+    return secret
+
+
+@pytest.mark.parametrize(("method", "path"), list(CALLS), ids=[" ".join(call) for call in CALLS])
+async def test_every_caller_gets_what_is_due(
+    scene: Scene, managed_api: Api, scopes: dict[tuple[str, str], str], expired_key: str, method: str, path: str
+) -> None:
+    call, scope, values = CALLS[method, path], scopes[method, path], scene.values
+    make = managed_api
+
+    async def tried(secret: str | None) -> tuple[int, Any]:
+        status, body = await answer(scene.operator.as_key(secret), method, path, call, values)
+        return status, body["code"] if status >= 400 else body
+
+    assert await tried(None) == (401, "no_key")
+    assert await tried("sk_garbage") == (401, "bad_key")
+    assert await tried(expired_key) == (401, "bad_key")
+
+    # Every scope but those with which one could.
+    others = [other for other in SCOPES if scope not in expand(frozenset({other}))]
+    wrong = await new_key(make, *others, organisation=scene.one.organisation)
+    assert await tried(wrong) == (403, "missing_scope")
+
+    other_app = await new_key(make, scope, app=scene.one.other_app)
+    other_organisation = await new_key(make, scope, organisation=scene.two.organisation)
+    for secret, status in ((other_app, call.other_app), (other_organisation, call.other_organisation)):
+        got, body = await tried(secret)
+        assert got == status, body
+        if status == 404:
+            assert body in STRANGERS_CODES
+        if status == 200:
+            text = str(body)
+            mine = (await scene.one.api("GET", f"/apps/{scene.one.app}"))["data"]
+            assert not {mine["id"], mine["slug"], values["key"]} & set(re.findall(r"\w+", text))
+
+    revoked = (
+        await make("POST", "/keys", {"name": "x", "scopes": [scope], "organisation": scene.one.organisation})
+    )["data"]
+    await make("DELETE", f"/keys/{revoked['id']}", expect=204)
+    assert await tried(revoked["key"]) == (401, "bad_key")
+
+    if call.installation:
+        bound = await new_key(make, scope, organisation=scene.one.organisation)
+        assert await tried(bound) == (403, "installation_key_required")
+    bounds = {} if call.installation else {"organisation": scene.one.organisation}
+    got, body = await tried(await new_key(make, scope, **bounds))
+    assert got == call.right, body
+    assert str(body) not in STRANGERS_CODES
+
+
+REFERENCES = ("organisation", "app", "session", "key")
+
+
+@pytest.mark.parametrize(("method", "path"), list(CALLS), ids=[" ".join(call) for call in CALLS])
+async def test_what_is_anothers_answers_exactly_as_what_is_not(scene: Scene, method: str, path: str) -> None:
+    """An admin key of another tenant can't tell an id that exists from one that does not."""
+    call = CALLS[method, path]
+    stranger = Caller(scene.two.api._session, scene.two.api._url, None)  # pyright: ignore[reportPrivateUsage]
+    stranger._headers = scene.two.api._headers  # pyright: ignore[reportPrivateUsage]
+    ids = scene.values | {
+        "organisation": (await scene.one.api("GET", "/organisations"))["data"][0]["id"],
+        "app": (await scene.one.api("GET", f"/apps/{scene.one.app}"))["data"]["id"],
+    }
+    nothing = scene.values | {name: f"{name[:3]}_01JDA8R3S2Y6Q0V9X4T7W5Z1BC" for name in REFERENCES}
+    unnamed = scene.values | {name: fresh("none") for name in REFERENCES}
+    if path == "/apps/{app}/sessions/{session}":
+        # Its own app, and the other's session.
+        own = {"app": scene.two.app}
+        assert await answer(stranger, method, path, call, ids | own) == await answer(
+            stranger, method, path, call, nothing | own
+        )
+    if not {name for name in REFERENCES if f"{{{name}}}" in path + str(call.body)}:
+        return  # it refers to nothing that could be another's
+    unknown = await answer(stranger, method, path, call, nothing)
+    for values in (scene.values, ids, unnamed):
+        assert await answer(stranger, method, path, call, values) == unknown

@@ -1,0 +1,173 @@
+"""The OpenAPI document is the contract: valid, whole, and explained in every field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+import jsonschema_rs
+import pytest
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+from tests.support.api_routes import application
+from tests.support.product import RunningProduct
+
+from stagedoor.api.hot import HotRoute
+
+HTTP_METHODS = {"get", "post", "patch", "put", "delete", "head", "options", "trace"}
+
+
+@pytest.fixture
+async def document(managed_product: RunningProduct, http: aiohttp.ClientSession) -> dict[str, Any]:
+    """The document of a running product."""
+    async with http.get(f"{managed_product.url}/api/v1/openapi.json") as answer:
+        assert (answer.status, answer.content_type) == (200, "application/json")
+        found: dict[str, Any] = await answer.json()
+        return found
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert method in HTTP_METHODS
+            yield f"{method.upper()} {path}", operation
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name == "$ref":
+                yield inner
+            else:
+                yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+def object_schemas(where: str, schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema with properties in `schema`, at any depth."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("properties"), dict):
+            yield where, schema
+        for name, inner in schema.items():
+            yield from object_schemas(f"{where}.{name}", inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from object_schemas(where, inner)
+
+
+def has_example(schema: dict[str, Any]) -> bool:
+    """An example of its own, or a component's, whose fields each have one."""
+    return "examples" in schema or "example" in schema or any(True for _ in references(schema))
+
+
+async def test_the_version_is_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+
+
+async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    for reference in references(document):
+        place: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            place = place[part]
+        assert place
+
+
+async def test_every_schema_is_json_schema_2020_12(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        jsonschema_rs.Draft202012Validator({**schema, "components": document["components"]}), name
+        jsonschema_rs.meta.validate(schema | {"$schema": "https://json-schema.org/draft/2020-12/schema"})
+
+
+async def test_every_field_is_explained_and_has_an_example(document: dict[str, Any]) -> None:
+    missing: list[str] = []
+    for where, schema in object_schemas("", document["components"]["schemas"]):
+        for name, field in schema["properties"].items():
+            if not field.get("description"):
+                missing.append(f"{where}.{name} has no description")
+            if not has_example(field):
+                missing.append(f"{where}.{name} has no example")
+    assert missing == []
+
+
+async def test_examples_are_of_the_schema(document: dict[str, Any]) -> None:
+    wrong: list[str] = []
+    for where, schema in object_schemas("", document["components"]["schemas"]):
+        for name, field in schema["properties"].items():
+            validator = jsonschema_rs.Draft202012Validator({**field, "components": document["components"]})
+            wrong += [f"{where}.{name}: {value}" for value in field.get("examples", []) if not validator.is_valid(value)]
+    assert wrong == []
+
+
+async def test_every_parameter_is_explained_and_has_an_example(document: dict[str, Any]) -> None:
+    missing: list[str] = []
+    for name, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            place = f"{name} {parameter['name']}"
+            if not (parameter.get("description") or parameter["schema"].get("description")):
+                missing.append(f"{place} has no description")
+            if not (has_example(parameter) or has_example(parameter["schema"])):
+                missing.append(f"{place} has no example")
+    assert missing == []
+
+
+async def test_every_operation_is_explained(document: dict[str, Any]) -> None:
+    seen: set[str] = set()
+    for name, operation in operations(document):
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert operation["tags"], name
+        assert operation["operationId"] not in seen, name
+        seen.add(operation["operationId"])
+        for status, answer in operation["responses"].items():
+            assert answer["description"], (name, status)
+            if int(status) >= 400:
+                assert set(answer["content"]) == {"application/problem+json"}, (name, status)
+
+
+async def test_every_operation_with_a_scope_says_so(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        if operation["security"]:
+            assert operation["security"] == [{"apiKey": []}]
+            assert f"Scope: `{operation['x-scope']}`" in operation["description"], name
+            assert {"401", "403"} <= set(operation["responses"]), name
+        else:
+            assert operation["x-access"].startswith("public: "), name
+
+
+async def test_every_post_takes_an_idempotency_key(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        given = {parameter["name"] for parameter in operation.get("parameters", [])}
+        assert ("Idempotency-Key" in given) == (name.startswith("POST ")), name
+        if name.startswith("POST "):
+            assert {"400", "409", "422"} <= set(operation["responses"]), name
+
+
+async def test_no_route_of_the_contract_is_left_out(
+    document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    async with application(tmp_path_factory.mktemp("openapi")) as (app, _):
+        routes: list[BaseRoute] = list(app.router.routes)
+    expected: set[str] = set()
+    for route in routes:
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            expected |= {f"{method} {route.path_format}" for method in route.methods}
+        elif isinstance(route, HotRoute) and route.path.startswith("/api/v1/") and route.needed_scope:
+            expected.add(f"{route.method} {route.path}")
+    assert {name for name, _ in operations(document)} == expected
+
+
+async def test_the_readable_page_needs_nothing_from_elsewhere(
+    managed_product: RunningProduct, http: aiohttp.ClientSession
+) -> None:
+    async with http.get(f"{managed_product.url}/api/v1/docs") as answer:
+        page = await answer.text()
+        assert answer.status == 200
+        policy = answer.headers["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "https://" not in page
+    assert "/api/v1/openapi.json" in page

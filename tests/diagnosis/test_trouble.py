@@ -1,0 +1,126 @@
+"""doctor tells one trouble from another: each is made for real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
+from tests.diagnosis.support import examine, external
+from tests.support.product import KEY, SECRET, Api, RunningProduct, eventually, running
+
+pytestmark = pytest.mark.slow
+
+OTHER_KEY = "APIother"
+OTHER_SECRET = "the-secret-of-another-key-of-livekit"
+
+
+def _signs_with_another_key(config: dict[str, Any]) -> None:
+    config["keys"][OTHER_KEY] = OTHER_SECRET
+    config["webhook"]["api_key"] = OTHER_KEY
+
+
+def _sends_no_webhook(config: dict[str, Any]) -> None:
+    del config["webhook"]
+
+
+def _nothing(_: dict[str, Any]) -> None:
+    pass
+
+
+def test_a_webhook_signed_with_an_unknown_key(tmp_path: Path) -> None:
+    with external(tmp_path, _signs_with_another_key) as product:
+        code, findings = examine(product)
+    assert code == 1
+    assert findings["livekit-key"]["status"] == "ok"
+    assert findings["webhook"]["status"] == "broken"
+    assert "arrives, but it is signed with an API key that Stagedoor does not know" in findings["webhook"]["finding"]
+    assert KEY in findings["webhook"]["next"]
+
+
+def test_a_webhook_signed_with_another_secret(tmp_path: Path) -> None:
+    wrong = f"{OTHER_KEY}:not-the-secret-that-livekit-has-for-it"
+    with external(tmp_path, _signs_with_another_key, STAGEDOOR_WEBHOOK_EXTRA_KEYS=wrong) as product:
+        code, findings = examine(product)
+    assert code == 1
+    assert "arrives, but its signature is by another secret" in findings["webhook"]["finding"]
+    assert "LIVEKIT_API_SECRET" in findings["webhook"]["next"]
+
+
+def test_a_webhook_that_is_not_sent(tmp_path: Path) -> None:
+    with external(tmp_path, _sends_no_webhook) as product:
+        code, findings = examine(product)
+    assert code == 1
+    assert findings["webhook"]["status"] == "broken"
+    assert "No webhook arrived" in findings["webhook"]["finding"]
+    assert f"api_key: {KEY}" in findings["webhook"]["next"]
+    assert f"- {product.url}/webhooks/livekit" in findings["webhook"]["next"]
+
+
+async def test_an_event_that_finds_no_session(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    with external(tmp_path, _nothing) as product:
+        assert product.external is not None
+        gateway = LiveKitGateway(Endpoint(product.external.url, "", KEY, SECRET))
+        try:
+            await gateway.create_room("nobodys", empty_timeout=60)
+        finally:
+            await gateway.close()
+        api = Api(http, product.url, product.api_key)
+
+        async def arrived() -> Any:
+            return (await api("GET", "/inbox?state=unclaimed"))["data"]
+
+        await eventually(arrived)
+        code, findings = examine(product)
+    assert code == 0
+    assert findings["webhook"]["status"] == "ok"
+    assert findings["events"]["status"] == "warning"
+    assert "found no session: no app has the rooms 'nobodys'" in findings["events"]["finding"]
+    assert "events replay EV_" in findings["events"]["next"]
+
+
+def test_a_livekit_that_went_away(tmp_path: Path) -> None:
+    with external(tmp_path, _nothing) as product:
+        assert product.external is not None
+        product.external.kill()
+        code, findings = examine(product)
+    assert code == 1
+    assert findings["stagedoor"]["status"] == "broken"
+    assert findings["livekit"]["status"] == "broken"
+    assert "does not answer" in findings["livekit"]["finding"]
+    assert findings["database"]["status"] == "ok"
+    later = ("livekit-key", "clock", "webhook", "udp", "tcp")
+    assert {findings[check]["status"] for check in later} == {"skipped"}
+    assert {findings[check]["next"] for check in later} == {"Mend `livekit` first."}
+
+
+def test_a_page_over_https_with_a_livekit_without(tmp_path: Path) -> None:
+    given = {
+        "STAGEDOOR_PUBLIC_URL": "https://calls.example.com",
+        "STAGEDOOR_LIVEKIT_PUBLIC_URL": "ws://calls.example.com:7880",
+    }
+    with running(tmp_path, **given) as product:
+        code, findings = examine(product)
+    assert code == 1
+    assert findings["browsers"]["status"] == "broken"
+    assert "wss://calls.example.com" in findings["browsers"]["next"]
+
+
+def test_a_livekit_left_behind_by_a_killed_stagedoor(tmp_path: Path) -> None:
+    """It is ours and will be taken over, so its ports are in nobody's way."""
+    product = RunningProduct(tmp_path)
+    try:
+        product.start()
+        product.kill()
+        code, findings = examine(product)
+        assert findings["stagedoor"]["status"] == "skipped"
+        assert findings["livekit"]["status"] == "ok"
+        assert findings["ports"]["finding"].count("livekit-server") == 3
+        assert findings["udp"]["status"] == "ok"
+        assert code == 0
+        product.start()
+    finally:
+        product.close()

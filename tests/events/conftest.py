@@ -1,0 +1,43 @@
+"""A feed on both engines, of an app that is there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+
+import pytest
+from tests.support.postgres import PostgresServer, running_postgres
+from tests.support.rooms_feed import app_id_of
+from tests.support.rooms_world import prepare
+
+from stagedoor.storage import Database, open_database
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Generator[PostgresServer]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database with tables and the first app."""
+    if request.param == "sqlite":
+        made = f"sqlite:///{tmp_path / 'test.db'}"
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        made = server.create_database()
+    await prepare(made)
+    return made
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncGenerator[Database]:
+    opened = await open_database(url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def app_id(database: Database) -> str:
+    return await database.read(app_id_of)

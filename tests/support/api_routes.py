@@ -1,0 +1,38 @@
+"""The application's real route table, and the application without a socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from stagedoor.api.application import build
+from stagedoor.api.prefix import PREFIX
+from stagedoor.api.services import Services
+from stagedoor.app.datafolder import DataFolder
+from stagedoor.app.network import lay_out
+from stagedoor.app.parts import make_parts
+from stagedoor.kernel.settings import resolve
+from stagedoor.storage import migrate, open_database
+from stagedoor.web.pages import Pages
+
+
+@asynccontextmanager
+async def application(folder: Path, **settings: Any) -> AsyncGenerator[tuple[FastAPI, Services]]:
+    """The application as `stagedoor up` builds it, with a database of its own and no LiveKit that answers."""
+    chosen = resolve({"data_dir": folder / "data", **settings}, {}).settings
+    data = DataFolder(chosen.data_dir)
+    secrets = data.secrets()
+    network = lay_out(chosen, secrets)
+    await migrate(data.database_url)
+    database = await open_database(data.database_url)
+    parts, _ = make_parts(chosen, secrets, network, database, "operator-secret", lambda: None)
+    pages = Pages(database, parts.doorkeeper, network.endpoint, f"{PREFIX}/openapi.json")
+    try:
+        yield build(parts, pages.routes(f"{PREFIX}/docs")), parts
+    finally:
+        await parts.gateway.close()
+        await database.close()
