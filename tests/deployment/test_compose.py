@@ -96,7 +96,6 @@ def test_a_value_that_readers_would_read_differently_is_refused(tmp_path: Path) 
     assert not (tmp_path / ".env").exists()
 
 
-@pytest.mark.slow
 def test_the_services_work_together(tmp_path: Path) -> None:
     """LiveKit's configuration and Stagedoor's environment as in the file; names and ports are moved here."""
     http, signalling, tcp, udp = free_ports(4)

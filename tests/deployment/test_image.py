@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.deployment.support import process, ready_line
 from tests.support.product import clean_environment, free_ports, livekit_binary
 
@@ -54,12 +52,11 @@ def test_what_is_copied_exists() -> None:
                 assert f"!{source.split('/')[0]}" in ignored
 
 
-@pytest.mark.slow
 def test_the_command_starts_the_product_and_the_health_check_agrees(tmp_path: Path) -> None:
     http, signalling, tcp, udp = free_ports(4)
-    command = [*json.loads(_value("ENTRYPOINT")), *json.loads(_value("CMD"))]
+    command: list[str] = [*json.loads(_value("ENTRYPOINT")), *json.loads(_value("CMD"))]
     assert command == ["stagedoor", "up", "--http", "0.0.0.0:8080", "--data-dir", "/data"]
-    here = {"0.0.0.0:8080": f"0.0.0.0:{http}", "/data": str(tmp_path / "data")}
+    here: dict[str, str] = {"0.0.0.0:8080": f"0.0.0.0:{http}", "/data": str(tmp_path / "data")}
     environment = clean_environment() | {
         "STAGEDOOR_LIVEKIT_PORT": str(signalling),
         "STAGEDOOR_LIVEKIT_TCP_PORT": str(tcp),

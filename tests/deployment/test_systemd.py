@@ -133,7 +133,6 @@ def test_an_https_public_url_is_carried_through(tmp_path: Path) -> None:
     assert config["bind_addresses"] == ["127.0.0.1"]
 
 
-@pytest.mark.slow
 def test_what_the_units_start_works_together(tmp_path: Path) -> None:
     """The commands, environments and files of both units, run by hand on other ports."""
     http, signalling, tcp, udp = free_ports(4)

@@ -11,8 +11,6 @@ from stagedoor.diagnosis.signalling import IceOffer, ice_offer
 from stagedoor.mediaserver.gateway import Endpoint
 from tests.support.product import KEY, SECRET, RunningProduct
 
-pytestmark = pytest.mark.slow
-
 
 async def _tried(product: RunningProduct, change: dict[str, str]) -> dict[str, bool]:
     assert product.external is not None

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
-import pytest
-
 from tests.diagnosis.support import examine, run_doctor
 from tests.support.product import Api, RunningProduct, eventually
-
-pytestmark = pytest.mark.slow
 
 CHECKS = {
     "stagedoor",

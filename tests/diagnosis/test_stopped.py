@@ -5,12 +5,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-import pytest
-
 from tests.diagnosis.support import run_doctor
 from tests.support.product import KEY, SECRET, ExternalLiveKit, RunningProduct, free_ports
-
-pytestmark = pytest.mark.slow
 
 NEED_STAGEDOOR = {"stagedoor", "livekit", "livekit-key", "clock", "webhook", "tcp", "events"}
 

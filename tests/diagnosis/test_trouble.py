@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
 from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
 from tests.diagnosis.support import examine, external
 from tests.support.product import KEY, SECRET, Api, RunningProduct, eventually, running
-
-pytestmark = pytest.mark.slow
 
 OTHER_KEY = "APIother"
 OTHER_SECRET = "the-secret-of-another-key-of-livekit"
@@ -98,11 +95,8 @@ def test_a_livekit_that_went_away(tmp_path: Path) -> None:
 
 
 def test_a_page_over_https_with_a_livekit_without(tmp_path: Path) -> None:
-    given = {
-        "STAGEDOOR_PUBLIC_URL": "https://calls.example.com",
-        "STAGEDOOR_LIVEKIT_PUBLIC_URL": "ws://calls.example.com:7880",
-    }
-    with running(tmp_path, **given) as product:
+    https, ws = "https://calls.example.com", "ws://calls.example.com:7880"
+    with running(tmp_path, STAGEDOOR_PUBLIC_URL=https, STAGEDOOR_LIVEKIT_PUBLIC_URL=ws) as product:
         code, findings = examine(product)
     assert code == 1
     assert findings["browsers"]["status"] == "broken"

@@ -7,11 +7,21 @@ import time
 from contextlib import aclosing
 
 import pytest
+from tests.support.product import eventually
 from tests.support.rooms_feed import event, read
 
 from stagedoor.events.feed import Feed
 from stagedoor.kernel.errors import TooMany
 from stagedoor.storage import Database
+
+
+async def readers_of(feed: Feed, number: int) -> None:
+    """Return when so many read."""
+
+    async def there() -> bool:
+        return feed.clients == number
+
+    await eventually(there)
 
 
 async def test_an_event_wakes_its_readers_at_once(database: Database, app_id: str) -> None:
@@ -20,8 +30,7 @@ async def test_an_event_wakes_its_readers_at_once(database: Database, app_id: st
     seq = 0
     for number in range(20):
         reading = asyncio.create_task(read(feed, app_id, 1, after=seq))
-        while not feed.clients:
-            await asyncio.sleep(0)
+        await readers_of(feed, 1)
         began = time.monotonic()
         await database.write(lambda tx, number=number: feed.append(tx, event(app_id, str(number))))
         ((seq, subject),) = await reading
@@ -63,8 +72,7 @@ async def test_a_reader_of_a_quiet_room_says_that_it_lives_while_others_are_busy
 async def test_closing_ends_every_reader(database: Database, app_id: str) -> None:
     feed = Feed(database, poll_seconds=60)
     readers = [asyncio.create_task(read(feed, app_id, 1)) for _ in range(3)]
-    while feed.clients < 3:
-        await asyncio.sleep(0)
+    await readers_of(feed, 3)
     feed.close()
     async with asyncio.timeout(5):
         assert await asyncio.gather(*readers) == [[], [], []]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 
 from tests.kill.conftest import Rest, Start
@@ -12,7 +13,8 @@ from tests.support.rooms_callers import calling, session_with, sessions_of
 async def test_a_second_one_on_the_same_data_folder_is_refused(start: Start, rest: Rest) -> None:
     product = start()
     (port,) = free_ports(1)
-    second = subprocess.run(
+    second = await asyncio.to_thread(
+        subprocess.run,
         product.command("up", "--json", "--http", f"127.0.0.1:{port}"),
         env=product.environment(),
         capture_output=True,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator, MutableMapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.support.rooms_model import LiveKitModel, Sent
 from tests.support.rooms_truth import is_livekits_state
 from tests.support.rooms_world import World
@@ -16,6 +18,13 @@ from stagedoor.mediaserver.livekit_event import LiveKitEvent
 from stagedoor.storage import Transaction
 from stagedoor.webhooks import applier as applying
 from stagedoor.webhooks.applier import BATCH, MAX_ATTEMPTS
+
+
+@pytest.fixture(autouse=True)
+def log() -> Generator[list[MutableMapping[str, Any]]]:
+    """What is logged: each failure is, with its traceback."""
+    with capture_logs() as entries:
+        yield entries
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -58,7 +67,9 @@ async def states(world: World) -> dict[str, tuple[str, int]]:
     return {event.id: (event.state, event.attempts) for event in (await world.snapshot()).inbox}
 
 
-async def test_it_is_tried_again_and_then_set_aside(world: World, breaking: Breaking) -> None:
+async def test_it_is_tried_again_and_then_set_aside(
+    world: World, breaking: Breaking, log: list[MutableMapping[str, Any]]
+) -> None:
     model = LiveKitModel()
     started, joined = call(model, "live-a")
     breaking.ids.add(started.id)
@@ -70,6 +81,9 @@ async def test_it_is_tried_again_and_then_set_aside(world: World, breaking: Brea
     assert await states(world) == {started.id: ("failed", MAX_ATTEMPTS), joined.id: ("applied", 1)}
     found = await world.snapshot()
     assert found.inbox[0].error == "RuntimeError: a fault of ours"
+    assert [(entry["event_id"], entry["attempts"]) for entry in log] == [
+        (started.id, attempt) for attempt in range(1, MAX_ATTEMPTS + 1)
+    ]
     is_livekits_state(found, model.listing())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
@@ -16,13 +15,15 @@ from tests.support.rooms_world import SqliteWorlds, World
 
 from stagedoor.kernel.clock import now_ms
 from stagedoor.mediaserver.facts import ServerState
-from stagedoor.rooms import reconcile
+
+GRACE_MS = 60_000
+"""The product's is three seconds, which a busy machine may take between two lines of a test."""
 
 
 @pytest.fixture
 async def careful(worlds: SqliteWorlds) -> AsyncGenerator[World]:
-    """A world with the grace that the product has."""
-    async with worlds(grace_ms=reconcile.GRACE_MS) as made:
+    """A world that judges nothing that has just changed."""
+    async with worlds(grace_ms=GRACE_MS) as made:
         yield made
 
 
@@ -30,7 +31,7 @@ def now(state: ServerState) -> ServerState:
     return replace(state, taken_at=now_ms())
 
 
-async def long_after(world: World, state: ServerState, later_ms: int = 60_000) -> None:
+async def long_after(world: World, state: ServerState, later_ms: int = 2 * GRACE_MS) -> None:
     """Compare with a list that is taken when what we did is long ago."""
     await world.compare(replace(state, taken_at=now_ms() + later_ms))
 
@@ -95,7 +96,7 @@ async def test_what_was_closed_wrongly_is_opened_again(careful: World) -> None:
     await careful.apply(model.sent)
     before = await careful.snapshot()
     await long_after(careful, LiveKitModel().listing())
-    await long_after(careful, model.listing(), 120_000)
+    await long_after(careful, model.listing(), 4 * GRACE_MS)
     found = await careful.snapshot()
     is_livekits_state(found, model.listing())
     is_whole(found)
@@ -167,14 +168,12 @@ async def test_a_track_seen_in_a_list_was_not_published_when_it_ended(world: Wor
 async def test_no_list_of_the_last_seconds_undoes_an_event(worlds: SqliteWorlds, scenario: Scenario, ago: int) -> None:
     """Whatever the list says: all that it could undo has just been changed by events that are newer."""
     history = scenario.history
-    async with worlds(grace_ms=reconcile.GRACE_MS) as world:
-        began = time.monotonic()
+    async with worlds(grace_ms=GRACE_MS) as world:
         await world.apply(history.sent)
         before = await world.snapshot()
         stale = history.listings[max(0, len(history.listings) - 1 - ago)]
         await world.compare(now(stale))
         after = await world.snapshot()
-        assert time.monotonic() - began < reconcile.GRACE_MS / 1000, "too slow a machine to say anything"
         for sid, session in before.sessions.items():
             assert after.sessions[sid].state == session.state
         for sid, person in before.participants.items():

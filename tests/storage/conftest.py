@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,19 @@ def url(request: pytest.FixtureRequest) -> str:
     """The URL of an empty database."""
     name = "sqlite_url" if request.param == "sqlite" else "postgres_url"
     return str(request.getfixturevalue(name))
+
+
+@pytest.fixture
+async def open_another() -> AsyncGenerator[Callable[[str], Awaitable[Database]]]:
+    """Opens databases that are closed after the test, passed or not: uvloop cannot close with connections open."""
+    async with AsyncExitStack() as stack:
+
+        async def open_it(url: str) -> Database:
+            opened = await open_database(url)
+            stack.push_async_callback(opened.close)
+            return opened
+
+        yield open_it
 
 
 @pytest.fixture

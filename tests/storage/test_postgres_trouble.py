@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 
 import pytest
 
@@ -12,6 +12,8 @@ from stagedoor.storage import Database, Transaction, open_database
 from tests.storage.tables import Verb, add, create, kinds, names, note, without_cache
 from tests.support.postgres import PostgresServer, free_port, running_postgres
 
+OpenAnother = Callable[[str], Awaitable[Database]]
+
 
 @pytest.fixture
 def own_server() -> Generator[PostgresServer]:
@@ -19,8 +21,10 @@ def own_server() -> Generator[PostgresServer]:
         yield server
 
 
-async def test_a_restart_of_the_server(own_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    database = await open_database(own_server.url())
+async def test_a_restart_of_the_server(
+    own_server: PostgresServer, open_another: OpenAnother, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = await open_another(own_server.url())
     without_cache(database, monkeypatch)
     await database.write(create)
     bulk = database.bulk(note, "name", columns=["name"])
@@ -57,11 +61,12 @@ async def test_a_restart_of_the_server(own_server: PostgresServer, monkeypatch: 
     assert refused
     assert len(stored) > before
     assert stored <= set(await database.read(names))
-    await database.close()
 
 
-async def test_an_idle_database_survives_a_restart_unnoticed(own_server: PostgresServer) -> None:
-    database = await open_database(own_server.url())
+async def test_an_idle_database_survives_a_restart_unnoticed(
+    own_server: PostgresServer, open_another: OpenAnother
+) -> None:
+    database = await open_another(own_server.url())
     await database.write(create)
     bulk = database.bulk(note, "name", columns=["name"])
     assert await bulk.insert(("a",))
@@ -69,7 +74,6 @@ async def test_an_idle_database_survives_a_restart_unnoticed(own_server: Postgre
     await asyncio.to_thread(own_server.start)
     assert await bulk.insert(("b",))
     assert await asyncio.gather(*[database.read(names) for _ in range(5)]) == [["a", "b"]] * 5
-    await database.close()
 
 
 async def test_a_connection_that_the_server_ends(postgres: Database) -> None:
@@ -94,19 +98,18 @@ async def test_a_server_that_is_not_there_or_does_not_know_us(postgres_server: P
         await open_database(postgres_server.url("nothing"))
 
 
-async def test_a_database_that_is_read_only(postgres: Database, postgres_url: str) -> None:
+async def test_a_database_that_is_read_only(postgres: Database, postgres_url: str, open_another: OpenAnother) -> None:
     name = postgres_url.rpartition("/")[2]
     await postgres.write(
         lambda tx: tx.connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     )
-    standby = await open_database(postgres_url)
+    standby = await open_another(postgres_url)
     for call in (standby.ping(), standby.write(lambda tx: add(tx, "a"))):
         with pytest.raises(StorageUnavailable, match="cannot be written"):
             await call
     with pytest.raises(StorageUnavailable, match="cannot be written"):
         await standby.bulk(note, "name", columns=["name"]).insert(("a",))
     assert await standby.read(names) == []
-    await standby.close()
     await postgres.ping()
 
 
@@ -128,8 +131,10 @@ async def test_works_that_wait_for_each_other(postgres: Database) -> None:
     assert sorted(kinds(outcomes)) == ["NoneType", "StorageUnavailable"]
 
 
-async def test_nodes_that_are_given_the_same_keys_in_another_order(postgres: Database, postgres_url: str) -> None:
-    other = await open_database(postgres_url)
+async def test_nodes_that_are_given_the_same_keys_in_another_order(
+    postgres: Database, postgres_url: str, open_another: OpenAnother
+) -> None:
+    other = await open_another(postgres_url)
     for attempt in range(6):
         keys = [f"{attempt}.{number}" for number in range(400)]
         lanes = [
@@ -138,4 +143,3 @@ async def test_nodes_that_are_given_the_same_keys_in_another_order(postgres: Dat
         ]
         outcomes = await asyncio.gather(*[bulk.insert((key, 1)) for bulk, order in lanes for key in order])
         assert sum(outcomes) == len(keys)
-    await other.close()

@@ -19,6 +19,8 @@ from blockbuster import BlockBuster
 
 START_S: Final = 30.0
 NEEDED: Final = "These tests need PostgreSQL's server programs: install the package `postgresql`, 13 or later."
+UNTIL_WE_SAY: Final = '"$@" & read -r how || how=QUIT; kill -s "$how" $!; wait $!'
+"""A shell that has the server end when we name a signal, or when we are gone: killed tests leave no server behind."""
 USERS: Final = ("postgres", "nobody")
 """Who the server runs as when we are root, which it refuses to be."""
 
@@ -69,7 +71,8 @@ class PostgresServer:
         log = self._folder / "log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [str(self._binaries / "postgres"), "-D", str(self._folder / "data"), *settings],
+                ["sh", "-c", UNTIL_WE_SAY, "sh", self._binaries / "postgres", "-D", self._folder / "data", *settings],
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
                 cwd="/",
@@ -84,8 +87,7 @@ class PostgresServer:
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End it as an impatient operator would: connections are cut, the files stay whole."""
         if self._process is not None:
-            self._process.send_signal(how)
-            self._process.wait(timeout=START_S)
+            self._process.communicate(f"{how.name.removeprefix('SIG')}\n".encode(), timeout=START_S)
             self._process = None
 
     def create_database(self) -> str:

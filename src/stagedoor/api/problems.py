@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from stagedoor.kernel import errors
@@ -60,6 +61,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(StorageUnavailable, _storage)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _cut_off)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -113,6 +115,11 @@ async def _http(request: Request, error: Exception) -> Response:
         case _:
             problem = Problem("The request could not be answered.")
     return render(problem)
+
+
+async def _cut_off(_: Request, __: Exception) -> Response:
+    """Nobody is there to read it; it keeps a caller's going away out of the log of our failures."""
+    return render(errors.BadRequest("The body ended too early.", code="body_cut_off"))
 
 
 def _allowed_methods(request: Request) -> str:

@@ -48,7 +48,7 @@ class Page(BaseModel, Generic[T]):
     """The envelope of a list."""
 
     data: list[T] = Field(description="The items of this page.")
-    page: PageInfo = Field(description="Where the next page begins.")
+    page: PageInfo = Field(description="How to get the next page.")
 
 
 def page(items: list[T], limit: int, cursor_of: Callable[[T], str]) -> Page[T]:

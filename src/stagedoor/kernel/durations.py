@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_PATTERN = re.compile(r"(\d{1,10})([smhd]?)")
-PATTERN = r"^\d{1,10}[smhd]?$"
+_PATTERN = re.compile(r"([0-9]{1,10})([smhd]?)")
+PATTERN = r"^[0-9]{1,10}[smhd]?$"
 """The same form as a JSON Schema pattern."""
 
 

@@ -156,7 +156,9 @@ class LiveKitGateway:
                     return None  # it ended between the two questions
 
         found = await asyncio.gather(*(people(room) for room in await self.rooms()))
-        return ServerState(taken_at, tuple(room for room in found if room is not None))
+        # Participants are asked for by the room's name: one that ended meanwhile and came back has another life's.
+        still = {room.sid for room in await self.rooms()} if found else set[str]()
+        return ServerState(taken_at, tuple(room for room in found if room is not None and room[0].sid in still))
 
 
 async def _answer(call: Awaitable[_T], doing: str) -> _T:

@@ -16,7 +16,7 @@ from stagedoor.tenancy.principals import Principal
 
 def slug_from(name: str) -> str:
     """A slug for a name: `Acme & Sons` becomes `acme-sons`."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63] or "organisation"
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63].rstrip("-") or "organisation"
 
 
 def create(tx: Transaction, name: str, slug: str | None) -> Organisation:

@@ -24,7 +24,7 @@ WRITERS: Final = 2
 """One prepares while the other waits for its commit; more did not add anything on two cores."""
 BATCH_ROWS: Final = 512
 STATEMENT_TIMEOUT_S: Final = 10.0
-DEADLOCK_ATTEMPTS: Final = 3
+DEADLOCK_ATTEMPTS: Final = 10
 """Two nodes given the same keys in different orders can wait for each other; PostgreSQL undoes one."""
 CLOSED: Final = "The database is closed."
 OVERLOADED: Final = "The database cannot keep up with what it is given. Nothing was changed; try again later."
