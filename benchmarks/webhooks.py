@@ -89,13 +89,15 @@ class Target:
         self.settle()
         requests = self._requests(plan.scaled(EVENTS) * self.times)
         driven = drive(self.port, requests, self.cpu)
+        if set(driven.measured.statuses) != {_OK}:
+            raise RuntimeError(f"{self.name} answered {driven.measured.statuses}")
         self.rounds.append(driven)
         self.settled.append(self.settle())
         say(
             f"  {self.name}: {number(driven.rate)} acks/s, {number(driven.per_cpu_second)} per CPU second, "
             f"p50 {number(driven.measured.p50_ms)} ms, p99 {number(driven.measured.p99_ms)} ms, "
             f"one by one p50 {number(self.alone[-1].measured.p50_ms)} ms, "
-            f"load generator busy {driven.measured.busy:.0%}, answers {driven.measured.statuses}, "
+            f"load generator busy {driven.measured.busy:.0%}, "
             f"then {number(self.settled[-1])} s until all was applied"
         )
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Generator
 
 import aiohttp
 import pytest
+
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.product import Api, Mode, RunningProduct, running
 
@@ -18,9 +19,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     tests = config.rootpath / "tests"
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if item.path.is_relative_to(tests) and item.path.relative_to(tests).parts[0] in SLOW_FOLDERS:
-            item.add_marker(pytest.mark.slow)
-        elif item.path.name == "test_up.py" or fixtures & SLOW_FIXTURES or "postgresql" in item.name:
+        if (item.path.is_relative_to(tests) and item.path.relative_to(tests).parts[0] in SLOW_FOLDERS) or item.path.name == "test_up.py" or fixtures & SLOW_FIXTURES or "postgresql" in item.name:
             item.add_marker(pytest.mark.slow)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import pytest
+
 from tests.support.api_tenant import Tenant, new_app, new_tenant
 from tests.support.product import Api, RunningProduct, running
 

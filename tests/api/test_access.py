@@ -16,12 +16,12 @@ import aiohttp
 import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
-from tests.support.api_routes import application
-from tests.support.api_tenant import Tenant, fresh, new_key, new_tenant
-from tests.support.product import Api, RunningProduct, eventually
 
 from stagedoor.api.access import scope_of
 from stagedoor.tenancy.scopes import SCOPES, expand
+from tests.support.api_routes import application
+from tests.support.api_tenant import Tenant, fresh, new_key, new_tenant
+from tests.support.product import Api, RunningProduct, eventually
 
 PREFIX = "/api/v1"
 
@@ -164,9 +164,7 @@ def filled(template: str, values: dict[str, str]) -> str:
 def body_of(call: Call, values: dict[str, str]) -> Any:
     if call.body is None:
         return None
-    return {
-        name: filled(value, values) if isinstance(value, str) else value for name, value in call.body.items()
-    }
+    return {name: filled(value, values) if isinstance(value, str) else value for name, value in call.body.items()}
 
 
 async def answer(api: Api, method: str, path: str, call: Call, values: dict[str, str]) -> tuple[int, Any]:
@@ -267,9 +265,9 @@ async def test_every_caller_gets_what_is_due(
             mine = (await scene.one.api("GET", f"/apps/{scene.one.app}"))["data"]
             assert not {mine["id"], mine["slug"], values["key"]} & set(re.findall(r"\w+", text))
 
-    revoked = (
-        await make("POST", "/keys", {"name": "x", "scopes": [scope], "organisation": scene.one.organisation})
-    )["data"]
+    revoked = (await make("POST", "/keys", {"name": "x", "scopes": [scope], "organisation": scene.one.organisation}))[
+        "data"
+    ]
     await make("DELETE", f"/keys/{revoked['id']}", expect=204)
     assert await tried(revoked["key"]) == (401, "bad_key")
 

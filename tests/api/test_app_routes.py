@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.support.api_participant import guest_in
 from tests.support.api_tenant import Tenant, fresh, new_app, new_organisation, new_tenant, problem
 from tests.support.product import Api, eventually

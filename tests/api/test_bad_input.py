@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+
 from tests.support.api_tenant import new_app
 from tests.support.api_wire import assert_problem, chunked, exchange, post
 from tests.support.product import Api, RunningProduct
@@ -74,7 +75,7 @@ async def test_another_content_type(managed_product: RunningProduct, content_typ
 
 @pytest.mark.parametrize("idempotent", [False, True], ids=["plain", "with an Idempotency-Key"])
 @pytest.mark.parametrize("path", ["/organisations", "/apps/live/tokens"])
-async def test_a_huge_body(limited_product: RunningProduct, path: str, idempotent: bool) -> None:  # noqa: FBT001
+async def test_a_huge_body(limited_product: RunningProduct, path: str, idempotent: bool) -> None:
     body = json.dumps({"name": "x" * 3000, "room": "x" * 3000}).encode()
     headers = {"Idempotency_Key": f"huge{path}"} if idempotent else {}
     whole = post(f"/api/v1{path}", limited_product.api_key, body, **headers)
@@ -88,7 +89,7 @@ async def test_a_huge_body(limited_product: RunningProduct, path: str, idempoten
 
 @pytest.mark.parametrize("idempotent", [False, True], ids=["plain", "with an Idempotency-Key"])
 @pytest.mark.parametrize("path", list(POSTS))
-async def test_half_a_body(managed_product: RunningProduct, path: str, idempotent: bool) -> None:  # noqa: FBT001
+async def test_half_a_body(managed_product: RunningProduct, path: str, idempotent: bool) -> None:
     headers = {"Idempotency_Key": f"half{path}"} if idempotent else {}
     before = managed_product.log.count("a request failed")
     request = post(f"/api/v1{path}", managed_product.api_key, b'{"name":', Content_Length="500", **headers)
@@ -102,7 +103,13 @@ async def test_half_a_body(managed_product: RunningProduct, path: str, idempoten
     assert managed_product.log.count("a request failed") == before
 
 
-ODD = {"a NUL": "%00", "invalid UTF-8": "%ff%fe", "an emoji": "%F0%9F%98%80", "long": "x" * 5000, "SQL": "'%20OR%201=1--"}
+ODD = {
+    "a NUL": "%00",
+    "invalid UTF-8": "%ff%fe",
+    "an emoji": "%F0%9F%98%80",
+    "long": "x" * 5000,
+    "SQL": "'%20OR%201=1--",
+}
 PATHS = [
     ("GET", "/organisations/{odd}"),
     ("GET", "/keys/{odd}"),
@@ -153,7 +160,16 @@ async def test_a_method_that_does_not_work_here(managed_product: RunningProduct,
 
 
 async def test_an_address_that_leads_nowhere(managed_product: RunningProduct) -> None:
-    for path in ("/nowhere", "/api/v1/nowhere", "/api/v1/apps/", "/api/v2/apps", "//", "/%00", "/assets/%00", "/assets/../x"):
+    for path in (
+        "/nowhere",
+        "/api/v1/nowhere",
+        "/api/v1/apps/",
+        "/api/v2/apps",
+        "//",
+        "/%00",
+        "/assets/%00",
+        "/assets/../x",
+    ):
         request = post(path, managed_product.api_key, b"").replace(b"POST", b"GET", 1)
         assert assert_problem(await exchange(managed_product.url, request)) == (404, "no_route"), path
 

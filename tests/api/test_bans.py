@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+
 from tests.support.api_participant import joined, token_for
 from tests.support.api_tenant import problem
 from tests.support.product import Api, eventually

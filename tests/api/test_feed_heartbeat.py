@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.api_routes import application
 
 from stagedoor.api.routes import events
 from stagedoor.tenancy import apps, organisations
 from stagedoor.tenancy.nouns import AppSettings
+from tests.support.api_routes import application
 
 
 async def test_silence_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import aiohttp
+
 from tests.support.api_feed import FeedEvent, following, take
 from tests.support.api_participant import guest_in
 from tests.support.api_tenant import new_app, new_key, problem
@@ -30,7 +31,11 @@ async def test_an_event_says_what_happened(
             }  # fmt: skip
         async with guest_in(api, app, "demo", "ada") as ada:
             joined = await anext(events)
-            assert (joined.type, joined.data["subject"], joined.data["origin"]) == ("participant.joined", "ada", "webhook")
+            assert (joined.type, joined.data["subject"], joined.data["origin"]) == (
+                "participant.joined",
+                "ada",
+                "webhook",
+            )
             await ada.publish_camera()
             assert (await anext(events)).type == "track.published"
         assert [event.type for event in await take(events, 2)] == ["track.unpublished", "participant.left"]
@@ -128,7 +133,7 @@ async def test_it_ends_with_the_key(
 async def test_what_is_no_place_to_go_on_from(managed_api: Api, managed_app: str) -> None:
     path = f"/apps/{managed_app}/events"
     for wrong in ("x", "-1", "9" * 30, "1.5"):
-        assert await problem(managed_api, "GET", path, **{"Last_Event_ID": wrong}) == (422, "validation_failed")
+        assert await problem(managed_api, "GET", path, Last_Event_ID=wrong) == (422, "validation_failed")
         assert await problem(managed_api, "GET", f"{path}?after={wrong}") == (422, "validation_failed")
     assert await problem(managed_api, "GET", f"{path}?room=a%2Fb") == (422, "bad_room_name")
 
@@ -162,9 +167,7 @@ async def test_who_goes_away_at_once_gives_the_place_back(
     await eventually(nobody)
 
 
-async def test_an_app_has_only_so_many_readers(
-    limited_product: RunningProduct, http: aiohttp.ClientSession
-) -> None:
+async def test_an_app_has_only_so_many_readers(limited_product: RunningProduct, http: aiohttp.ClientSession) -> None:
     api = Api(http, limited_product.url, limited_product.api_key)
     app, other = await new_app(api), await new_app(api)
     key = await new_key(api, "events:read")

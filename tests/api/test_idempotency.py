@@ -7,6 +7,7 @@ import sqlite3
 from typing import Any
 
 import pytest
+
 from tests.support.api_tenant import fresh, new_key, problem
 from tests.support.product import Api, RunningProduct
 

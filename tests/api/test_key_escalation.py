@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from tests.support.api_tenant import Tenant, new_key, problem
 
 BEYOND_SCOPES = (403, "beyond_own_scopes")

@@ -63,7 +63,9 @@ async def test_scopes_and_expiry_of_a_key_change_at_once(managed_api: Api) -> No
     changed = (await managed_api("PATCH", f"/keys/{made['id']}", {"scopes": ["rooms:read"]}, expect=200))["data"]
     assert (changed["name"], changed["scopes"]) == ("x", ["rooms:read"])
     assert await problem(key, "GET", "/apps") == (403, "missing_scope")
-    until = (await managed_api("PATCH", f"/keys/{made['id']}", {"expiresAt": "2099-01-01T00:00:00Z"}, expect=200))["data"]
+    until = (await managed_api("PATCH", f"/keys/{made['id']}", {"expiresAt": "2099-01-01T00:00:00Z"}, expect=200))[
+        "data"
+    ]
     assert until["expiresAt"] == "2099-01-01T00:00:00.000Z"
     never = (await managed_api("PATCH", f"/keys/{made['id']}", {"expiresAt": None, "name": "y"}, expect=200))["data"]
     assert (never["expiresAt"], never["name"]) == (None, "y")

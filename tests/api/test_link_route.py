@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 import pytest
+
 from tests.support.api_tenant import new_app, problem
 from tests.support.product import Api
 

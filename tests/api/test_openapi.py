@@ -10,10 +10,10 @@ import jsonschema_rs
 import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
-from tests.support.api_routes import application
-from tests.support.product import RunningProduct
 
 from stagedoor.api.hot import HotRoute
+from tests.support.api_routes import application
+from tests.support.product import RunningProduct
 
 HTTP_METHODS = {"get", "post", "patch", "put", "delete", "head", "options", "trace"}
 
@@ -97,7 +97,9 @@ async def test_examples_are_of_the_schema(document: dict[str, Any]) -> None:
     for where, schema in object_schemas("", document["components"]["schemas"]):
         for name, field in schema["properties"].items():
             validator = jsonschema_rs.Draft202012Validator({**field, "components": document["components"]})
-            wrong += [f"{where}.{name}: {value}" for value in field.get("examples", []) if not validator.is_valid(value)]
+            wrong += [
+                f"{where}.{name}: {value}" for value in field.get("examples", []) if not validator.is_valid(value)
+            ]
     assert wrong == []
 
 

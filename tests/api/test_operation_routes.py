@@ -7,6 +7,7 @@ import signal
 
 import aiohttp
 import pytest
+
 from tests.support.product import Api, RunningProduct, eventually
 
 ROOTS = ["", "/api/v1"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from livekit import rtc
+
 from tests.support.api_participant import guest_in
 from tests.support.api_tenant import problem
 from tests.support.product import Api, eventually

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from tests.support.api_participant import guest_in
 from tests.support.api_tenant import problem
 from tests.support.product import Api, eventually

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from tests.support.api_participant import guest_in
 from tests.support.api_tenant import new_app, problem
 from tests.support.product import Api, RunningProduct, eventually

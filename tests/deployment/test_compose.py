@@ -111,9 +111,9 @@ def test_the_services_work_together(tmp_path: Path) -> None:
     for there, ours in here.items():
         as_here = as_here.replace(there, ours)
     moved = json.loads(as_here)
-    # Without it, a machine with loopback only has no address for media.
+    # A container has one address; on this machine only loopback is to be announced.
     media = yaml.safe_load(moved["livekit"]["environment"]["LIVEKIT_CONFIG"])
-    media["rtc"]["enable_loopback_candidate"] = True
+    media["rtc"] |= {"enable_loopback_candidate": True, "ips": {"includes": ["127.0.0.0/8"]}}
     environment = clean_environment() | {"LIVEKIT_CONFIG": yaml.safe_dump(media)}
     given: dict[str, str] = moved["stagedoor"]["environment"]
     command = ["stagedoor", "up", "--json", "--http", f"127.0.0.1:{http}", "--data-dir", str(tmp_path / "data")]

@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
+
+from stagedoor.storage import Database, open_database
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.rooms_feed import app_id_of
 from tests.support.rooms_world import prepare
-
-from stagedoor.storage import Database, open_database
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.support.rooms_feed import event, read
 
 from stagedoor.events import store
 from stagedoor.events.feed import Feed
 from stagedoor.storage import Database, Transaction, open_database
+from tests.support.rooms_feed import event, read
 
 WRITERS, EACH = 12, 25
 

@@ -7,12 +7,12 @@ import time
 from contextlib import aclosing
 
 import pytest
-from tests.support.product import eventually
-from tests.support.rooms_feed import event, read
 
 from stagedoor.events.feed import Feed
 from stagedoor.kernel.errors import TooMany
 from stagedoor.storage import Database
+from tests.support.product import eventually
+from tests.support.rooms_feed import event, read
 
 
 async def readers_of(feed: Feed, number: int) -> None:

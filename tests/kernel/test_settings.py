@@ -1,101 +1,150 @@
-"""Settings: where a value comes from, and what a mistake says."""
+"""Settings: flags before the environment before the file before defaults, and an error that says what to do."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from stagedoor.cli.settings import describe
 from stagedoor.kernel.errors import CallerMistake
 from stagedoor.kernel.settings import Settings, environment_names, resolve
-
-EXTERNAL = {
-    "LIVEKIT_API_HOST": "http://livekit:7880",
-    "LIVEKIT_API_KEY": "key",
-    "LIVEKIT_API_SECRET": "a-secret-that-nobody-may-see",
-}
+from tests.support.product import clean_environment
 
 
-def test_flags_win_over_environment_over_file_over_default(tmp_path: Path) -> None:
-    file = tmp_path / "stagedoor.toml"
-    file.write_text('http = "127.0.0.1:3003"\nlivekit_port = 3004\nlivekit_tcp_port = 3005\n')
-    environment = {"STAGEDOOR_HTTP": "127.0.0.1:2002", "STAGEDOOR_LIVEKIT_PORT": "2004"}
-    found = resolve({"http": "127.0.0.1:1001", "node_ip": None}, environment, file)
-    assert found.settings.http == "127.0.0.1:1001"
-    assert found.settings.livekit_port == 2004
-    assert found.settings.livekit_tcp_port == 3005
-    assert found.settings.livekit_udp_port == 7882
-    origins = [found.origins[name] for name in ("http", "livekit_port", "livekit_tcp_port", "livekit_udp_port")]
-    assert origins == ["flag", "environment", "file", "default"]
+def file_of(folder: Path, text: str) -> Path:
+    path = folder / "settings.toml"
+    path.write_text(text)
+    return path
 
 
-def test_the_file_in_the_data_folder_is_read(tmp_path: Path) -> None:
-    (tmp_path / "stagedoor.toml").write_text('public_url = "https://stage.example.com"\n')
-    assert resolve({"data_dir": tmp_path}, {}).settings.public_url == "https://stage.example.com"
+def test_the_order_of_origins(tmp_path: Path) -> None:
+    file = file_of(tmp_path, 'http = "127.0.0.1:1001"\nlivekit_port = 2001\nlog_level = "debug"\n')
+    environment = {"STAGEDOOR_HTTP": "127.0.0.1:1002", "STAGEDOOR_LIVEKIT_PORT": "2002"}
+    found = resolve({"http": "127.0.0.1:1003", "node_ip": None}, environment, file)
+    settings, origins = found.settings, found.origins
+    assert (settings.http, settings.livekit_port, settings.log_level) == ("127.0.0.1:1003", 2002, "debug")
+    assert (origins["http"], origins["livekit_port"], origins["log_level"]) == ("flag", "environment", "file")
+    assert origins["webhook_path"] == "default"
+    assert set(origins) == set(Settings.model_fields)
+    assert found.file == file
 
 
-def test_livekits_own_names_make_it_external() -> None:
-    found = resolve({}, EXTERNAL).settings
-    assert found.external
-    assert found.livekit_api_host == "http://livekit:7880"
-    assert resolve({}, {}).settings.external is False
-
-
-def test_several_webhook_keys_from_the_environment() -> None:
-    keys = resolve({}, {"STAGEDOOR_WEBHOOK_EXTRA_KEYS": "old:secret1, older:secret2"}).settings.webhook_extra_keys
-    assert {name: secret.get_secret_value() for name, secret in keys.items()} == {"old": "secret1", "older": "secret2"}
-
-
-@pytest.mark.parametrize("name", Settings.model_fields)
-def test_every_setting_is_described_and_has_an_environment_name(name: str) -> None:
-    assert (Settings.model_fields[name].description or "").endswith(".")
-    assert f"STAGEDOOR_{name.upper()}" in environment_names(name)
-
-
-def test_secrets_are_masked() -> None:
-    environment = EXTERNAL | {
-        "STAGEDOOR_DATABASE_URL": "postgresql://me:a-password@host/db",
-        "STAGEDOOR_WEBHOOK_EXTRA_KEYS": "old:another-secret",
-        "STAGEDOOR_METRICS_TOKEN": "a-metrics-token",
+def test_livekits_own_names(tmp_path: Path) -> None:
+    environment = {
+        "LIVEKIT_URL": "wss://media.example.com",
+        "LIVEKIT_API_HOST": "http://10.0.0.1:7880",
+        "LIVEKIT_API_KEY": "APIx",
+        "LIVEKIT_API_SECRET": "secret",
+        "STAGEDOOR_DATA_DIR": str(tmp_path),
     }
-    found = resolve({}, environment)
-    shown = str(describe(found)) + repr(found.settings) + str(found)
-    for secret in ("a-secret-that-nobody-may-see", "a-password", "another-secret", "a-metrics-token"):
-        assert secret not in shown
+    settings = resolve({}, environment).settings
+    assert settings.external
+    assert (settings.livekit_url, settings.livekit_api_host) == ("wss://media.example.com", "http://10.0.0.1:7880")
+    assert settings.livekit_api_key == "APIx"
+    assert settings.livekit_api_secret == SecretStr("secret")
+    own = resolve({}, environment | {"STAGEDOOR_LIVEKIT_API_KEY": "APIown"}).settings
+    assert own.livekit_api_key == "APIown"
+
+
+def test_the_file_in_the_data_folder_is_found(tmp_path: Path) -> None:
+    (tmp_path / "stagedoor.toml").write_text("livekit_port = 2001")
+    assert resolve({"data_dir": tmp_path}, {}).settings.livekit_port == 2001
+    assert resolve({}, {"STAGEDOOR_DATA_DIR": str(tmp_path)}).settings.livekit_port == 2001
+    other = file_of(tmp_path, "livekit_port = 2002")
+    assert resolve({"data_dir": tmp_path}, {"STAGEDOOR_CONFIG": str(other)}).settings.livekit_port == 2002
+
+
+def test_an_empty_variable_is_none(tmp_path: Path) -> None:
+    found = resolve({"data_dir": tmp_path}, {"STAGEDOOR_HTTP": "", "LIVEKIT_API_HOST": ""})
+    assert found.origins["http"] == "default"
+    assert not found.settings.external
 
 
 @pytest.mark.parametrize(
-    ("flags", "environment", "says"),
+    ("environment", "word"),
     [
-        ({"http": "8080"}, {}, "--http"),
-        ({"http": "host:99999"}, {}, "HOST:PORT"),
-        ({"livekit_port": 0}, {}, "--livekit-port"),
-        ({}, {"STAGEDOOR_LIVEKIT_UDP_PORT": "many"}, "STAGEDOOR_LIVEKIT_UDP_PORT"),
-        ({}, {"STAGEDOOR_PUBLIC_URL": "stage.example.com"}, "https://stagedoor.example.com"),
-        ({}, {"STAGEDOOR_RECONCILE_INTERVAL": "soon"}, "STAGEDOOR_RECONCILE_INTERVAL"),
-        ({}, {"STAGEDOOR_WEBHOOK_PATH": "/api/v1/apps"}, "outside /api"),
-        ({}, {"STAGEDOOR_DATABASE_URL": "mysql://host/db"}, "postgresql://"),
-        ({}, {"STAGEDOOR_WEBHOOK_EXTRA_KEYS": "no-secret"}, "key1:secret1"),
-        ({}, {"LIVEKIT_URL": "ws://livekit:7880"}, "LIVEKIT_API_KEY and LIVEKIT_API_SECRET"),
-        ({"nonsense": 1}, {}, "nonsense"),
+        ({"STAGEDOOR_HTTP": "8080"}, "STAGEDOOR_HTTP"),
+        ({"STAGEDOOR_HTTP": "127.0.0.1:0"}, "STAGEDOOR_HTTP"),
+        ({"STAGEDOOR_LIVEKIT_PORT": "70000"}, "STAGEDOOR_LIVEKIT_PORT"),
+        ({"STAGEDOOR_LIVEKIT_PORT": "many"}, "STAGEDOOR_LIVEKIT_PORT"),
+        ({"STAGEDOOR_PUBLIC_URL": "example.com"}, "STAGEDOOR_PUBLIC_URL"),
+        ({"STAGEDOOR_WEBHOOK_PATH": "hooks"}, "STAGEDOOR_WEBHOOK_PATH"),
+        ({"STAGEDOOR_WEBHOOK_PATH": "/api/v1/apps"}, "STAGEDOOR_WEBHOOK_PATH"),
+        ({"STAGEDOOR_WEBHOOK_EXTRA_KEYS": "onlykey"}, "STAGEDOOR_WEBHOOK_EXTRA_KEYS"),
+        ({"STAGEDOOR_RECONCILE_INTERVAL": "often"}, "STAGEDOOR_RECONCILE_INTERVAL"),
+        ({"STAGEDOOR_LOG_LEVEL": "loud"}, "STAGEDOOR_LOG_LEVEL"),
+        ({"STAGEDOOR_DATABASE_URL": "mysql://x"}, "STAGEDOOR_DATABASE_URL"),
+        ({"LIVEKIT_API_HOST": "http://x"}, "LIVEKIT_API_KEY and LIVEKIT_API_SECRET"),
     ],
 )
-def test_a_mistake_is_named_where_it_was_made(flags: dict[str, Any], environment: dict[str, str], says: str) -> None:
+def test_a_wrong_value_is_named_with_its_variable(tmp_path: Path, environment: dict[str, str], word: str) -> None:
     with pytest.raises(CallerMistake) as mistake:
-        resolve(flags, environment)
-    assert says in str(mistake.value)
+        resolve({"data_dir": tmp_path}, environment)
+    assert word in str(mistake.value)
+    assert str(mistake.value).endswith(".")
+    assert mistake.value.exit_code == 2
 
 
-@pytest.mark.parametrize("text", ["http = ", 'nonsense = "x"\n', "http = 5\n"])
-def test_a_bad_file_is_a_mistake(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "settings.toml"
-    file.write_text(text)
+def test_a_wrong_flag_is_named_as_a_flag(tmp_path: Path) -> None:
+    with pytest.raises(CallerMistake, match="--http"):
+        resolve({"data_dir": tmp_path, "http": "nowhere"}, {})
+
+
+@pytest.mark.parametrize("text", ["port = 1", "this is no TOML", 'http = "x"', "livekit_port = 'x'"])
+def test_a_wrong_file(tmp_path: Path, text: str) -> None:
     with pytest.raises(CallerMistake):
-        resolve({}, {}, file)
+        resolve({"data_dir": tmp_path}, {}, file_of(tmp_path, text))
+    with pytest.raises(CallerMistake):
+        resolve({"data_dir": tmp_path}, {}, tmp_path / "none.toml")
 
 
-def test_a_missing_file_that_was_asked_for_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(CallerMistake, match="nowhere"):
-        resolve({}, {"STAGEDOOR_CONFIG": str(tmp_path / "nowhere.toml")})
+def test_a_mistake_never_shows_a_secret(tmp_path: Path) -> None:
+    for name, value in (("STAGEDOOR_DATABASE_URL", "mysql://hush-hush"), ("STAGEDOOR_WEBHOOK_EXTRA_KEYS", "hush-hush")):
+        with pytest.raises(CallerMistake) as mistake:
+            resolve({"data_dir": tmp_path}, {name: value})
+        assert "hush" not in str(mistake.value)
+
+
+def test_secrets_are_of_a_type_that_hides_them(tmp_path: Path) -> None:
+    environment = {
+        "STAGEDOOR_METRICS_TOKEN": "hush-one",
+        "STAGEDOOR_DATABASE_URL": "postgresql://u:hush-two@h/d",
+        "STAGEDOOR_WEBHOOK_EXTRA_KEYS": "APIx:hush-three",
+        "LIVEKIT_API_HOST": "http://x",
+        "LIVEKIT_API_KEY": "APIx",
+        "LIVEKIT_API_SECRET": "hush-four",
+    }
+    settings = resolve({"data_dir": tmp_path}, environment).settings
+    assert "hush" not in repr(settings)
+    assert settings.webhook_extra_keys["APIx"].get_secret_value() == "hush-three"
+
+
+@pytest.mark.parametrize("name", list(Settings.model_fields))
+def test_every_setting_is_documented_and_has_a_variable(name: str) -> None:
+    description = Settings.model_fields[name].description
+    assert description
+    assert description.endswith(".")
+    assert f"STAGEDOOR_{name.upper()}" in environment_names(name)
+    page = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
+    assert not page.exists() or f"STAGEDOOR_{name.upper()}" in page.read_text()
+
+
+def test_the_cli_lists_every_setting_and_masks_secrets(tmp_path: Path) -> None:
+    environment = clean_environment() | {
+        "STAGEDOOR_METRICS_TOKEN": "hush-one",
+        "STAGEDOOR_WEBHOOK_EXTRA_KEYS": "APIx:hush-two",
+    }
+    command = [sys.executable, "-m", "stagedoor", "settings", "--json", "--data-dir", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    rows: dict[str, Any] = {row["name"]: row for row in json.loads(done.stdout)}
+    assert set(rows) == set(Settings.model_fields)
+    assert all(row["meaning"] and row["environment"] for row in rows.values())
+    assert "hush" not in done.stdout + done.stderr
+    assert rows["metrics_token"]["origin"] == "environment"
+    assert rows["data_dir"]["origin"] == "flag"
+    assert (rows["http"]["value"], rows["http"]["origin"]) == ("127.0.0.1:8080", "default")

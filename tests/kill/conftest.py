@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+
 from tests.support.product import Api, Mode, RunningProduct, running
 
 Start = Callable[..., RunningProduct]

@@ -9,13 +9,17 @@ import json
 from random import Random
 
 import aiohttp
+import pytest
 from livekit import api as livekit
+
 from tests.kill.conftest import Start
 from tests.support.product import RunningProduct
 from tests.support.rooms_histories import play
 from tests.support.rooms_model import Sent
 from tests.support.rooms_truth import is_whole, nothing_waits, tells_one_story
 from tests.support.rooms_world import snapshot_of, world_on
+
+pytestmark = pytest.mark.slow
 
 CLAIMED = ("live-a", "live-b", "live-c", "live-d")
 

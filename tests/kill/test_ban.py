@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from tests.kill.conftest import Rest, Start
 from tests.support.product import Api, RunningProduct, eventually
 from tests.support.rooms_callers import Caller, calling, session_with, token_for
+
+pytestmark = pytest.mark.slow
 
 SECONDS = 5.0
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 
-from tests.kill.conftest import Rest, Start
-from tests.support.rooms_callers import calling
+import pytest
 
 from stagedoor.mediaserver.facts import ParticipantFact
 from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
+from tests.kill.conftest import Rest, Start
+from tests.support.rooms_callers import calling
+
+pytestmark = pytest.mark.slow
 
 
 class Unlucky(LiveKitGateway):

@@ -7,11 +7,14 @@ import signal
 import time
 from typing import Any
 
+import pytest
+
+from stagedoor.kernel.clock import from_rfc3339, now_ms
 from tests.kill.conftest import Rest, Start
 from tests.support.product import eventually
 from tests.support.rooms_callers import calling, ended_session, session_with, sessions_of
 
-from stagedoor.kernel.clock import from_rfc3339, now_ms
+pytestmark = pytest.mark.slow
 
 
 async def test_the_old_session_ended_at_the_kill_and_a_new_one_begins(start: Start, rest: Rest) -> None:

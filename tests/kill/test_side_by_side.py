@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import subprocess
 
+import pytest
+
 from tests.kill.conftest import Rest, Start
 from tests.support.product import free_ports
 from tests.support.rooms_callers import calling, session_with, sessions_of
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_second_one_on_the_same_data_folder_is_refused(start: Start, rest: Rest) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from tests.kill.conftest import Rest, Start
 from tests.support.rooms_callers import Caller, calling, session_with, token_for
+
+pytestmark = pytest.mark.slow
 
 LONGEST_GAP_SECONDS = 1.5
 """Between two frames of twenty a second; on a busy machine the SDK itself pauses for some tenths of a second."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import psutil
+import pytest
+
+from stagedoor.kernel.clock import from_rfc3339, now_ms
 from tests.kill.conftest import Rest, Start
 from tests.support.rooms_callers import calling, session_with
 from tests.support.rooms_truth import is_whole, nothing_waits, tells_one_story
 from tests.support.rooms_world import snapshot_of
 
-from stagedoor.kernel.clock import from_rfc3339, now_ms
+pytestmark = pytest.mark.slow
 
 
 async def test_the_session_is_closed_with_its_times(start: Start, rest: Rest) -> None:

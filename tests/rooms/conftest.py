@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator
 
 import pytest
+
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.rooms_world import SqliteWorlds, World, forget, prepare, world_on
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.rooms_people import came, session, tried
 
 from stagedoor.rooms.machine import disposition, terminated
 from stagedoor.rooms.nouns import Participant, Session
+from tests.support.rooms_people import came, session, tried
 
 BY_EVENT = session(ended="received")
 BY_LIST = session(ended="reconcile")

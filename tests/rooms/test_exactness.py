@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hypothesis import given
+
 from tests.support.rooms_histories import Scenario, examples, scenarios
 from tests.support.rooms_truth import is_exact, is_whole, nothing_waits, tells_one_story
 from tests.support.rooms_world import SqliteWorlds

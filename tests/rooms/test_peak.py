@@ -7,9 +7,9 @@ from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.rooms_people import START, came, tried
 
 from stagedoor.rooms.machine import peak
+from tests.support.rooms_people import START, came, tried
 
 _STAYS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 10)), max_size=8)
 

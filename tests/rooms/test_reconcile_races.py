@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from stagedoor.kernel.clock import now_ms
+from stagedoor.mediaserver.facts import ServerState
 from tests.support.rooms_histories import Scenario, examples, scenarios
 from tests.support.rooms_model import LiveKitModel
 from tests.support.rooms_truth import is_livekits_state, is_whole, tells_one_story
 from tests.support.rooms_world import SqliteWorlds, World
-
-from stagedoor.kernel.clock import now_ms
-from stagedoor.mediaserver.facts import ServerState
 
 GRACE_MS = 60_000
 """The product's is three seconds, which a busy machine may take between two lines of a test."""

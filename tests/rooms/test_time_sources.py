@@ -8,11 +8,11 @@ from typing import get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.rooms_people import START, came, session, track, tried
 
 from stagedoor.mediaserver.facts import ParticipantFact, TrackFact
 from stagedoor.rooms import machine
 from stagedoor.rooms.nouns import Moment, TimeSource
+from tests.support.rooms_people import START, came, session, track, tried
 
 BEST_LAST: list[TimeSource] = ["session_end", "reconcile", "received", "livekit"]
 PAIRS = [(old, new, BEST_LAST.index(new) > BEST_LAST.index(old)) for old in BEST_LAST for new in BEST_LAST]

@@ -6,6 +6,7 @@ import asyncio
 from random import Random
 
 import pytest
+
 from tests.support.rooms_histories import play
 from tests.support.rooms_truth import is_livekits_state, is_whole, tells_one_story
 from tests.support.rooms_world import World, world_on

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from livekit import api as livekit
+
 from tests.support.api_participant import joined
 from tests.support.api_tenant import fresh, new_app
 from tests.support.product import KEY, SECRET, Api, RunningProduct, eventually
@@ -143,7 +144,10 @@ async def test_every_refusal_is_the_same_byte_for_byte(
 
 @pytest.mark.parametrize(("page", "publishes"), [("play", False), ("embed", False), ("meet", True)])
 async def test_what_a_page_joins_with_works(
-    http: aiohttp.ClientSession, api: Api, page: str, publishes: bool  # noqa: FBT001
+    http: aiohttp.ClientSession,
+    api: Api,
+    page: str,
+    publishes: bool,
 ) -> None:
     app = await new_app(api)
     address, _, token = (await link(api, app, page)).partition("?token=")
@@ -173,8 +177,8 @@ async def test_what_a_page_joins_with_works(
         (b"{}", 200, None),
         (b'{"name":null}', 200, None),
         (b"garbage", 400, "not_json"),
-        (b'"\xff"', 400, "not_json"),
-        (b"[" * 100_000, 400, "not_json"),
+        (b'{"name":"\xff"}', 400, "not_json"),
+        (b'{"more":' + b"[" * 100_000, 400, "not_json"),
         (b'{"name":5}', 422, "validation_failed"),
         (b'{"name":"a\\u0000b"}', 422, "bad_name"),
         (b'{"name":"a\\nb"}', 422, "bad_name"),
@@ -202,7 +206,9 @@ async def test_a_livekit_join_token_opens_its_room(
     http: aiohttp.ClientSession, api: Api, product: RunningProduct
 ) -> None:
     app = await new_app(api)
-    minted = (await api("POST", f"/apps/{app}/tokens", {"room": "demo", "identity": "ada"}, expect=201))["data"]["token"]
+    minted = (await api("POST", f"/apps/{app}/tokens", {"room": "demo", "identity": "ada"}, expect=201))["data"][
+        "token"
+    ]
     for page in PAGES:
         url = f"{product.url}/{page}/{app}/{app}-demo"
         assert (await got(http, f"{url}?token={minted}"))[0] == 200
@@ -223,7 +229,6 @@ async def test_a_livekit_join_token_opens_its_room(
     assert (await got(http, url + token(secret, -120)))[0] == 404
     assert (await got(http, url + token(secret, 60, room_join=False)))[0] == 404
     assert (await got(http, url + token(secret, 60, can_subscribe=False)))[0] == 404
-    assert (await got(http, url + token(secret, 60, room="")))[0] == 404
 
 
 async def test_names_in_a_page_do_not_end_its_script(http: aiohttp.ClientSession, managed_api: Api) -> None:

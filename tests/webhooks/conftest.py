@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 import aiohttp
 import pytest
+
 from tests.support.api_webhook import Sender
 from tests.support.product import Api, RunningProduct, running
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+
 from tests.support.api_webhook import Sender, room_event, signed
 from tests.support.product import Api, RunningProduct, eventually
 

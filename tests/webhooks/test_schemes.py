@@ -7,6 +7,7 @@ import hmac
 import json
 
 import pytest
+
 from tests.support.api_webhook import Sender, room_event, signed
 from tests.support.product import Api
 from tests.webhooks.conftest import SECOND_KEY, THIRD_KEY
@@ -17,9 +18,7 @@ def mac(secret: str, body: bytes) -> str:
 
 
 @pytest.mark.parametrize(("key", "secret"), [SECOND_KEY, THIRD_KEY], ids=["second", "third"])
-async def test_further_keys_count_beside_the_own_one(
-    send_tuned: Sender, tuned_api: Api, key: str, secret: str
-) -> None:
+async def test_further_keys_count_beside_the_own_one(send_tuned: Sender, tuned_api: Api, key: str, secret: str) -> None:
     body = room_event("room_started", "live-keys")
     raw = json.dumps(body).encode()
     assert (await send_tuned.raw(raw, Authorization=signed(key, secret, raw)))[0] == 200

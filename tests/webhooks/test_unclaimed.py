@@ -8,6 +8,7 @@ import subprocess
 from typing import Any
 
 import aiohttp
+
 from tests.support.api_tenant import fresh, problem
 from tests.support.api_webhook import Sender, room_event
 from tests.support.product import Api, RunningProduct, eventually

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 from stagedoor import __version__
 from stagedoor.api.access import SECURITY_SCHEME, scope_of
 from stagedoor.api.hot import HotRoute
-from stagedoor.api.problems import ProblemBody
+from stagedoor.api.problems import ProblemBody, documented
 from stagedoor.tenancy.scopes import SCOPES
 
 _DESCRIPTION: Final = """The control plane of a self-hosted LiveKit server.
@@ -82,8 +82,8 @@ def build(app: FastAPI, prefix: str) -> dict[str, Any]:
         post = methods.get("post")
         if post is not None and path.startswith(prefix):
             post.setdefault("parameters", []).append(_IDEMPOTENCY)
-            for status in ("400", "409", "422"):
-                post["responses"].setdefault(status, _problem(status))
+            for status in (400, 409, 422):
+                post["responses"].setdefault(str(status), documented(status)[status])
     document["paths"] = dict(sorted(document["paths"].items()))
     return document
 
@@ -106,10 +106,3 @@ def _mark(operation: dict[str, Any], route: BaseRoute) -> None:
     operation["security"] = [{SECURITY_SCHEME: []}]
     operation["x-scope"] = scope
     operation["description"] = f"{operation.get('description', '')}\n\nScope: `{scope}`.".strip()
-
-
-def _problem(status: str) -> dict[str, Any]:
-    return {
-        "description": {"400": "Bad request", "409": "Conflict", "422": "Invalid input"}[status],
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
-    }

@@ -35,11 +35,16 @@ class ProblemBody(BaseModel):
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's `responses` for the statuses."""
-    titles = {problem.status: problem.title for problem in errors.Problem.__subclasses__()}
+    kinds = {problem.status: problem for problem in errors.Problem.__subclasses__()}
     return {
         status: {
-            "description": titles[status],
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
+            "description": kinds[status].title,
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/ProblemBody"},
+                    "example": kinds[status]("A sentence to act on.").document(),
+                }
+            },
         }
         for status in statuses
     }

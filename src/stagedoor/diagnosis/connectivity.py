@@ -11,7 +11,7 @@ from typing import Final
 from stagedoor.diagnosis.signalling import Candidate, IceOffer
 from stagedoor.diagnosis.stun import binding_request, is_answer
 
-_PATIENCE_SECONDS: Final = 2.0
+_PATIENCE_SECONDS: Final = 4.0
 _AGAIN_SECONDS: Final = 0.2
 
 

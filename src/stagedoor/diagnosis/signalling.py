@@ -21,7 +21,7 @@ from livekit.protocol import rtc
 
 from stagedoor.mediaserver.gateway import Endpoint
 
-_PATIENCE_SECONDS: Final = 6.0
+_PATIENCE_SECONDS: Final = 10.0
 _UFRAG: Final = "stagedoor"
 
 

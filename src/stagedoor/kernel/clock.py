@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _FIRST: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
@@ -29,9 +31,9 @@ def from_rfc3339(text: str) -> int:
     Raises:
         ValueError: `text` is not a timestamp, names no offset from UTC, or is outside of the years 1 to 9999 in UTC.
     """
-    moment = datetime.fromisoformat(text.upper())  # RFC 3339 lets t and z be small
-    if moment.tzinfo is None:
-        raise ValueError("the timestamp names no offset from UTC; add Z")
+    if _RFC3339.fullmatch(text) is None:
+        raise ValueError("a timestamp is written as 2026-01-31T12:00:00Z, with Z or another offset from UTC")
+    moment = datetime.fromisoformat(text.upper())
     try:
         return (moment.astimezone(UTC) - _EPOCH) // _MILLISECOND
     except OverflowError:

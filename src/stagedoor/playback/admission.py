@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 from typing import Final
@@ -88,12 +89,21 @@ class Doorkeeper:
         return Admission(app, room, use, token, claims.identity, bool(video.can_publish))
 
 
-def page_grant(admission: Admission, name: str | None) -> Grant:
-    """What a page that was admitted joins with."""
+def page_grant(admission: Admission, name: str | None, visitor: str | None) -> Grant:
+    """What a page that was admitted joins with.
+
+    Args:
+        admission: Its admission.
+        name: What the person wants to be called.
+        visitor: A text that the page's tab made up. The same visitor is the same identity in a room, so one who comes
+            back replaces the old self, and a ban holds for as long as the tab is open.
+    """
     meeting = admission.use == "meet"
+    someone = f"{admission.livekit_room}\n{visitor or secrets.token_hex(16)}"
+    mark = hashlib.sha256(someone.encode("utf-8", "replace")).hexdigest()[:16]
     return Grant(
         livekit_room=admission.livekit_room,
-        identity=f"{'guest' if meeting else 'viewer'}-{secrets.token_hex(6)}",
+        identity=f"{'guest' if meeting else 'viewer'}-{mark}",
         name=name,
         can_publish=meeting,
         can_subscribe=True,

@@ -18,6 +18,7 @@ from stagedoor.kernel.metrics import TOKENS
 from stagedoor.mediaserver.gateway import Endpoint
 from stagedoor.playback.admission import Admission, Doorkeeper, page_grant
 from stagedoor.playback.links import Use
+from stagedoor.rooms.bans import refuse_banned
 from stagedoor.rooms.names import short_name
 from stagedoor.storage import Database
 from stagedoor.tenancy.store import app_by_slug
@@ -36,6 +37,7 @@ class JoinBody(msgspec.Struct, rename="camel"):
     """What a page sends when it joins."""
 
     name: str | None = None
+    visitor: str | None = None
 
 
 class Pages:
@@ -84,7 +86,8 @@ class Pages:
             if admission.join_token is not None:
                 data |= {"token": admission.join_token, "identity": admission.identity or ""}
                 return _json(data | {"canPublish": admission.can_publish})
-            grant = page_grant(admission, body.name)
+            grant = page_grant(admission, body.name, body.visitor)
+            await self._database.read(lambda tx: refuse_banned(tx, grant.livekit_room, grant.identity))
             token = mint(self._endpoint.api_key, self._endpoint.api_secret, grant)
             TOKENS.labels("page").inc()
             return _json(data | {"token": token, "identity": grant.identity, "canPublish": grant.can_publish})
@@ -153,15 +156,17 @@ def _join_body(body: bytes) -> JoinBody:
     try:
         asked = msgspec.json.decode(body, type=JoinBody)
     except msgspec.ValidationError:
-        raise Invalid("name is a text.", code="validation_failed") from None
-    except (msgspec.DecodeError, RecursionError):
+        raise Invalid("name and visitor are texts.", code="validation_failed") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadRequest("The body is not JSON.", code="not_json") from None
     name = (asked.name or "").strip()
     if _CONTROL.search(name):
         raise Invalid("A name has no control characters.", code="bad_name")
     if len(name) > _LONGEST_NAME:
         raise Invalid(f"A name has {_LONGEST_NAME} characters at the most.", code="name_too_long")
-    return JoinBody(name or None)
+    if "\x00" in name or len(asked.visitor or "") > _LONGEST_NAME:
+        raise Invalid("The name or the visitor is not of the form that pages send.", code="validation_failed")
+    return JoinBody(name or None, asked.visitor)
 
 
 def _json(data: dict[str, Any]) -> Response:

@@ -1,4 +1,5 @@
 import { Problem, parseRetryAfter, problemFrom, unreachable } from './problem';
+import { visitor } from './visitor';
 
 export interface Grant {
   readonly token: string;
@@ -25,7 +26,7 @@ export async function requestGrant(joinUrl: string, body: object, signal: AbortS
     response = await fetch(joinUrl, {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'application/json, application/problem+json' },
-      body: JSON.stringify(body),
+      body: JSON.stringify({ ...body, visitor: visitor() }),
       cache: 'no-store',
       signal: AbortSignal.any([signal, deadline]),
     });
