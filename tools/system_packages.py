@@ -15,6 +15,7 @@ from typing import Final
 PROGRAMS: Final = {
     "chromium": ("chromium",),
     "ffmpeg": ("ffmpeg",),
+    "systemd": ("systemd-analyze",),
     "postgresql": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
 }
 """Package, and where a program of it is found: on the PATH, or as a pattern of paths."""

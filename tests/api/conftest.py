@@ -36,5 +36,5 @@ def limited_product(tmp_path_factory: pytest.TempPathFactory) -> Generator[Runni
         "STAGEDOOR_METRICS_TOKEN": "let-me-count",
         "STAGEDOOR_API_MAX_BODY_BYTES": "2048",
     }
-    with running(tmp_path_factory.mktemp("limited"), **limits) as product:
+    with running(tmp_path_factory.mktemp("limited"), "managed", **limits) as product:
         yield product

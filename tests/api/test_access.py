@@ -1,4 +1,4 @@
-"""Who may call what: every route of the real table × every kind of caller, so that no new route can be forgotten.
+"""Who may call what: every route of the real table with every kind of caller, so that no new route can be forgotten.
 
 The table is the application's own. A route states a scope or why it needs none; one with a scope must be in `CALLS`,
 which says how to call it and what each kind of caller gets.
@@ -167,14 +167,6 @@ def body_of(call: Call, values: dict[str, str]) -> Any:
     return {name: filled(value, values) if isinstance(value, str) else value for name, value in call.body.items()}
 
 
-async def answer(api: Api, method: str, path: str, call: Call, values: dict[str, str]) -> tuple[int, Any]:
-    """Status and body of the call; of an endless answer the status alone."""
-    if path.endswith("/events"):
-        return await api.status_of_stream(filled(path, values) + call.query)
-    status, body, _ = await api.raw(method, filled(path, values) + call.query, body_of(call, values))
-    return status, body
-
-
 class Caller(Api):
     """The contract, with the status of an answer that never ends."""
 
@@ -185,6 +177,14 @@ class Caller(Api):
 
     def as_key(self, key: str | None) -> Caller:
         return Caller(self._session, self._url, key)
+
+
+async def answer(api: Caller, method: str, path: str, call: Call, values: dict[str, str]) -> tuple[int, Any]:
+    """Status and body of the call; of an endless answer the status alone."""
+    if path.endswith("/events"):
+        return await api.status_of_stream(filled(path, values) + call.query)
+    status, body, _ = await api.raw(method, filled(path, values) + call.query, body_of(call, values))
+    return status, body
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
 from stagedoor.api.routes import events
 from stagedoor.tenancy import apps, organisations
@@ -22,8 +23,8 @@ async def test_silence_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         await parts.database.write(
             lambda tx: apps.create(tx, organisations.create(tx, "One", "one"), "live", None, AppSettings())
         )
-        sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        scope = {
+        sent: asyncio.Queue[Message] = asyncio.Queue()
+        scope: dict[str, Any] = {
             "type": "http",
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
@@ -47,7 +48,10 @@ async def test_silence_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             await gone.wait()
             return {"type": "http.disconnect"}
 
-        answering = asyncio.create_task(app(scope, receive, sent.put))
+        async def send(message: Message) -> None:
+            sent.put_nowait(message)
+
+        answering = asyncio.create_task(app(scope, receive, send))
         heads = [await asyncio.wait_for(sent.get(), 10) for _ in range(4)]
         assert heads[0]["status"] == 200
         assert [head["body"] for head in heads[1:]] == [b"retry: 2000\n\n", b": nothing new\n\n", b": nothing new\n\n"]

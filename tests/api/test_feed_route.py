@@ -50,9 +50,10 @@ async def test_it_goes_on_where_it_was_left_while_events_are_made(
     await api("POST", f"/apps/{app}/rooms", {"name": "demo"}, expect=201)
     number = 120
 
-    async def produce(first: int) -> None:
+    async def produce(first: int) -> list[FeedEvent]:
         for index in range(first, number, 3):
             await api("PATCH", f"/apps/{app}/rooms/demo", {"metadata": str(index)}, expect=200)
+        return []
 
     async def read(chance: random.Random) -> list[FeedEvent]:
         seen: list[FeedEvent] = []
@@ -153,7 +154,7 @@ async def test_who_goes_away_at_once_gives_the_place_back(
     ).encode()
 
     async def hit_and_run(_: int) -> None:
-        _, writer = await asyncio.open_connection("127.0.0.1", managed_product.http_port)
+        _reader, writer = await asyncio.open_connection("127.0.0.1", managed_product.http_port)
         writer.write(request)
         await writer.drain()
         writer.transport.abort()

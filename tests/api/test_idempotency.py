@@ -37,12 +37,13 @@ async def test_the_same_request_gets_the_same_answer(managed_api: Api, path: str
 
 
 async def test_a_key_is_made_once_and_its_secret_is_the_same(managed_api: Api, managed_product: RunningProduct) -> None:
-    body = {"name": fresh("once"), "scopes": ["apps:read"]}
-    _, first, _ = await again(managed_api, "/keys", body, body["name"])
-    _, second, _ = await again(managed_api, "/keys", body, body["name"])
+    name = fresh("once")
+    body = {"name": name, "scopes": ["apps:read"]}
+    _, first, _ = await again(managed_api, "/keys", body, name)
+    _, second, _ = await again(managed_api, "/keys", body, name)
     assert first["data"]["key"] == second["data"]["key"]
     listed = (await managed_api("GET", "/keys?limit=200"))["data"]
-    assert [key["name"] for key in listed].count(body["name"]) == 1
+    assert [key["name"] for key in listed].count(name) == 1
     database = sqlite3.connect(f"file:{managed_product.data_dir / 'stagedoor.db'}?mode=ro", uri=True)
     bodies = [row[0] for row in database.execute("SELECT sealed_body FROM idempotency_answers")]
     database.close()

@@ -34,28 +34,29 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
             yield f"{method.upper()} {path}", operation
 
 
-def references(value: Any) -> Iterator[str]:
+def entries(value: Any) -> list[tuple[str, Any]]:
+    """What an object or a list holds, by name."""
     if isinstance(value, dict):
-        for name, inner in value.items():
-            if name == "$ref":
-                yield inner
-            else:
-                yield from references(inner)
-    elif isinstance(value, list):
-        for inner in value:
+        return list(value.items())  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, list):
+        return [("", inner) for inner in value]  # pyright: ignore[reportUnknownVariableType]
+    return []
+
+
+def references(value: Any) -> Iterator[str]:
+    for name, inner in entries(value):
+        if name == "$ref":
+            yield inner
+        else:
             yield from references(inner)
 
 
 def object_schemas(where: str, schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every schema with properties in `schema`, at any depth."""
-    if isinstance(schema, dict):
-        if isinstance(schema.get("properties"), dict):
-            yield where, schema
-        for name, inner in schema.items():
-            yield from object_schemas(f"{where}.{name}", inner)
-    elif isinstance(schema, list):
-        for inner in schema:
-            yield from object_schemas(where, inner)
+    if isinstance(schema, dict) and isinstance(schema.get("properties"), dict):  # pyright: ignore[reportUnknownMemberType]
+        yield where, schema
+    for name, inner in entries(schema):
+        yield from object_schemas(f"{where}.{name}", inner)
 
 
 def has_example(schema: dict[str, Any]) -> bool:
@@ -76,8 +77,7 @@ async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None
 
 
 async def test_every_schema_is_json_schema_2020_12(document: dict[str, Any]) -> None:
-    for name, schema in document["components"]["schemas"].items():
-        jsonschema_rs.Draft202012Validator({**schema, "components": document["components"]}), name
+    for schema in document["components"]["schemas"].values():
         jsonschema_rs.meta.validate(schema | {"$schema": "https://json-schema.org/draft/2020-12/schema"})
 
 
@@ -155,7 +155,7 @@ async def test_no_route_of_the_contract_is_left_out(
     expected: set[str] = set()
     for route in routes:
         if isinstance(route, APIRoute) and route.include_in_schema:
-            expected |= {f"{method} {route.path_format}" for method in route.methods}
+            expected |= {f"{method} {route.path_format}" for method in route.methods or ()}
         elif isinstance(route, HotRoute) and route.path.startswith("/api/v1/") and route.needed_scope:
             expected.add(f"{route.method} {route.path}")
     assert {name for name, _ in operations(document)} == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import Any
 
 import pytest
@@ -69,11 +70,15 @@ async def test_permissions_change_one_by_one(api: Api, app: str) -> None:
         assert changed["permissions"] == before | again
 
 
+def _tell(told: asyncio.Queue[None], *_: object) -> None:
+    told.put_nowait(None)
+
+
 async def test_a_permission_that_was_taken_is_felt(api: Api, app: str) -> None:
     async with guest_in(api, app, "demo", "ada") as ada, guest_in(api, app, "demo", "bob") as bob:
         await present(api, app, "bob")
         told: asyncio.Queue[None] = asyncio.Queue()
-        ada.room.on("participant_permissions_changed", lambda *_: told.put_nowait(None))
+        ada.room.on("participant_permissions_changed", partial(_tell, told))
         for payload, allowed in (("one", True), ("two", False), ("three", True)):
             change = {"permissions": {"canPublishData": allowed, "canPublishSources": [] if allowed else ["camera"]}}
             await api("PATCH", f"/apps/{app}/rooms/demo/participants/ada", change, expect=200)

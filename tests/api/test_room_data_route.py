@@ -17,8 +17,8 @@ async def there(api: Api, app: str, *identities: str) -> None:
 
     async def complete() -> bool:
         status, answer, _ = await api.raw("GET", f"/apps/{app}/rooms/demo/participants")
-        active = {who["identity"] for who in answer["data"] if who["state"] == "active"} if status == 200 else set()
-        return set(identities) <= active
+        people: list[dict[str, Any]] = answer["data"] if status == 200 else []
+        return set(identities) <= {who["identity"] for who in people if who["state"] == "active"}
 
     await eventually(complete)
 

@@ -12,7 +12,7 @@ from tests.support.rooms_callers import Caller, calling, session_with, token_for
 
 pytestmark = pytest.mark.slow
 
-LONGEST_GAP_SECONDS = 1.5
+LONGEST_GAP_SECONDS = 2.0
 """Between two frames of twenty a second; on a busy machine the SDK itself pauses for some tenths of a second."""
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from stagedoor.storage import Database, Transaction
+from stagedoor.storage.records import record
 from stagedoor.tenancy import apps, keys, organisations, store
 from stagedoor.tenancy.authentication import Authenticator
 from stagedoor.tenancy.nouns import ApiKey, AppSettings
@@ -24,7 +25,7 @@ async def make(database: Database, *scopes: str, **fields: Any) -> tuple[ApiKey,
 
 async def test_the_hash_is_stored_and_the_secret_is_not(database: Database) -> None:
     key, secret = await make(database, "apps:read")
-    rows = await database.read(lambda tx: [dict(row._mapping) for row in tx.execute(select(store.api_keys))])
+    rows = await database.read(lambda tx: [record(row) for row in tx.execute(select(store.api_keys))])
     (row,) = rows
     assert row["digest"] == hashlib.sha256(secret.encode()).hexdigest()
     assert secret not in str(row)

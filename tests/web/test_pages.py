@@ -219,7 +219,8 @@ async def test_a_livekit_join_token_opens_its_room(
     key, secret = livekit_secret(product)
 
     def token(signer: str, seconds: int, **grants: Any) -> str:
-        claims = livekit.VideoGrants(**{"room_join": True, "room": f"{app}-demo"} | grants)
+        asked: dict[str, Any] = {"room_join": True, "room": f"{app}-demo"} | grants
+        claims = livekit.VideoGrants(**asked)
         made = livekit.AccessToken(key, signer).with_identity("eve").with_grants(claims)
         return made.with_ttl(timedelta(seconds=seconds)).to_jwt()
 

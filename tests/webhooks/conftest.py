@@ -23,7 +23,7 @@ def tuned_product(tmp_path_factory: pytest.TempPathFactory) -> Generator[Running
         "STAGEDOOR_WEBHOOK_PATH": "/hooks/mine",
         "STAGEDOOR_WEBHOOK_MAX_BYTES": "4096",
     }
-    with running(tmp_path_factory.mktemp("tuned"), **settings) as product:
+    with running(tmp_path_factory.mktemp("tuned"), "managed", **settings) as product:
         yield product
 
 

@@ -81,7 +81,7 @@ async def test_a_body_that_is_no_event_is_refused(send: Sender) -> None:
         return await send.raw(body, Authorization=signed(send.key, send.secret, body))
 
     huge = b"9" * 5000
-    bodies = [
+    bodies: list[bytes] = [
         b"",
         b"garbage",
         b"null",
@@ -114,17 +114,20 @@ async def test_a_body_that_is_no_event_is_refused(send: Sender) -> None:
         assert await answer(body) == (400, "not_an_event"), body[:80]
 
 
+ODD_FIELDS: list[dict[str, Any]] = [
+    {"createdAt": str(2**63 - 1)},
+    {"createdAt": "-1"},
+    {"participant": {"sid": "PA_x", "identity": "a", "joinedAtMs": str(2**62)}},
+    {"participant": {"sid": "PA_x", "identity": "a\x00b", "name": "\x00"}},
+    {"participant": {"sid": "P" * 5000, "identity": "i" * 5000, "state": "NEW_STATE", "kind": "K" * 500}},
+    {"track": {"sid": "TR_x", "type": "SMELL", "width": 2**70}},
+    {"numDropped": [[[[]]]], "unknown": {"deeper": None}},
+]
+
+
 @pytest.mark.parametrize(
     "fields",
-    [
-        {"createdAt": str(2**63 - 1)},
-        {"createdAt": "-1"},
-        {"participant": {"sid": "PA_x", "identity": "a", "joinedAtMs": str(2**62)}},
-        {"participant": {"sid": "PA_x", "identity": "a\x00b", "name": "\x00"}},
-        {"participant": {"sid": "P" * 5000, "identity": "i" * 5000, "state": "NEW_STATE", "kind": "K" * 500}},
-        {"track": {"sid": "TR_x", "type": "SMELL", "width": 2**70}},
-        {"numDropped": [[[[]]]], "unknown": {"deeper": None}},
-    ],
+    ODD_FIELDS,
     ids=["far future", "before the epoch", "joined far in the future", "NUL", "long", "odd track", "unknown fields"],
 )
 @pytest.mark.parametrize("name", ["participant_joined", "participant_left", "track_published", "room_finished"])

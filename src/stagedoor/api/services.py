@@ -15,8 +15,10 @@ from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.playback.admission import Doorkeeper
 from stagedoor.playback.links import LinkSigner
+from stagedoor.rooms.bans import Bans
 from stagedoor.storage import Database
 from stagedoor.tenancy.authentication import Authenticator
+from stagedoor.tenancy.directory import Directory
 from stagedoor.webhooks.applier import Applier
 from stagedoor.webhooks.receive import Receiver
 
@@ -35,6 +37,8 @@ class Services:
     database: Database
     feed: Feed
     authenticator: Authenticator
+    directory: Directory
+    bans: Bans
     gateway: LiveKitGateway
     receiver: Receiver
     applier: Applier
@@ -42,6 +46,11 @@ class Services:
     doorkeeper: Doorkeeper
     sealer: Sealer
     starting: Callable[[], str | None]
+
+    def forget_tenancy(self) -> None:
+        """A key, an app or an organisation has changed: look it up anew."""
+        self.authenticator.forget()
+        self.directory.forget()
 
 
 def services(connection: HTTPConnection) -> Services:

@@ -15,9 +15,11 @@ from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.playback.admission import Doorkeeper
 from stagedoor.playback.links import LinkSigner
+from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.bouncer import Bouncer
 from stagedoor.storage import Database
 from stagedoor.tenancy.authentication import Authenticator
+from stagedoor.tenancy.directory import Directory
 from stagedoor.webhooks.applier import Applier
 from stagedoor.webhooks.receive import Receiver
 from stagedoor.webhooks.store import intake
@@ -47,6 +49,8 @@ def make_parts(
         database=database,
         feed=feed,
         authenticator=Authenticator(database, operator_secret),
+        directory=Directory(database),
+        bans=Bans(database),
         gateway=gateway,
         receiver=Receiver(keyring, intake(database), applier.wake),
         applier=applier,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +18,9 @@ _POLL_SECONDS = {"sqlite": 15.0, "postgresql": 1.0}
 """With SQLite every event is of this process and wakes its readers; with PostgreSQL another node's does not."""
 
 _RETRY_SECONDS = 1.0
+
+
+_Question = tuple[str, int, int, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class Feed:
         self._poll_seconds = poll_seconds or _POLL_SECONDS[database.dialect]
         self._max_clients = max_clients
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._wakes: Counter[str] = Counter()
+        self._reading: dict[_Question, asyncio.Future[list[Event]]] = {}
         self._closed = False
 
     def append(self, tx: Transaction, event: NewEvent) -> None:
@@ -52,6 +57,7 @@ class Feed:
 
     def wake(self, app_id: str) -> None:
         """Let the app's readers look into the store."""
+        self._wakes[app_id] += 1
         for woken in self._waiting.get(app_id, ()):
             woken.set()
 
@@ -119,6 +125,20 @@ class Feed:
                 pass  # another node's events wake nobody here
 
     async def _read(self, app_id: str, seq: int, livekit_room: str | None) -> list[Event]:
-        return await self._database.read(
-            lambda tx: store.events_after(tx, app_id, seq, livekit_room=livekit_room, limit=_BATCH)
-        )
+        """What the store has; readers who ask the same at the same time share one answer.
+
+        A wake in between makes it another question, because an answer that was begun before may lack what the wake
+        is about.
+        """
+        question = (app_id, self._wakes[app_id], seq, livekit_room)
+        reading = self._reading.get(question)
+        if reading is None:
+            reading = asyncio.ensure_future(
+                self._database.read(
+                    lambda tx: store.events_after(tx, app_id, seq, livekit_room=livekit_room, limit=_BATCH)
+                )
+            )
+            self._reading[question] = reading
+            reading.add_done_callback(lambda _: self._reading.pop(question))
+        # A reader that goes away must not take the answer from the others.
+        return await asyncio.shield(reading)

@@ -187,12 +187,16 @@ def _problem(error: api.ServerError, doing: str) -> Problem:
         case "unavailable" | "deadline_exceeded" | "resource_exhausted":
             return Unavailable(sentence, code="media_server_unreachable", headers={"Retry-After": "2"})
         case "unauthenticated" | "permission_denied":
-            return MediaServerFailed(
-                "LiveKit did not accept Stagedoor's API key; `stagedoor doctor` says more.",
-                code="media_server_key_refused",
-            )
+            return _key_refused()
         case _:
-            return MediaServerFailed(sentence)
+            # A wrong secret is refused before Twirp is reached, with a bare 401 (LiveKit's APIKeyAuthMiddleware).
+            return _key_refused() if error.status in {401, 403} else MediaServerFailed(sentence)
+
+
+def _key_refused() -> MediaServerFailed:
+    return MediaServerFailed(
+        "LiveKit did not accept Stagedoor's API key; `stagedoor doctor` says more.", code="media_server_key_refused"
+    )
 
 
 def _room(info: models.Room) -> RoomFact:

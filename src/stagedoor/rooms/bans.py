@@ -6,24 +6,51 @@ from stagedoor.kernel.clock import now_ms, rfc3339
 from stagedoor.kernel.errors import Conflict
 from stagedoor.kernel.ids import new_id
 from stagedoor.rooms import store
-from stagedoor.storage import Transaction
+from stagedoor.storage import Database, Transaction
 
 
-def ban(tx: Transaction, app_id: str, livekit_room: str, identity: str, seconds: int) -> int:
-    """Keep an identity out of a room; returns until when, in milliseconds since the epoch."""
-    now = now_ms()
-    store.delete_past_bans(tx, now)
-    until = now + seconds * 1000
-    store.set_ban(tx, new_id("ban"), app_id, livekit_room, identity, until)
-    return until
+class Bans:
+    """The bans in force.
 
+    With SQLite this process is the only writer, so they are kept in memory too, for the path that mints tokens. With
+    PostgreSQL another node may set one, so each question goes to the database.
+    """
 
-def refuse_banned(tx: Transaction, livekit_room: str, identity: str) -> None:
-    """Raise `Conflict` when the identity is kept out of the room."""
-    until = store.banned_until(tx, livekit_room, identity, now_ms())
-    if until is not None:
-        raise Conflict(
-            f"This identity is banned from the room until {rfc3339(until)}.",
-            code="identity_banned",
-            extra={"until": rfc3339(until)},
-        )
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[tuple[str, str], int] | None = None
+        self._generation = 0
+
+    def ban(self, tx: Transaction, app_id: str, livekit_room: str, identity: str, seconds: int) -> int:
+        """Keep an identity out of a room; returns until when, in milliseconds since the epoch."""
+        now = now_ms()
+        store.delete_past_bans(tx, now)
+        until = now + seconds * 1000
+        store.set_ban(tx, new_id("ban"), app_id, livekit_room, identity, until)
+        tx.after_commit(self._forget)
+        return until
+
+    async def refuse_banned(self, livekit_room: str, identity: str) -> None:
+        """Raise `Conflict` when the identity is kept out of the room."""
+        until = await self._until(livekit_room, identity)
+        if until is not None and until > now_ms():
+            raise Conflict(
+                f"This identity is banned from the room until {rfc3339(until)}.",
+                code="identity_banned",
+                extra={"until": rfc3339(until)},
+            )
+
+    async def _until(self, livekit_room: str, identity: str) -> int | None:
+        if self._database.dialect != "sqlite":
+            return await self._database.read(lambda tx: store.banned_until(tx, livekit_room, identity, now_ms()))
+        known = self._known
+        if known is None:
+            generation = self._generation
+            known = await self._database.read(store.bans_in_force)
+            if generation == self._generation:  # or a ban was set while they were read
+                self._known = known
+        return known.get((livekit_room, identity))
+
+    def _forget(self) -> None:
+        self._known = None
+        self._generation += 1

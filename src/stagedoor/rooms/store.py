@@ -338,6 +338,12 @@ def banned_until(tx: Transaction, livekit_room: str, identity: str, now: int) ->
     return tx.execute(query).scalar()
 
 
+def bans_in_force(tx: Transaction) -> dict[tuple[str, str], int]:
+    """Until when, by LiveKit room and identity."""
+    query = select(bans.c.livekit_room, bans.c.identity, bans.c.until)
+    return {(row.livekit_room, row.identity): row.until for row in tx.execute(query)}
+
+
 def delete_past_bans(tx: Transaction, now: int) -> None:
     tx.execute(delete(bans).where(bans.c.until <= now))
 

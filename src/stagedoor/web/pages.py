@@ -18,7 +18,7 @@ from stagedoor.kernel.metrics import TOKENS
 from stagedoor.mediaserver.gateway import Endpoint
 from stagedoor.playback.admission import Admission, Doorkeeper, page_grant
 from stagedoor.playback.links import Use
-from stagedoor.rooms.bans import refuse_banned
+from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.names import short_name
 from stagedoor.storage import Database
 from stagedoor.tenancy.store import app_by_slug
@@ -45,13 +45,17 @@ class Pages:
 
     Args:
         database: To find apps in.
+        bans: Who may not come back.
         doorkeeper: Who may come in.
         endpoint: LiveKit, as browsers reach it, and the key that join tokens are made with.
         openapi_path: Where the API document is.
     """
 
-    def __init__(self, database: Database, doorkeeper: Doorkeeper, endpoint: Endpoint, openapi_path: str) -> None:
+    def __init__(
+        self, database: Database, bans: Bans, doorkeeper: Doorkeeper, endpoint: Endpoint, openapi_path: str
+    ) -> None:
         self._database = database
+        self._bans = bans
         self._doorkeeper = doorkeeper
         self._endpoint = endpoint
         self._openapi_path = openapi_path
@@ -87,7 +91,7 @@ class Pages:
                 data |= {"token": admission.join_token, "identity": admission.identity or ""}
                 return _json(data | {"canPublish": admission.can_publish})
             grant = page_grant(admission, body.name, body.visitor)
-            await self._database.read(lambda tx: refuse_banned(tx, grant.livekit_room, grant.identity))
+            await self._bans.refuse_banned(grant.livekit_room, grant.identity)
             token = mint(self._endpoint.api_key, self._endpoint.api_secret, grant)
             TOKENS.labels("page").inc()
             return _json(data | {"token": token, "identity": grant.identity, "canPublish": grant.can_publish})

@@ -88,6 +88,12 @@ def pending(tx: Transaction, limit: int, *, without_rooms: Collection[str] = ())
     return [_event(row) for row in tx.execute(query)]
 
 
+def room_has_pending(tx: Transaction, livekit_room: str) -> bool:
+    """Whether events of the room wait to be applied."""
+    query = select(inbox.c.seq).where(inbox.c.livekit_room == livekit_room, inbox.c.state == "pending").limit(1)
+    return tx.execute(query).first() is not None
+
+
 def set_state(
     tx: Transaction,
     seq: int,

@@ -191,6 +191,7 @@ async def change_app(parts: Parts, caller: AppsWrite, app: AppRef, body: AppChan
     def change(tx: Transaction) -> App:
         before = apps.get(tx, caller, app)
         settings = _settings(before.settings, body.settings) if body.settings else None
+        tx.after_commit(parts.forget_tenancy)
         return apps.update(tx, caller, app, name=body.name, settings=settings)
 
     return Data(data=_body(await parts.database.write(change)))
@@ -228,7 +229,7 @@ async def delete_app(
 
     def drop(tx: Transaction) -> None:
         apps.delete(tx, found)
-        tx.after_commit(parts.authenticator.forget)
+        tx.after_commit(parts.forget_tenancy)
 
     await parts.database.write(drop)
     return Response(status_code=204)

@@ -192,7 +192,7 @@ async def change_key(parts: Parts, caller: KeysWrite, reference: KeyRef, body: K
             expires_at=from_rfc3339(body.expires_at) if body.expires_at else None,
             change_expiry="expires_at" in body.model_fields_set,
         )
-        tx.after_commit(parts.authenticator.forget)
+        tx.after_commit(parts.forget_tenancy)
         return changed
 
     return Data(data=KeyBody.model_validate(_fields(await parts.database.write(change))))
@@ -204,7 +204,7 @@ async def revoke_key(parts: Parts, caller: KeysWrite, reference: KeyRef) -> Resp
 
     def drop(tx: Transaction) -> None:
         keys.revoke(tx, caller, reference)
-        tx.after_commit(parts.authenticator.forget)
+        tx.after_commit(parts.forget_tenancy)
 
     await parts.database.write(drop)
     return Response(status_code=204)

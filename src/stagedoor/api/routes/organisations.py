@@ -153,7 +153,7 @@ async def delete_organisation(
         for app in organisations.apps_of(tx, organisation):
             apps.delete(tx, app)
         organisations.delete(tx, organisation)
-        tx.after_commit(parts.authenticator.forget)
+        tx.after_commit(parts.forget_tenancy)
 
     await parts.database.write(drop)
     return Response(status_code=204)

@@ -32,7 +32,6 @@ from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
 from stagedoor.kernel.durations import parse_duration
 from stagedoor.kernel.errors import Invalid, NotFound
 from stagedoor.mediaserver.facts import ParticipantFact, Permissions, TrackFact
-from stagedoor.rooms import bans
 from stagedoor.rooms.nouns import Room, Session
 from stagedoor.tenancy.nouns import App
 
@@ -308,7 +307,9 @@ async def remove_participant(
     until = None
     if ban is not None:
         seconds = _ban_seconds(ban)
-        until = await parts.database.write(lambda tx: bans.ban(tx, found.id, there.livekit_room, identity, seconds))
+        until = await parts.database.write(
+            lambda tx: parts.bans.ban(tx, found.id, there.livekit_room, identity, seconds)
+        )
     try:
         await parts.gateway.remove_participant(there.livekit_room, identity)
     except NotFound:

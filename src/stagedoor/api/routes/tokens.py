@@ -10,17 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from stagedoor.api.access import Needs
-from stagedoor.api.addresses import page_url
+from stagedoor.api.addresses import watching_urls
 from stagedoor.api.hot import HotRoute
 from stagedoor.api.problems import documented
 from stagedoor.api.services import services
 from stagedoor.kernel.clock import now_ms, rfc3339
 from stagedoor.kernel.errors import BadRequest, Invalid, NotFound
 from stagedoor.kernel.metrics import TOKENS
-from stagedoor.rooms.bans import refuse_banned
-from stagedoor.storage import Transaction
-from stagedoor.tenancy import apps
-from stagedoor.tenancy.nouns import App
 from stagedoor.tokens import grants
 from stagedoor.tokens.mint import mint
 
@@ -183,23 +179,19 @@ async def create_token(request: Request) -> Response:
     reference = request.path_params["app"]
     if "\x00" in reference:  # which PostgreSQL could not even look for
         raise NotFound("There is no such app.", code="app_not_found")
-
-    def look(tx: Transaction) -> tuple[App, grants.Grant]:
-        app = apps.get(tx, caller, reference)
-        grant = grants.decide(app, wanted)
-        refuse_banned(tx, grant.livekit_room, grant.identity)
-        return app, grant
-
-    app, grant = await parts.database.read(look)
+    app = await parts.directory.app(caller, reference)
+    grant = grants.decide(app, wanted)
+    await parts.bans.refuse_banned(grant.livekit_room, grant.identity)
     endpoint = parts.gateway.endpoint
+    play_url, embed_url = watching_urls(parts, app, grant.livekit_room, grant.ttl)
     token = TokenBody(
         token=mint(endpoint.api_key, endpoint.api_secret, grant),
         app=app.slug,
         room=grant.livekit_room,
         identity=grant.identity,
         ws_url=endpoint.client_url,
-        play_url=page_url(parts, "play", app, grant.livekit_room, grant.ttl),
-        embed_url=page_url(parts, "embed", app, grant.livekit_room, grant.ttl),
+        play_url=play_url,
+        embed_url=embed_url,
         expires_at=rfc3339(now_ms() + grant.ttl * 1000),
     )
     TOKENS.labels("api").inc()
