@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.api_tenant import fresh, new_key, problem
+from tests.support.api_tenant import Tenant, fresh, new_key, problem
 from tests.support.product import Api, RunningProduct
 
 
@@ -36,13 +36,13 @@ async def test_the_same_request_gets_the_same_answer(managed_api: Api, path: str
         assert await again(managed_api, path, body, key) == (201, first, True)
 
 
-async def test_a_key_is_made_once_and_its_secret_is_the_same(managed_api: Api, managed_product: RunningProduct) -> None:
+async def test_a_key_is_made_once_and_its_secret_is_the_same(tenant: Tenant, managed_product: RunningProduct) -> None:
     name = fresh("once")
     body = {"name": name, "scopes": ["apps:read"]}
-    _, first, _ = await again(managed_api, "/keys", body, name)
-    _, second, _ = await again(managed_api, "/keys", body, name)
+    _, first, _ = await again(tenant.api, "/keys", body, name)
+    _, second, _ = await again(tenant.api, "/keys", body, name)
     assert first["data"]["key"] == second["data"]["key"]
-    listed = (await managed_api("GET", "/keys?limit=200"))["data"]
+    listed = (await tenant.api("GET", "/keys"))["data"]
     assert [key["name"] for key in listed].count(name) == 1
     database = sqlite3.connect(f"file:{managed_product.data_dir / 'stagedoor.db'}?mode=ro", uri=True)
     bodies = [row[0] for row in database.execute("SELECT sealed_body FROM idempotency_answers")]

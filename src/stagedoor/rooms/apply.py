@@ -31,7 +31,7 @@ Outcome = Literal["applied", "unclaimed", "ignored"]
 """`unclaimed`: the room is no app's. `ignored`: an event that means nothing to us."""
 
 
-def apply_event(tx: Transaction, feed: Feed, event: LiveKitEvent, received_at: int) -> Outcome:
+def apply_event(tx: Transaction, feed: Feed, event: LiveKitEvent, received_at: int, *, again: bool = False) -> Outcome:
     """Take an event into the state, in the caller's transaction. Applying it again changes nothing.
 
     Args:
@@ -39,6 +39,7 @@ def apply_event(tx: Transaction, feed: Feed, event: LiveKitEvent, received_at: i
         feed: Where the resulting domain events go.
         event: LiveKit's event.
         received_at: When it came in, in milliseconds since the epoch.
+        again: It was applied before.
     """
     if event.event not in ROOM_EVENTS | MEDIA_EVENTS or event.room_name.startswith(PROBE_PREFIX):
         return "ignored"
@@ -51,7 +52,8 @@ def apply_event(tx: Transaction, feed: Feed, event: LiveKitEvent, received_at: i
     obs = Observer(tx, feed, "webhook", now_ms(), Counter())
     moment = machine.event_moment(received_at, event.created_at)
     if event.event in MEDIA_EVENTS:
-        _media_event(obs, app, event, moment.at)
+        if not again:  # they change no state, so the event of the first time is all there is to say
+            _media_event(obs, app, event, moment.at)
         return "applied"
     session = session_seen(obs, app.id, short, room, moment)
     if event.event == "room_finished":

@@ -143,7 +143,8 @@ class Applier:
 
     def _take_in(self, tx: Transaction, event: InboxEvent) -> Outcome:
         decoded = decode_event(event.body)
-        outcome = apply_event(tx, self._feed, decoded, event.received_at)
+        again = event.state == "applied"
+        outcome = apply_event(tx, self._feed, decoded, event.received_at, again=again)
         if outcome == "applied" and decoded.event == "participant_joined" and decoded.participant:
             self._bouncer.look(tx, decoded.room_name, decoded.participant.identity)
         return outcome

@@ -25,8 +25,8 @@ router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/sessions", tags=["Sessions"])
 
 TimeSourceField = Literal["livekit", "received", "reconcile", "session_end"]
 _SOURCES = (
-    "Where the time comes from: LiveKit's clock, our receipt of the event, the last sign of life before LiveKit no longer"
-    " listed it, or the end of what it was in."
+    "Where the time comes from: LiveKit's clock, our receipt of the event, the last sign of life before LiveKit no"
+    " longer listed it, or the end of what it was in."
 )
 
 
