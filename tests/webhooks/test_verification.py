@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 import time
 from typing import Any
@@ -148,3 +149,16 @@ def test_a_digest_is_compared_in_constant_time() -> None:
         with pytest.raises(SignatureRefused):
             keyring.verify(None, "0" * 64, BODY, now)
     assert compare.call_count >= 1 + len(KEYS)
+
+
+def test_the_plain_hmac_is_off_until_it_is_turned_on() -> None:
+    signature = hmac.new(KEYS["APIone"].encode(), BODY, hashlib.sha256).hexdigest()
+    with pytest.raises(SignatureRefused):
+        KEYRING.precheck(None, signature)
+    with pytest.raises(SignatureRefused):
+        KEYRING.verify(None, signature, BODY, 0)
+    accepting = Keyring(KEYS, accept_hmac=True)
+    accepting.precheck(None, signature)
+    assert accepting.verify(None, signature, BODY, 0).key_id == "APIone"
+    with pytest.raises(SignatureRefused):
+        accepting.verify(None, signature, BODY + b" ", 0)
