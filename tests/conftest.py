@@ -18,8 +18,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """What starts servers or browsers is slow, and left out of `make check`."""
     tests = config.rootpath / "tests"
     for item in items:
+        folder = item.path.relative_to(tests).parts[0] if item.path.is_relative_to(tests) else ""
         fixtures = set(getattr(item, "fixturenames", ()))
-        if (item.path.is_relative_to(tests) and item.path.relative_to(tests).parts[0] in SLOW_FOLDERS) or item.path.name == "test_up.py" or fixtures & SLOW_FIXTURES or "postgresql" in item.name:
+        starts_servers = fixtures & SLOW_FIXTURES or item.path.name == "test_up.py" or "postgresql" in item.name
+        if folder in SLOW_FOLDERS or starts_servers:
             item.add_marker(pytest.mark.slow)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from tests.support.api_tenant import problem
 from tests.support.product import Api
 

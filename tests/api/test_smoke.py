@@ -20,4 +20,4 @@ async def test_a_room_becomes_a_session(every_product: RunningProduct, http: aio
     await eventually(ended)
     session = (await api("GET", f"/apps/live/sessions/{session_id}"))["data"]
     assert session["disposition"] == "terminated"
-    assert [entry["type"] for entry in session["timeline"]][0] == "session.started"
+    assert session["timeline"][0]["type"] == "session.started"

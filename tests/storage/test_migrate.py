@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -125,6 +127,18 @@ def test_nodes_that_start_together(url: str, scripts: Path) -> None:
     nodes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
     assert [node.wait(60) for node in nodes] == [0, 0, 0]
     assert asyncio.run(query(url, "SELECT name FROM parent")) == [("a",)]
+
+
+async def test_a_node_waits_for_the_one_that_migrates(postgres_url: str, scripts: Path) -> None:
+    other: Any = await asyncpg.connect(postgres_url)
+    await other.execute(f"SELECT pg_advisory_lock({module.LOCK})")
+    running = asyncio.ensure_future(run(postgres_url, give(scripts, first=FIRST)))
+    await asyncio.sleep(0.5)
+    assert not running.done()
+    assert await other.fetchval("SELECT to_regclass('parent')") is None
+    await other.close()
+    await running
+    assert await query(postgres_url, "SELECT name FROM parent") == [("a",)]
 
 
 async def test_the_products_own_migrations_run(url: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
+from typing import Any
 
+import asyncpg
 import pytest
 
 from stagedoor.kernel.errors import StorageUnavailable
@@ -129,6 +131,22 @@ async def test_works_that_wait_for_each_other(postgres: Database) -> None:
         postgres.write(both("a", "b")), postgres.write(both("b", "a")), return_exceptions=True
     )
     assert sorted(kinds(outcomes)) == ["NoneType", "StorageUnavailable"]
+
+
+async def test_a_batch_that_is_undone_to_end_a_deadlock_is_stored_again(postgres: Database, postgres_url: str) -> None:
+    other: Any = await asyncpg.connect(postgres_url)
+    await other.execute("SET deadlock_timeout = '10s'")  # so that the server finds it from our side, and undoes us
+    transaction = other.transaction()
+    await transaction.start()
+    await other.execute("INSERT INTO note (name) VALUES ('b')")
+    bulk = postgres.bulk(note, "name", columns=["name", "size"], in_order_of="size")
+    rows = [asyncio.ensure_future(bulk.insert((name, 1))) for name in "abc"]
+    while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 - a lock, of which nobody tells
+        await asyncio.sleep(0.005)
+    await other.execute("INSERT INTO note (name) VALUES ('a')")
+    await transaction.commit()
+    await other.close()
+    assert await asyncio.gather(*rows) == [False, False, True]
 
 
 async def test_nodes_that_are_given_the_same_keys_in_another_order(

@@ -86,7 +86,7 @@ def test_errors_have_their_class(
     assert type(caught.value) is kind
 
 
-def test_sqlalchemy_sees_a_dialect_like_any_other(path: Path) -> None:
+def test_sqlalchemy_sees_a_dialect_like_any_other(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     engine = make_engine(str(path), "write")
     table = Table(
         "things",
@@ -117,3 +117,4 @@ def test_sqlalchemy_sees_a_dialect_like_any_other(path: Path) -> None:
     with engine.connect() as connection:
         assert len(connection.execute(select(table)).all()) == 6, "what is not committed is rolled back"
     engine.dispose()
+    assert caplog.records == []

@@ -28,7 +28,7 @@ from stagedoor.storage.types import metadata
 SCRIPTS: Final = Path(__file__).parent / "migrations"
 _alembic = threading.Lock()
 """Alembic keeps what it works on in module globals, so one thread of a process at a time."""
-_LOCK: Final = 0x57A6ED00
+LOCK: Final = 0x57A6ED00
 """The number of the advisory lock that keeps two nodes from migrating at once."""
 
 
@@ -77,7 +77,7 @@ async def _upgrade_postgres(url: str, config: Config, directory: ScriptDirectory
         async with engine.begin() as connection:
             await connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             await connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-            await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
             await connection.run_sync(run, config, directory)
     finally:
         await engine.dispose()

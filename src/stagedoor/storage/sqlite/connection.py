@@ -33,6 +33,7 @@ class Cursor:
         self._connection = connection
         self._cursor: Any = apsw.Cursor(connection.apsw)
         self._cursor.exec_trace = self._trace
+        self._closed = False
         self._rows: list[Any] = []
         self._next = 0
         self.description: tuple[tuple[str, str | None, None, None, None, None, None], ...] | None = None
@@ -67,7 +68,7 @@ class Cursor:
         try:
             self._rows = run(sql, values).fetchall()
         except RAISED as error:
-            self._cursor.close(force=True)  # a statement that could not be bound would keep the file from closing
+            self.close()  # a statement that could not be bound would keep the file from closing
             raise translated(error) from error
         finally:
             self._connection.deadline = math.inf
@@ -93,10 +94,12 @@ class Cursor:
         return self._rows[start:]
 
     def close(self) -> None:
-        """Forget the rows."""
+        """Forget the rows; a second call does nothing."""
         self._rows = []
-        self._cursor.exec_trace = None  # or the two cursors would hold each other until the next collection
-        self._cursor.close(force=True)
+        if not self._closed:
+            self._closed = True
+            self._cursor.exec_trace = None  # or the two cursors would hold each other until the next collection
+            self._cursor.close(force=True)
 
     def setinputsizes(self, sizes: object) -> None:
         """Required by PEP 249; does nothing."""
