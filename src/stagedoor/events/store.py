@@ -31,6 +31,8 @@ events = Table(
     sqlite_autoincrement=True,  # a sequence number is never given twice, not even after a delete
 )
 
+_INSERT = insert(events)  # built once: it is on the path of every event that is applied
+
 
 def insert_event(tx: Transaction, event: NewEvent) -> int:
     """Store an event and return its sequence number.
@@ -41,16 +43,17 @@ def insert_event(tx: Transaction, event: NewEvent) -> int:
     if tx.dialect == "postgresql":
         tx.execute(select(func.pg_advisory_xact_lock(_LOCK_CLASS, zlib.crc32(event.app_id.encode()) >> 1)))
     result = tx.execute(
-        insert(events).values(
-            app_id=event.app_id,
-            session_id=event.session_id,
-            livekit_room=event.livekit_room,
-            type=event.type,
-            origin=event.origin,
-            subject=event.subject,
-            detail=msgspec.json.encode(event.detail).decode(),
-            at=event.at,
-        )
+        _INSERT,
+        {
+            "app_id": event.app_id,
+            "session_id": event.session_id,
+            "livekit_room": event.livekit_room,
+            "type": event.type,
+            "origin": event.origin,
+            "subject": event.subject,
+            "detail": msgspec.json.encode(event.detail).decode(),
+            "at": event.at,
+        },
     )
     key = result.inserted_primary_key
     assert key is not None  # noqa: S101 - an INSERT of one row has one

@@ -162,7 +162,7 @@ def participant_gone(
         return session
     store.save_participant(obs.tx, after, new=False)
     over = machine.with_owner(after.left_at or moment.at, after.left_at_source)
-    for track in store.tracks_of(obs.tx, [session.id], participant_sid=person.sid):
+    for track in store.tracks_of_participant(obs.tx, session.id, person.sid):
         track_gone(obs, session, after, track, over)
     if person.open:
         if person.state == "active" and session.state == "active":

@@ -120,7 +120,7 @@ class Reconciler:
             session, _ = participant_back(obs, session, known)
         seen = Moment(state.taken_at, "reconcile")
         session, person = participant_present(obs, session, fact, seen, active=fact.state == "active")
-        tracks = {track.sid: track for track in store.tracks_of(obs.tx, [session.id], participant_sid=fact.sid)}
+        tracks = {track.sid: track for track in store.tracks_of_participant(obs.tx, session.id, fact.sid)}
         listed = {track.sid for track in fact.tracks}
         for sid, track in tracks.items():
             if sid not in listed and track.open and self._judged(track.changed_at, state):

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     delete,
     insert,
     select,
@@ -76,6 +77,8 @@ api_keys = Table(
     Index("ix_api_keys_app_id", "app_id"),
 )
 
+_APP_BY_SLUG = select(apps).where(apps.c.slug == bindparam("slug"))  # built once: every webhook asks it
+
 
 # Organisations
 
@@ -134,7 +137,7 @@ def find_app(tx: Transaction, principal: Principal, reference: str) -> App | Non
 
 def app_by_slug(tx: Transaction, slug: str) -> App | None:
     """The app with this slug, whoever asks: for what comes from LiveKit, which knows no principals."""
-    row = tx.execute(select(apps).where(apps.c.slug == slug)).first()
+    row = tx.execute(_APP_BY_SLUG, {"slug": slug}).first()
     return None if row is None else _app(row)
 
 

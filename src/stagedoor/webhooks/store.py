@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     func,
     select,
     update,
@@ -54,6 +55,7 @@ inbox = Table(
     sqlite_autoincrement=True,
 )
 
+_SET_STATE: Final = update(inbox).where(inbox.c.seq == bindparam("key"))
 _RECEIVED: Final = ("id", "event", "livekit_room", "received_at", "key_id", "scheme", "body")
 
 
@@ -103,11 +105,8 @@ def set_state(
     applied_at: int | None,
     error: str | None = None,
 ) -> None:
-    tx.execute(
-        update(inbox)
-        .where(inbox.c.seq == seq)
-        .values(state=state, attempts=attempts, applied_at=applied_at, error=error)
-    )
+    values = {"state": state, "attempts": attempts, "applied_at": applied_at, "error": error}
+    tx.execute(_SET_STATE, values | {"key": seq})
 
 
 def get_event(tx: Transaction, event_id: str) -> InboxEvent | None:
