@@ -31,6 +31,7 @@ async def test_the_hash_is_stored_and_the_secret_is_not(database: Database) -> N
     assert secret not in str(row)
     assert secret[:-4] not in str(row)
     assert secret not in repr(key)
+    assert key.hint == secret[-4:]
     assert len(secret) >= 40
 
 
