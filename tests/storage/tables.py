@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import asyncpg
 import pytest
 from sqlalchemy import CheckConstraint, Column, ForeignKey, LargeBinary, MetaData, String, Table, select
 
@@ -78,6 +79,17 @@ def locked_by_another_program(path: Path) -> Generator[None]:
             yield
         finally:
             process.kill()
+
+
+@asynccontextmanager
+async def another_client(url: str) -> AsyncGenerator[Any]:
+    """A connection to PostgreSQL that is nobody's but the test's."""
+    untyped: Any = asyncpg
+    connection = await untyped.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def impatient(monkeypatch: pytest.MonkeyPatch, busy_timeout_ms: int) -> None:

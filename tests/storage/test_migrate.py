@@ -7,16 +7,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy import text
 
 from stagedoor.kernel.errors import CallerMistake, OperatorError, StorageUnavailable
 from stagedoor.storage import Transaction, migrate, open_database, upgrade
 from stagedoor.storage import migration as module
-from tests.storage.tables import impatient, locked_by_another_program
+from tests.storage.tables import another_client, impatient, locked_by_another_program
 
 FIRST = """
 import sqlalchemy as sa
@@ -130,13 +128,12 @@ def test_nodes_that_start_together(url: str, scripts: Path) -> None:
 
 
 async def test_a_node_waits_for_the_one_that_migrates(postgres_url: str, scripts: Path) -> None:
-    other: Any = await asyncpg.connect(postgres_url)
-    await other.execute(f"SELECT pg_advisory_lock({module.LOCK})")
-    running = asyncio.ensure_future(run(postgres_url, give(scripts, first=FIRST)))
-    await asyncio.sleep(0.5)
-    assert not running.done()
-    assert await other.fetchval("SELECT to_regclass('parent')") is None
-    await other.close()
+    async with another_client(postgres_url) as other:
+        await other.execute(f"SELECT pg_advisory_lock({module.LOCK})")
+        running = asyncio.ensure_future(run(postgres_url, give(scripts, first=FIRST)))
+        await asyncio.sleep(0.5)
+        assert not running.done()
+        assert await other.fetchval("SELECT to_regclass('parent')") is None
     await running
     assert await query(postgres_url, "SELECT name FROM parent") == [("a",)]
 

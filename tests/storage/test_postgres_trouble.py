@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any
 
 import asyncpg
 import pytest
 
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.storage import Database, Transaction, open_database
-from tests.storage.tables import Verb, add, create, kinds, names, note, without_cache
+from stagedoor.storage.postgres import faults
+from tests.storage.tables import Verb, add, another_client, create, kinds, names, note, without_cache
 from tests.support.postgres import PostgresServer, free_port, running_postgres
 
 OpenAnother = Callable[[str], Awaitable[Database]]
@@ -134,18 +134,15 @@ async def test_works_that_wait_for_each_other(postgres: Database) -> None:
 
 
 async def test_a_batch_that_is_undone_to_end_a_deadlock_is_stored_again(postgres: Database, postgres_url: str) -> None:
-    other: Any = await asyncpg.connect(postgres_url)
-    await other.execute("SET deadlock_timeout = '10s'")  # so that the server finds it from our side, and undoes us
-    transaction = other.transaction()
-    await transaction.start()
-    await other.execute("INSERT INTO note (name) VALUES ('b')")
     bulk = postgres.bulk(note, "name", columns=["name", "size"], in_order_of="size")
-    rows = [asyncio.ensure_future(bulk.insert((name, 1))) for name in "abc"]
-    while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 - a lock, of which nobody tells
-        await asyncio.sleep(0.005)
-    await other.execute("INSERT INTO note (name) VALUES ('a')")
-    await transaction.commit()
-    await other.close()
+    async with another_client(postgres_url) as other:
+        await other.execute("SET deadlock_timeout = '10s'")  # so that the server finds it from our side, and undoes us
+        async with other.transaction():
+            await other.execute("INSERT INTO note (name) VALUES ('b')")
+            rows = [asyncio.ensure_future(bulk.insert((name, 1))) for name in "abc"]
+            while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+            await other.execute("INSERT INTO note (name) VALUES ('a')")
     assert await asyncio.gather(*rows) == [False, False, True]
 
 
@@ -161,3 +158,21 @@ async def test_nodes_that_are_given_the_same_keys_in_another_order(
         ]
         outcomes = await asyncio.gather(*[bulk.insert((key, 1)) for bulk, order in lanes for key in order])
         assert sum(outcomes) == len(keys)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"), "was lost"),
+        (asyncpg.InterfaceError("connection is closed"), "was lost"),
+        (asyncpg.DiskFullError("no space left"), "full"),
+        (asyncpg.TooManyConnectionsError("sorry"), "to spare"),
+        (asyncpg.UniqueViolationError("duplicate"), None),
+        (asyncpg.UndefinedTableError("typo"), None),
+        (asyncpg.exceptions.DataError("too long"), None),
+    ],
+)
+def test_what_is_the_databases_fault(error: Exception, sentence: str | None) -> None:
+    """The first is what asyncpg raises in the moment between the server's farewell and the end of its connection."""
+    found = faults.unavailable(error)
+    assert (found is None) if sentence is None else (found is not None and sentence in found)

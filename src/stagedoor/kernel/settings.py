@@ -37,6 +37,9 @@ Duration = Annotated[int, BeforeValidator(lambda value: parse_duration(_number_o
 """Seconds; also written as `90s`, `10m`, `1h`, `2d`."""
 
 
+_OWN_PATHS = frozenset({"api", "assets", "embed", "health", "meet", "metrics", "play", "ready"})
+
+
 def _number_or_text(value: object) -> str | int:
     return value if isinstance(value, int) else str(value)
 
@@ -190,8 +193,9 @@ class Settings(BaseModel):
     @field_validator("webhook_path")
     @classmethod
     def _is_a_path(cls, value: str) -> str:
-        if not value.startswith("/") or value.startswith("/api/") or "{" in value:
-            raise ValueError("write it as a path such as /voice/livekit/webhooks, outside /api")
+        first = value.split("/")[1] if value.startswith("/") else ""
+        if not first or first in _OWN_PATHS or "{" in value or "?" in value:
+            raise ValueError("write it as a path such as /voice/livekit/webhooks, outside /api and the pages")
         return value
 
     @field_validator("database_url")

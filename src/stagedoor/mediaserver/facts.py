@@ -8,6 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+LONGEST_SID: Final = 64
+LONGEST_WORD: Final = 64
+LONGEST_TEXT: Final = 4_096
+LONGEST_METADATA: Final = 1_048_576
+
+
+def clean(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Text of LiveKit's that every database takes: PostgreSQL has no NUL, and columns have a width.
+
+    LiveKit's own texts never need this; whoever holds a webhook key may send anything.
+    """
+    return text.replace("\x00", "\ufffd")[:longest]
 
 
 @dataclass(frozen=True, slots=True)

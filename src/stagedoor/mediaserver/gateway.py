@@ -13,7 +13,7 @@ from livekit import api, protocol
 
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, Invalid, MediaServerFailed, NotFound, Problem, Unavailable
-from stagedoor.mediaserver.facts import ParticipantFact, Permissions, RoomFact, ServerState, TrackFact
+from stagedoor.mediaserver.facts import ParticipantFact, Permissions, RoomFact, ServerState, TrackFact, clean
 
 _T = TypeVar("_T")
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=10, connect=5)
@@ -216,8 +216,8 @@ def _participant(info: models.ParticipantInfo) -> ParticipantFact:
     permission = info.permission
     return ParticipantFact(
         info.sid,
-        info.identity,
-        info.name,
+        clean(info.identity),
+        clean(info.name),
         _enum(info, "kind"),
         _enum(info, "state"),
         info.joined_at_ms or None,

@@ -10,7 +10,16 @@ from typing import Any, Final
 
 import msgspec
 
-from stagedoor.mediaserver.facts import ParticipantFact, Permissions, RoomFact, TrackFact
+from stagedoor.mediaserver.facts import (
+    LONGEST_METADATA,
+    LONGEST_SID,
+    LONGEST_WORD,
+    ParticipantFact,
+    Permissions,
+    RoomFact,
+    TrackFact,
+    clean,
+)
 
 ROOM_EVENTS: Final = frozenset(
     {
@@ -44,10 +53,10 @@ class WireRoom(_Wire, frozen=True):
 
     def fact(self) -> RoomFact:
         return RoomFact(
-            self.sid,
-            self.name,
+            clean(self.sid, LONGEST_SID),
+            clean(self.name),
             self.creation_time_ms or None,
-            self.metadata,
+            clean(self.metadata, LONGEST_METADATA),
             self.num_participants,
             self.max_participants,
             self.empty_timeout,
@@ -88,13 +97,13 @@ class WireParticipant(_Wire, frozen=True):
 
     def fact(self) -> ParticipantFact:
         return ParticipantFact(
-            self.sid,
-            self.identity,
-            self.name,
-            self.kind.lower(),
-            self.state.lower(),
+            clean(self.sid, LONGEST_SID),
+            clean(self.identity),
+            clean(self.name),
+            clean(self.kind.lower(), LONGEST_WORD),
+            clean(self.state.lower(), LONGEST_WORD),
             self.joined_at_ms or None,
-            self.disconnect_reason or None,
+            clean(self.disconnect_reason, LONGEST_WORD) or None,
             self.metadata,
             self.attributes,
             None if self.permission is None else self.permission.fact(),
@@ -113,10 +122,10 @@ class WireTrack(_Wire, frozen=True):
 
     def fact(self) -> TrackFact:
         return TrackFact(
-            self.sid,
-            self.type.lower(),
-            self.source.lower(),
-            self.mime_type,
+            clean(self.sid, LONGEST_SID),
+            clean(self.type.lower(), LONGEST_WORD),
+            clean(self.source.lower(), LONGEST_WORD),
+            clean(self.mime_type, LONGEST_WORD),
             self.muted,
             self.name,
             self.width,

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 
 from stagedoor.events.feed import Feed
 from stagedoor.kernel.clock import now_ms
@@ -133,7 +134,9 @@ class Applier:
                 raise  # and the event waits, however long that takes
             last = attempts >= MAX_ATTEMPTS
             _log.exception("a stored event could not be applied", event_id=event.id, attempts=attempts)
-            reason = f"{type(error).__name__}: {error}"[:500]
+            # Not the whole of a database's error, which repeats the statement with everything in it.
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            reason = f"{type(error).__name__}: {cause}"[:500]
             state = "failed" if last else "pending"
             store.set_state(tx, event.seq, state, attempts=attempts, applied_at=None, error=reason)
             INBOX_APPLIED.labels("failed" if last else "retried").inc()
