@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import replace
 
 import aiohttp
-import pytest
 from livekit.protocol import rtc as signalling
 
 from stagedoor.mediaserver.config import ManagedConfig
@@ -30,9 +29,7 @@ async def test_nobody_is_sent_to_a_foreign_stun_server(managed: MakeManaged, con
 
 
 async def test_nor_when_others_on_the_network_may_come(managed: MakeManaged, config: ManagedConfig) -> None:
-    address = await asyncio.to_thread(primary_address)
-    if address is None:
-        pytest.skip("this machine has no network")
+    address = await asyncio.to_thread(primary_address) or "127.0.0.1"  # where there is no network at all
     open_to_all = replace(config, bind_addresses=("0.0.0.0",), node_ip=address, loopback=False)
     await managed(config=open_to_all).start()
     assert await ice_urls(open_to_all) == ["stun:127.0.0.1:3478"]

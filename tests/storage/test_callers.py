@@ -40,8 +40,11 @@ async def test_a_cancelled_caller_leaves_the_others_alone(database: Database) ->
 async def test_a_work_that_was_begun_goes_on_without_its_caller(database: Database) -> None:
     heard = asyncio.Event()
 
+    begun = threading.Event()
+
     def work(tx: Transaction) -> None:
         add(tx, "a")
+        begun.set()
         if tx.dialect == "postgresql":
             tx.connection.exec_driver_sql("SELECT pg_sleep(0.2)")
         else:
@@ -49,7 +52,7 @@ async def test_a_work_that_was_begun_goes_on_without_its_caller(database: Databa
         tx.after_commit(heard.set)
 
     task = asyncio.ensure_future(database.write(work))
-    await asyncio.sleep(0.1)
+    assert await asyncio.to_thread(begun.wait, 5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -97,12 +100,15 @@ async def test_too_many_are_refused_at_once_and_the_rest_is_stored(sqlite: Datab
 
 
 async def test_too_many_are_refused_by_postgres_too(postgres: Database) -> None:
+    begun = threading.Event()
+
     def lock(tx: Transaction) -> None:
         tx.connection.exec_driver_sql("LOCK note")
+        begun.set()
         tx.connection.exec_driver_sql("SELECT pg_sleep(1)")
 
     locking = asyncio.ensure_future(postgres.write(lock))
-    await asyncio.sleep(0.2)
+    assert await asyncio.to_thread(begun.wait, 5)
     bulk = postgres.bulk(note, "name", columns=["name"])
     waiting = [asyncio.ensure_future(bulk.insert((f"n{number}",))) for number in range(11_500)]
     async with asyncio.timeout(10):

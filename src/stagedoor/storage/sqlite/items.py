@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from asyncio import Future
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,7 +21,7 @@ from stagedoor.storage.sqlite.faults import unavailable
 from stagedoor.storage.transaction import Transaction
 
 
-class Item:
+class Item(ABC):
     """Something to run inside a transaction.
 
     Attributes:
@@ -41,9 +42,9 @@ class Item:
         self.error: BaseException | None = None
         self.callbacks: list[Callable[[], None]] = []
 
+    @abstractmethod
     def run(self, connection: Connection, driver: dbapi.Connection) -> Any:
         """Do it, and return what the caller is to get."""
-        raise NotImplementedError
 
     def attempt(self, connection: Connection, driver: dbapi.Connection) -> None:
         """Run it and keep what it returned or raised."""
@@ -60,9 +61,9 @@ class Item:
                 while nested := connection.get_nested_transaction():
                     nested.rollback()
 
+    @abstractmethod
     def count(self, counters: Counters) -> None:
         """Count it as done."""
-        raise NotImplementedError
 
     def fail(self, error: BaseException) -> None:
         """It had no effect, and this is why."""
