@@ -66,3 +66,16 @@ INBOX_WAITING: Final = Gauge(
     ("state",),
     registry=REGISTRY,
 )
+JOBS_ENDED: Final = Counter(
+    "stagedoor_jobs_attempts",
+    "Attempts at jobs, by what became of them: done, retried, failed, dead, lost.",
+    ("kind", "outcome"),
+    registry=REGISTRY,
+)
+JOB_SECONDS: Final = Histogram(
+    "stagedoor_job_duration_seconds",
+    "Time that one attempt at a job took.",
+    ("kind",),
+    registry=REGISTRY,
+    buckets=(0.005, 0.025, 0.1, 0.25, 1, 2.5, 10, 30, 60, 300),
+)

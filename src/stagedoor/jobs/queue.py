@@ -1,0 +1,79 @@
+"""Asking for jobs, and what an operator does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stagedoor.jobs import store
+from stagedoor.jobs.nouns import UNFINISHED, Job, NewJob
+from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import Conflict, NotFound
+from stagedoor.kernel.ids import new_id
+from stagedoor.storage import Transaction
+
+
+class Queue:
+    """Where jobs are asked for. Workers of this process are told at the commit; those of other nodes look by
+    themselves."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[str], None]] = []
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Have `listener` told, on the event loop, the kind of each job that may be ready."""
+        self._listeners.append(listener)
+
+    def put(self, tx: Transaction, job: NewJob) -> str:
+        """Ask for a job in the transaction that makes it necessary; its id, or that of the unfinished one that has
+        the same key."""
+        job_id = store.insert_job(tx, new_id("job"), job, now_ms())
+        tx.after_commit(lambda: self._tell(job.kind))
+        return job_id
+
+    def cancel(self, tx: Transaction, job_id: str) -> Job:
+        """End a job that is not finished. One that is running is broken off; what it did elsewhere is done.
+
+        Raises:
+            NotFound: There is no such job.
+            Conflict: It is finished.
+        """
+        job = get(tx, job_id, locked=True)
+        if job.state not in UNFINISHED:
+            raise Conflict(f"This job is {job.state}; there is nothing to cancel.", code="job_finished")
+        store.set_state(tx, job, "cancelled", now=now_ms())
+        tx.after_commit(lambda: self._tell(job.kind))
+        return get(tx, job_id)
+
+    def retry(self, tx: Transaction, job_id: str) -> Job:
+        """Have a job done now, with all its attempts: a finished one once more, a waiting one without waiting.
+
+        Raises:
+            NotFound: There is no such job.
+            Conflict: It is running, or another one has its key.
+        """
+        job = get(tx, job_id, locked=True)
+        if job.state == "running":
+            raise Conflict("This job is running.", code="job_running")
+        if job.state not in UNFINISHED and job.unique_key is not None:
+            other = store.unfinished_of_key(tx, job.kind, job.unique_key)
+            if other is not None:
+                raise Conflict(f"Another job does the same: {other.id}.", code="job_superseded")
+        store.set_state(tx, job, "queued", now=now_ms())
+        tx.after_commit(lambda: self._tell(job.kind))
+        return get(tx, job_id)
+
+    def _tell(self, kind: str) -> None:
+        for listener in self._listeners:
+            listener(kind)
+
+
+def get(tx: Transaction, job_id: str, *, locked: bool = False) -> Job:
+    """A job.
+
+    Raises:
+        NotFound: There is no such job.
+    """
+    job = store.job_by_id(tx, job_id, locked=locked)
+    if job is None:
+        raise NotFound("There is no such job.", code="job_not_found")
+    return job

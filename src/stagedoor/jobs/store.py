@@ -1,0 +1,364 @@
+"""The table of jobs, and the statements that claim, keep and end them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from stagedoor.jobs.nouns import UNFINISHED, Job, JobState, NewJob
+from stagedoor.storage import Transaction, metadata
+from stagedoor.storage.records import record
+from stagedoor.storage.types import row_id
+
+_IS_UNFINISHED: Final = text("state IN ('queued', 'running')")
+
+jobs = Table(
+    "jobs",
+    metadata,
+    row_id("seq"),
+    Column("id", String(40), nullable=False, unique=True),
+    Column("kind", String(64), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("unique_key", String(255), nullable=True),
+    Column("lane", String(255), nullable=True),
+    Column("group_key", String(255), nullable=True),
+    Column("run_at", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("again", Boolean, nullable=False),
+    Column("owner", String(64), nullable=True),
+    Column("lease_until", BigInteger, nullable=True),
+    Column("trace", String(64), nullable=True),
+    Column("error", Text, nullable=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger, nullable=True),
+    Column("finished_at", BigInteger, nullable=True),
+    Index(
+        "uq_jobs_unfinished_key",
+        "kind",
+        "unique_key",
+        unique=True,
+        sqlite_where=_IS_UNFINISHED,
+        postgresql_where=_IS_UNFINISHED,
+    ),
+    Index(
+        "ix_jobs_ready",
+        "kind",
+        "run_at",
+        "seq",
+        sqlite_where=text("state = 'queued'"),
+        postgresql_where=text("state = 'queued'"),
+    ),
+    Index(
+        "ix_jobs_lease_until",
+        "lease_until",
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
+    ),
+    Index("ix_jobs_lane", "lane", "seq", sqlite_where=_IS_UNFINISHED, postgresql_where=_IS_UNFINISHED),
+    Index("ix_jobs_finished_at", "finished_at"),
+    sqlite_autoincrement=True,  # the order of a lane is the order of numbers, so none is ever given twice
+)
+
+# Statements of the working path are built once: building one costs several times as much as running it.
+
+_COLUMNS: Final = [
+    "id",
+    "kind",
+    "state",
+    "payload",
+    "unique_key",
+    "lane",
+    "group_key",
+    "run_at",
+    "attempts",
+    "again",
+    "trace",
+    "created_at",
+]
+_VALUES: Final[dict[str, Any]] = {name: bindparam(name) for name in _COLUMNS}
+_INSERT: Final = insert(jobs).values(_VALUES)
+
+
+def _insert_unique(dialect: str) -> Any:
+    """Insert, or mark the unfinished job of the same key: an earlier time counts, and one that runs runs once more."""
+    make = postgresql_insert if dialect == "postgresql" else sqlite_insert
+    statement = make(jobs).values(_VALUES)
+    runs = jobs.c.state == "running"
+    sooner = statement.excluded.run_at < jobs.c.run_at
+    return statement.on_conflict_do_update(
+        index_elements=["kind", "unique_key"],
+        index_where=_IS_UNFINISHED,
+        set_={
+            "again": or_(jobs.c.again, runs),
+            "run_at": case((or_(runs, sooner), statement.excluded.run_at), else_=jobs.c.run_at),
+        },
+    ).returning(jobs.c.id)
+
+
+_INSERT_UNIQUE: Final = {dialect: _insert_unique(dialect) for dialect in ("sqlite", "postgresql")}
+_earlier = jobs.alias("earlier")
+_IS_FIRST_OF_LANE: Final = or_(
+    jobs.c.lane.is_(None),
+    ~exists().where(_earlier.c.lane == jobs.c.lane, _earlier.c.seq < jobs.c.seq, _earlier.c.state.in_(UNFINISHED)),
+)
+_CLAIM: Final = (
+    update(jobs)
+    .where(jobs.c.seq.in_(bindparam("seqs", expanding=True)))
+    .values(
+        state="running",
+        owner=bindparam("claimer"),
+        lease_until=bindparam("until"),
+        attempts=jobs.c.attempts + 1,
+        started_at=bindparam("now"),
+    )
+    .returning(*jobs.c)
+)
+_KEEP: Final = (
+    update(jobs)
+    .where(
+        jobs.c.seq.in_(bindparam("seqs", expanding=True)),
+        jobs.c.owner.in_(bindparam("claimers", expanding=True)),
+        jobs.c.state == "running",
+    )
+    .values(lease_until=bindparam("until"))
+    .returning(jobs.c.seq)
+)
+_LEAVE: Final = (
+    update(jobs)
+    .where(jobs.c.seq == bindparam("key"), jobs.c.owner == bindparam("claimer"), jobs.c.state == "running")
+    .values(
+        state=bindparam("to"),
+        run_at=bindparam("at"),
+        attempts=bindparam("tried"),
+        error=bindparam("reason"),
+        finished_at=bindparam("finished"),
+        owner=None,
+        lease_until=None,
+    )
+    .returning(jobs.c.again)
+)
+_LOOK_AHEAD: Final = 4
+"""How many jobs are looked at for each that may be taken, so that those of a full group hide no others."""
+
+
+def insert_job(tx: Transaction, job_id: str, job: NewJob, now: int) -> str:
+    """Store a job; the id of the unfinished one that has its key already, or of the new one."""
+    values = {
+        "id": job_id,
+        "kind": job.kind,
+        "state": "queued",
+        "payload": msgspec.json.encode(job.payload).decode(),
+        "unique_key": job.unique_key,
+        "lane": job.lane,
+        "group_key": job.group_key,
+        "run_at": job.run_at or now,
+        "attempts": 0,
+        "again": False,
+        "trace": job.trace,
+        "created_at": now,
+    }
+    if job.unique_key is None:
+        tx.execute(_INSERT, values)
+        return job_id
+    return str(tx.execute(_INSERT_UNIQUE[tx.dialect], values).scalar_one())
+
+
+def claim(
+    tx: Transaction,
+    kind: str,
+    *,
+    claimer: str,
+    now: int,
+    until: int,
+    limit: int,
+    group_limit: int,
+    running_of_group: dict[str, int],
+) -> list[Job]:
+    """Take up to `limit` jobs whose time has come, and no more of a group than it may have.
+
+    Args:
+        running_of_group: How many of each group the caller is working on.
+    """
+    full = [group for group, running in running_of_group.items() if running >= group_limit]
+    query = (
+        select(jobs.c.seq, jobs.c.group_key)
+        .where(jobs.c.kind == kind, jobs.c.state == "queued", jobs.c.run_at <= now, _IS_FIRST_OF_LANE)
+        .order_by(jobs.c.run_at, jobs.c.seq)
+        .limit(limit * _LOOK_AHEAD)
+    )
+    if full:
+        query = query.where(or_(jobs.c.group_key.is_(None), jobs.c.group_key.not_in(full)))
+    if tx.dialect == "postgresql":
+        query = query.with_for_update(skip_locked=True, of=jobs)
+    counts = dict(running_of_group)
+    chosen: list[int] = []
+    for row in tx.execute(query):
+        if row.group_key is not None:
+            if counts.get(row.group_key, 0) >= group_limit:
+                continue
+            counts[row.group_key] = counts.get(row.group_key, 0) + 1
+        chosen.append(row.seq)
+        if len(chosen) == limit:
+            break
+    if not chosen:
+        return []
+    rows = tx.execute(_CLAIM, {"seqs": chosen, "claimer": claimer, "until": until, "now": now})
+    return sorted(map(_job, rows), key=lambda job: (job.run_at, job.seq))
+
+
+def keep(tx: Transaction, claims: Mapping[int, str], until: int) -> set[int]:
+    """Lengthen leases, given as claimer by number; the numbers of those that are still the claimer's."""
+    values = {"seqs": list(claims), "claimers": list(set(claims.values())), "until": until}
+    return {row.seq for row in tx.execute(_KEEP, values)}
+
+
+def leave(
+    tx: Transaction, job: Job, state: JobState, *, now: int, run_at: int | None = None, attempts: int, error: str | None
+) -> bool | None:
+    """Let go of a job that the caller has on lease, as ended or to be tried again.
+
+    Returns:
+        Whether it was asked for again while it ran; `None` when the caller has no lease on it any more, and then
+        nothing may be changed on its behalf.
+    """
+    row = tx.execute(
+        _LEAVE,
+        {
+            "key": job.seq,
+            "claimer": job.owner,
+            "to": state,
+            "at": job.run_at if run_at is None else run_at,
+            "tried": attempts,
+            "reason": error,
+            "finished": None if state == "queued" else now,
+        },
+    ).first()
+    return None if row is None else bool(row.again)
+
+
+def expired(tx: Transaction, now: int, limit: int) -> list[Job]:
+    """Jobs whose worker let its lease run out."""
+    query = (
+        select(jobs)
+        .where(jobs.c.state == "running", jobs.c.lease_until < now)
+        .order_by(jobs.c.lease_until)
+        .limit(limit)
+    )
+    if tx.dialect == "postgresql":
+        query = query.with_for_update(skip_locked=True)
+    return [_job(row) for row in tx.execute(query)]
+
+
+def expire_all(tx: Transaction) -> None:
+    """End every lease: whoever held one is known to be gone."""
+    tx.execute(update(jobs).where(jobs.c.state == "running").values(lease_until=0))
+
+
+def set_state(tx: Transaction, job: Job, state: JobState, *, now: int) -> None:
+    """What an operator decides, whoever has the job on lease."""
+    fresh = state == "queued"
+    tx.execute(
+        update(jobs)
+        .where(jobs.c.seq == job.seq)
+        .values(
+            state=state,
+            run_at=now if fresh else job.run_at,
+            attempts=0 if fresh else job.attempts,
+            again=False,
+            owner=None,
+            lease_until=None,
+            finished_at=None if fresh else now,
+        )
+    )
+
+
+def job_by_id(tx: Transaction, job_id: str, *, locked: bool = False) -> Job | None:
+    """A job; `locked` keeps others from changing it until the transaction ends."""
+    query = select(jobs).where(jobs.c.id == job_id)
+    if locked and tx.dialect == "postgresql":
+        query = query.with_for_update()
+    row = tx.execute(query).first()
+    return None if row is None else _job(row)
+
+
+def unfinished_of_key(tx: Transaction, kind: str, unique_key: str) -> Job | None:
+    """The job that has the key now."""
+    row = tx.execute(
+        select(jobs).where(jobs.c.kind == kind, jobs.c.unique_key == unique_key, jobs.c.state.in_(UNFINISHED))
+    ).first()
+    return None if row is None else _job(row)
+
+
+def list_jobs(tx: Transaction, *, state: str | None, kind: str | None, before: int | None, limit: int) -> list[Job]:
+    """Jobs, newest first."""
+    query = select(jobs).order_by(jobs.c.seq.desc()).limit(limit)
+    if state is not None:
+        query = query.where(jobs.c.state == state)
+    if kind is not None:
+        query = query.where(jobs.c.kind == kind)
+    if before is not None:
+        query = query.where(jobs.c.seq < before)
+    return [_job(row) for row in tx.execute(query)]
+
+
+def depths(tx: Transaction) -> dict[tuple[str, str], int]:
+    """How many jobs there are by kind and state; those that are done are not counted."""
+    query = select(jobs.c.kind, jobs.c.state, func.count().label("n")).where(jobs.c.state.in_(_COUNTED))
+    return {(row.kind, row.state): row.n for row in tx.execute(query.group_by(jobs.c.kind, jobs.c.state))}
+
+
+def oldest_ready(tx: Transaction, now: int) -> dict[str, int]:
+    """Since when the job of each kind that waits longest could have run."""
+    query = select(jobs.c.kind, func.min(jobs.c.run_at).label("since"))
+    query = query.where(jobs.c.state == "queued", jobs.c.run_at <= now).group_by(jobs.c.kind)
+    return {row.kind: row.since for row in tx.execute(query)}
+
+
+def delete_finished(tx: Transaction, *, done_before: int, ended_before: int, limit: int) -> int:
+    """Forget jobs that are done, and those that ended otherwise, in a bounded bite; how many."""
+    old = (
+        select(jobs.c.seq)
+        .where(
+            or_(
+                (jobs.c.state == "done") & (jobs.c.finished_at < done_before),
+                jobs.c.finished_at < ended_before,
+            )
+        )
+        .limit(limit)
+    )
+    return tx.execute(delete(jobs).where(jobs.c.seq.in_(old))).rowcount
+
+
+_COUNTED: Final = ("queued", "running", "failed", "dead")
+
+
+def _job(row: Row[Any]) -> Job:
+    values = record(row)
+    values["payload"] = msgspec.json.decode(values["payload"])
+    return Job(**values)

@@ -1,0 +1,282 @@
+"""The worker: claims jobs in batches, keeps their leases while their handlers run, and ends each in one fenced
+transaction with its effect.
+
+What it knows is in the table, so whatever stops it (an exception, SIGKILL, a lost database), its jobs are taken up
+again: by this process when it comes back, or by another node when the lease has run out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, Literal, TypeVar
+
+import structlog
+
+from stagedoor.jobs import store
+from stagedoor.jobs.nouns import Effect, GiveUp, Job, JobKind, JobState, NewJob, Retry
+from stagedoor.jobs.queue import Queue
+from stagedoor.kernel import tracing
+from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import StorageUnavailable
+from stagedoor.kernel.ids import new_id
+from stagedoor.kernel.metrics import JOB_SECONDS, JOBS_ENDED
+from stagedoor.storage import Database, Transaction
+
+_log = structlog.get_logger()
+_T = TypeVar("_T")
+
+LEASE_SECONDS: Final = 30.0
+POLL_SECONDS: Final = 1.0
+"""How often the worker looks without having been told: for jobs whose time comes, and for those of other nodes."""
+
+_EXPIRED_AT_ONCE: Final = 100
+_AWAY_SECONDS: Final = 5.0
+
+
+class _LeaseLost(Exception):
+    """Somebody else has the job now, or nobody should."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What an attempt came to."""
+
+    state: Literal["done", "failed", "retry"]
+    reason: str | None = None
+    effect: Effect | None = None
+    after_seconds: float | None = None
+    counted: bool = True
+
+
+async def _attempt(kind: JobKind, job: Job) -> _Verdict:
+    try:
+        async with asyncio.timeout(kind.timeout_seconds):
+            return _Verdict("done", effect=await kind.handler(job))
+    except Retry as retry:
+        return _Verdict("retry", str(retry), retry.effect, retry.after_seconds, retry.counted)
+    except GiveUp as end:
+        return _Verdict("failed", str(end), end.effect)
+    except StorageUnavailable as error:
+        return _Verdict("retry", str(error), after_seconds=_AWAY_SECONDS, counted=False)
+    except TimeoutError:
+        return _Verdict("retry", f"It took longer than {kind.timeout_seconds:g} s.")
+    except Exception as error:  # noqa: BLE001 - whatever a handler raises, the job is tried again
+        _log.exception("a job's attempt failed", job_id=job.id, kind=job.kind, attempts=job.attempts)
+        return _Verdict("retry", _sentence(error))
+
+
+def _sentence(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:500]
+
+
+class Worker:
+    """Works on jobs of the given kinds.
+
+    Args:
+        database: Where they are.
+        queue: Tells the worker of new ones.
+        kinds: What it can do.
+        lease_seconds: How long after its last sign of life its jobs are another worker's.
+        alone: No other process works on this database, so at the start every lease is a dead one's.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        queue: Queue,
+        kinds: Iterable[JobKind],
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        alone: bool | None = None,
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._lease_seconds = lease_seconds
+        self._alone = database.dialect == "sqlite" if alone is None else alone
+        self._name = new_id("wrk")
+        self._claims = 0
+        self._running: dict[int, tuple[Job, asyncio.Task[None]]] = {}
+        self._ready = set(self._kinds)
+        self._awake = asyncio.Event()
+        queue.listen(self._told)
+
+    @property
+    def running(self) -> int:
+        """Jobs that handlers work on now."""
+        return len(self._running)
+
+    async def run(self) -> None:
+        """Work until cancelled; what is not finished then waits for the next worker."""
+        keeper = asyncio.create_task(self._keep_leases(), name="job leases")
+        try:
+            if self._alone:
+                await self._try(store.expire_all)
+            while True:
+                self._awake.clear()
+                await self._take_over()
+                while self._ready:
+                    await self._claim(self._ready.pop())
+                try:
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await self._awake.wait()
+                except TimeoutError:
+                    self._ready.update(self._kinds)
+        finally:
+            keeper.cancel()
+            await self._let_go()
+
+    def _told(self, kind: str) -> None:
+        if kind in self._kinds:
+            self._ready.add(kind)
+            self._awake.set()
+
+    async def _claim(self, name: str) -> None:
+        kind = self._kinds[name]
+        mine = [job for job, _ in self._running.values() if job.kind == name]
+        free = kind.concurrency - len(mine)
+        if free <= 0:
+            return  # the end of one of them wakes us
+        groups = Counter(job.group_key for job in mine if job.group_key is not None)
+        self._claims += 1
+        claimer = f"{self._name}:{self._claims}"
+        now = now_ms()
+        claimed = await self._try(
+            lambda tx: store.claim(
+                tx,
+                name,
+                claimer=claimer,
+                now=now,
+                until=now + int(self._lease_seconds * 1000),
+                limit=free,
+                group_limit=kind.group_concurrency,
+                running_of_group=groups,
+            )
+        )
+        for job in claimed or ():
+            task = asyncio.create_task(self._work(kind, job), name=f"job {job.kind} {job.id}")
+            self._running[job.seq] = job, task
+            task.add_done_callback(lambda _, job=job: self._ended(job))
+
+    def _ended(self, job: Job) -> None:
+        del self._running[job.seq]
+        self._told(job.kind)
+
+    async def _work(self, kind: JobKind, job: Job) -> None:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        with tracing.span(f"job {job.kind}", parent=job.trace, attributes={"job.id": job.id}):
+            try:
+                outcome = await self._settle(kind, job, await _attempt(kind, job))
+            except _LeaseLost:
+                outcome = "lost"
+                _log.warning("a job was not this worker's any more when it ended", job_id=job.id, kind=job.kind)
+            except StorageUnavailable as error:
+                outcome = "lost"  # the lease runs out, and whoever finds it tries again
+                _log.warning("a job's end could not be stored", job_id=job.id, kind=job.kind, error=str(error))
+        JOBS_ENDED.labels(job.kind, outcome).inc()
+        JOB_SECONDS.labels(job.kind).observe(clock() - began)
+
+    async def _settle(self, kind: JobKind, job: Job, verdict: _Verdict) -> str:
+        """Record what became of an attempt, with its effect."""
+        try:
+            return await self._database.write(lambda tx: self._record(tx, kind, job, verdict))
+        except (_LeaseLost, StorageUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001 - the effect's own mistake, which must not end the worker
+            _log.exception("a job's effect could not be stored", job_id=job.id, kind=job.kind)
+            wrong = _Verdict("retry", _sentence(error))
+            return await self._database.write(lambda tx: self._record(tx, kind, job, wrong))
+
+    def _record(self, tx: Transaction, kind: JobKind, job: Job, verdict: _Verdict) -> str:
+        if verdict.state != "retry":
+            self._finish(tx, job, verdict.state, verdict.reason, verdict.effect)
+            return verdict.state
+        if verdict.counted and job.attempts >= kind.max_attempts:
+            self._finish(tx, job, "dead", verdict.reason, verdict.effect)
+            if kind.on_dead is not None:
+                kind.on_dead(tx, job, verdict.reason or "")
+            return "dead"
+        now = now_ms()
+        wait = kind.backoff(job.attempts) if verdict.after_seconds is None else verdict.after_seconds
+        tried = job.attempts if verdict.counted else job.attempts - 1
+        left = store.leave(
+            tx, job, "queued", now=now, run_at=now + int(wait * 1000), attempts=tried, error=verdict.reason
+        )
+        if left is None:
+            raise _LeaseLost
+        if verdict.effect is not None:
+            verdict.effect(tx)
+        return "retried"
+
+    def _finish(self, tx: Transaction, job: Job, state: JobState, error: str | None, effect: Effect | None) -> None:
+        again = store.leave(tx, job, state, now=now_ms(), attempts=job.attempts, error=error)
+        if again is None:
+            raise _LeaseLost
+        if effect is not None:
+            effect(tx)
+        if again:
+            self._queue.put(tx, NewJob(job.kind, job.payload, job.unique_key, job.lane, job.group_key, trace=job.trace))
+
+    async def _take_over(self) -> None:
+        """Give back to the queue what a worker that died had on lease."""
+
+        def look(tx: Transaction) -> None:
+            now = now_ms()
+            for job in store.expired(tx, now, _EXPIRED_AT_ONCE):
+                kind = self._kinds.get(job.kind)
+                reason = "Its worker died."
+                if kind is None or job.attempts < kind.max_attempts:
+                    store.leave(tx, job, "queued", now=now, run_at=now, attempts=job.attempts, error=reason)
+                    tx.after_commit(lambda name=job.kind: self._told(name))
+                    continue
+                self._finish(tx, job, "dead", reason, None)
+                if kind.on_dead is not None:
+                    kind.on_dead(tx, job, reason)
+
+        await self._try(look)
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_seconds / 3)
+            claims = {seq: job.owner or "" for seq, (job, _) in self._running.items()}
+            if not claims:
+                continue
+            until = now_ms() + int(self._lease_seconds * 1000)
+            kept = await self._try(lambda tx: store.keep(tx, claims, until))  # noqa: B023
+            if kept is None:
+                continue  # the database is away, for everybody
+            for seq in claims.keys() - kept:
+                running = self._running.get(seq)
+                if running is not None:
+                    running[1].cancel()
+
+    async def _let_go(self) -> None:
+        """Stop what runs and put it back, without counting the attempt."""
+        running = list(self._running.values())
+        for _, task in running:
+            task.cancel()
+        await asyncio.gather(*(task for _, task in running), return_exceptions=True)
+
+        def put_back(tx: Transaction) -> None:
+            now = now_ms()
+            for job, _ in running:
+                store.leave(tx, job, "queued", now=now, run_at=now, attempts=job.attempts - 1, error=None)
+
+        if running:
+            with contextlib.suppress(StorageUnavailable):
+                await self._database.write(put_back)
+
+    async def _try(self, work: Callable[[Transaction], _T]) -> _T | None:
+        """`database.write`; `None` while the database is away or something unforeseen is wrong, which is logged."""
+        try:
+            return await self._database.write(work)
+        except StorageUnavailable as error:
+            _log.warning("jobs can't be worked on now", error=str(error))
+        except Exception:  # noqa: BLE001 - what is stored stays, and the next pass may well work
+            _log.exception("a pass over the jobs broke off")
+        return None
