@@ -7,10 +7,10 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Row, String, Table, Text, func, insert, select
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Row, String, Table, Text, bindparam, func, insert, select
 
 from stagedoor.events.nouns import Event, NewEvent
-from stagedoor.storage import Transaction, metadata
+from stagedoor.storage import Prepared, Transaction, metadata
 from stagedoor.storage.records import record
 from stagedoor.storage.types import row_id
 
@@ -31,7 +31,12 @@ events = Table(
     sqlite_autoincrement=True,  # a sequence number is never given twice, not even after a delete
 )
 
-_INSERT = insert(events)  # built once: it is on the path of every event that is applied
+_INSERT = Prepared(
+    insert(events)
+    .values({column.name: bindparam(column.name) for column in events.c if column.name != "seq"})
+    .returning(events.c.seq)
+)
+_LOCK = Prepared(select(func.pg_advisory_xact_lock(bindparam("lock_class"), bindparam("number"))))
 
 
 def insert_event(tx: Transaction, event: NewEvent) -> int:
@@ -41,8 +46,8 @@ def insert_event(tx: Transaction, event: NewEvent) -> int:
     commits would miss one for ever; a lock per app until the commit keeps both orders the same.
     """
     if tx.dialect == "postgresql":
-        tx.execute(select(func.pg_advisory_xact_lock(_LOCK_CLASS, zlib.crc32(event.app_id.encode()) >> 1)))
-    result = tx.execute(
+        tx.rows(_LOCK, {"lock_class": _LOCK_CLASS, "number": zlib.crc32(event.app_id.encode()) >> 1})
+    ((seq,),) = tx.rows(
         _INSERT,
         {
             "app_id": event.app_id,
@@ -55,9 +60,7 @@ def insert_event(tx: Transaction, event: NewEvent) -> int:
             "at": event.at,
         },
     )
-    key = result.inserted_primary_key
-    assert key is not None  # noqa: S101 - an INSERT of one row has one
-    return int(key[0])
+    return int(seq)
 
 
 _LOCK_CLASS = 0x5D01

@@ -6,6 +6,7 @@ One interface over SQLite (one machine) and PostgreSQL (several); what holds on 
 from stagedoor.storage.database import BulkInsert, Counters, Database
 from stagedoor.storage.migration import migrate, upgrade
 from stagedoor.storage.opening import open_database
+from stagedoor.storage.prepared import Prepared
 from stagedoor.storage.transaction import Dialect, Transaction
 from stagedoor.storage.types import Json, Milliseconds, RowId, metadata, row_id
 
@@ -16,6 +17,7 @@ __all__ = [
     "Dialect",
     "Json",
     "Milliseconds",
+    "Prepared",
     "RowId",
     "Transaction",
     "metadata",

@@ -47,6 +47,11 @@ def guarded(connection: Connection) -> Generator[None]:
         info.pop(_GUARDED, None)
 
 
+def spoil(connection: Connection, error: DBAPIError) -> None:
+    """A statement that SQLAlchemy did not run has failed, so it could not be noticed."""
+    connection.info[_SPOILT] = error
+
+
 def _refuse_to_end(connection: Connection) -> None:
     # One that the server cut has no `info` any more, and must be rolled back to be given up.
     if not connection.invalidated and connection.info.get(_GUARDED):

@@ -7,7 +7,12 @@ from contextlib import contextmanager
 from typing import Any, Literal, TypeVarTuple, overload
 
 from sqlalchemy import Connection, CursorResult, Executable
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.selectable import TypedReturnsRows
+
+from stagedoor.storage.guard import spoil
+from stagedoor.storage.prepared import Prepared
+from stagedoor.storage.sqlite import dbapi
 
 Dialect = Literal["sqlite", "postgresql"]
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -25,11 +30,13 @@ class Transaction:
         dialect: Which engine it is, for the few statements that differ.
     """
 
-    __slots__ = ("_after_commit", "connection", "dialect")
+    __slots__ = ("_after_commit", "_sqlite", "connection", "dialect")
 
-    def __init__(self, connection: Connection, dialect: Dialect) -> None:
+    def __init__(self, connection: Connection, sqlite: dbapi.Connection | None = None) -> None:
+        """`sqlite` is the driver's connection under `connection`, if that is its engine."""
         self.connection = connection
-        self.dialect: Dialect = dialect
+        self.dialect: Dialect = "postgresql" if sqlite is None else "sqlite"
+        self._sqlite = sqlite
         self._after_commit: list[Callable[[], None]] = []
 
     @overload
@@ -50,6 +57,31 @@ class Transaction:
                 statement inside `savepoint()`; one that swallows the error elsewhere is not committed.
         """
         return self.connection.execute(statement, parameters)
+
+    def rows(self, statement: Prepared, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """Run a statement of a hot path, with a value for each of its parameters; all its rows.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError: As `execute`.
+        """
+        if self._sqlite is None:
+            return self.connection.execute(statement.statement, values).all()
+        try:
+            return statement.run_on_sqlite(self._sqlite, values)
+        except DBAPIError as error:
+            spoil(self.connection, error)
+            raise
+
+    def run(self, statement: Prepared, values: Mapping[str, Any]) -> None:
+        """Run a statement of a hot path that gives no rows.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError: As `execute`.
+        """
+        if self._sqlite is None:
+            self.connection.execute(statement.statement, values)
+        else:
+            self.rows(statement, values)
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Run `callback` on the event loop once what this transaction did is durable.

@@ -27,14 +27,35 @@ SECRET_FIELDS: Final = frozenset(
 `livekit_ingress.proto`, `livekit_models.proto`); stream URLs carry stream keys."""
 
 REDACTED: Final = "[removed]"
-_MARKS: Final = tuple(f'"{name}"'.encode() for name in SECRET_FIELDS)
+_MARKS: Final = tuple(f'"{name}"'.encode() for name in SECRET_FIELDS - {"turnPassword"})
+_PASSWORD: Final = b'"turnPassword":"'
+_REMOVED: Final = _PASSWORD + REDACTED.encode()
 
 
 def redact(body: bytes) -> bytes:
-    """The event without secrets; a body that has none is returned as it is, byte for byte."""
-    if not any(mark in body for mark in _MARKS):
-        return body
-    return msgspec.json.encode(_clean(msgspec.json.decode(body)))
+    """The event without secrets; nothing else in it changes."""
+    if any(mark in body for mark in _MARKS):
+        return msgspec.json.encode(_clean(msgspec.json.decode(body)))
+    return _without_password(body)
+
+
+def _without_password(body: bytes) -> bytes:
+    """The same for a body whose only secret may be the room's TURN password, which is in each event of LiveKit's.
+
+    It is cut out where it stands: decoding and encoding the whole event costs fifteen times as much. Inside of a JSON
+    string each quote has a backslash before it, so `_PASSWORD` is found only where it is a field's name.
+    """
+    begin = body.find(_PASSWORD)
+    if begin < 0:
+        # A name that is spaced otherwise is not LiveKit's writing, but it is a password all the same.
+        return msgspec.json.encode(_clean(msgspec.json.decode(body))) if b'"turnPassword"' in body else body
+    end = body.find(b'"', begin + len(_PASSWORD))
+    if body.count(b'"turnPassword"') > 1 or body[end - 1] == _BACKSLASH:
+        return msgspec.json.encode(_clean(msgspec.json.decode(body)))
+    return body[:begin] + _REMOVED + body[end:]
+
+
+_BACKSLASH: Final = ord("\\")
 
 
 def _clean(value: Any) -> Any:

@@ -146,7 +146,7 @@ async def _commit(
 
 
 def _run(connection: Connection, work: Callable[[Transaction], T]) -> tuple[T, list[Callable[[], None]]]:
-    transaction = Transaction(connection, "postgresql")
+    transaction = Transaction(connection)
     with guarded(connection):
         value = work(transaction)
     return value, transaction.callbacks()

@@ -82,7 +82,7 @@ class Work(Item):
         self.work = work
 
     def run(self, connection: Connection, driver: dbapi.Connection) -> Any:
-        transaction = Transaction(connection, "sqlite")
+        transaction = Transaction(connection, driver)
         with guarded(connection):
             value = self.work(transaction)
         # A foreign key that is checked at the commit would refuse the works of all callers together.
