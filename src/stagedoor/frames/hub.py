@@ -1,0 +1,127 @@
+"""The rooms' one-frame slots: the newest frame wins, nobody waits for anybody, and what was not taken is counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from stagedoor.frames.jpeg import Size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A JPEG as it came.
+
+    Attributes:
+        number: Counts up within a slot.
+        at: When it came in, in milliseconds since the epoch.
+    """
+
+    number: int
+    at: int
+    data: bytes
+    size: Size
+
+
+class Viewer:
+    """One who looks at a slot: sees the newest frame that it has not seen, and never an older one.
+
+    Attributes:
+        dropped: Frames that were replaced before this viewer took them.
+    """
+
+    __slots__ = ("_newest", "_waiter", "dropped")
+
+    def __init__(self, newest: Frame | None) -> None:
+        self._newest = newest
+        self._waiter: asyncio.Future[None] | None = None
+        self.dropped = 0
+
+    def offer(self, frame: Frame) -> None:
+        """There is a newer frame."""
+        if self._newest is not None:
+            self.dropped += 1
+        self._newest = frame
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def next(self) -> Frame:
+        """The newest frame, as soon as there is one that was not taken yet."""
+        while self._newest is None:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        frame, self._newest = self._newest, None
+        return frame
+
+
+class Slot:
+    """Where the frames of one room pass.
+
+    Attributes:
+        newest: The last frame that came while somebody sent; `None` when nobody does.
+    """
+
+    __slots__ = ("_count", "_viewers", "newest")
+
+    def __init__(self) -> None:
+        self.newest: Frame | None = None
+        self._viewers: set[Viewer] = set()
+        self._count = 0
+
+    def publish(self, at: int, data: bytes, size: Size) -> Frame:
+        """A frame came."""
+        self._count += 1
+        frame = self.newest = Frame(self._count, at, data, size)
+        for viewer in self._viewers:
+            viewer.offer(frame)
+        return frame
+
+    def clear(self) -> None:
+        """Nobody sends any more; viewers stay and wait."""
+        self.newest = None
+
+    @contextmanager
+    def view(self) -> Generator[Viewer]:
+        """Look at it, from the newest frame on."""
+        viewer = Viewer(self.newest)
+        self._viewers.add(viewer)
+        try:
+            yield viewer
+        finally:
+            self._viewers.discard(viewer)
+
+    @property
+    def viewers(self) -> int:
+        """Who looks now."""
+        return len(self._viewers)
+
+
+class Hub:
+    """The slots of this node's rooms, by LiveKit name; one exists while somebody sends to it or looks at it."""
+
+    def __init__(self) -> None:
+        self._slots: dict[str, tuple[Slot, int]] = {}
+
+    @contextmanager
+    def slot(self, livekit_room: str) -> Generator[Slot]:
+        """The room's slot, for as long as the caller has to do with it."""
+        slot, users = self._slots.get(livekit_room, (Slot(), 0))
+        self._slots[livekit_room] = slot, users + 1
+        try:
+            yield slot
+        finally:
+            slot, users = self._slots[livekit_room]
+            if users == 1:
+                del self._slots[livekit_room]
+            else:
+                self._slots[livekit_room] = slot, users - 1
+
+    def find(self, livekit_room: str) -> Slot | None:
+        """The room's slot, if there is one."""
+        found = self._slots.get(livekit_room)
+        return None if found is None else found[0]
