@@ -26,7 +26,7 @@ async def working(database: Database, queue: Queue, kinds: Iterable[JobKind]) ->
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what it waits for is in other hands
             await asyncio.sleep(0.01)
 
 
@@ -38,7 +38,7 @@ async def state_of(database: Database, job_id: str) -> Job:
 
 async def until_state(database: Database, job_id: str, state: str) -> Job:
     async with asyncio.timeout(20):
-        while (job := await state_of(database, job_id)).state != state:
+        while (job := await state_of(database, job_id)).state != state:  # noqa: ASYNC110 - it is in the database
             await asyncio.sleep(0.01)
     return job
 

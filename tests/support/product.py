@@ -58,7 +58,7 @@ def clean_environment() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("STAGEDOOR_", "LIVEKIT_")) or name == "STAGEDOOR_LIVEKIT_BINARY"
+        if not name.startswith(("STAGEDOOR_", "LIVEKIT_", "OTEL_")) or name == "STAGEDOOR_LIVEKIT_BINARY"
     }
     return kept | {"PYTHONUNBUFFERED": "1"}
 

@@ -82,7 +82,7 @@ class World:
     async def receive(self, sent: Sent, *, received_at: int | None = None) -> bool:
         """Store a webhook; false when it was there already."""
         at = sent.at if received_at is None else received_at
-        row = (sent.id, sent.event, sent.room_name, at, "APItest", "livekit", redact(sent.body))
+        row = (sent.id, sent.event, sent.room_name, at, "APItest", "livekit", redact(sent.body), None)
         return await self._intake.insert(row)
 
     async def apply(self, sent: Sequence[Sent]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -20,9 +20,14 @@ _values = st.recursive(
 
 
 def cleaned(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: REDACTED if name in SECRET_FIELDS else cleaned(inner) for name, inner in value.items()}
-    return [cleaned(inner) for inner in value] if isinstance(value, list) else value
+    match value:
+        case dict():
+            fields = cast("dict[str, Any]", value)
+            return {name: REDACTED if name in SECRET_FIELDS else cleaned(inner) for name, inner in fields.items()}
+        case list():
+            return [cleaned(inner) for inner in cast("list[Any]", value)]
+        case _:
+            return value
 
 
 @given(st.dictionaries(_names, _values, max_size=5), st.sampled_from([(",", ":"), (", ", ": ")]))

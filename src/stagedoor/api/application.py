@@ -27,6 +27,8 @@ from stagedoor.api.routes import (
     tokens,
 )
 from stagedoor.api.services import Services
+from stagedoor.api.tracing import TracingMiddleware
+from stagedoor.kernel import tracing
 
 _ROUTERS: Final[tuple[APIRouter, ...]] = (
     organisations.router,
@@ -47,7 +49,15 @@ def build(parts: Services, pages: list[BaseRoute]) -> FastAPI:
         parts: What routes call.
         pages: The routes of the pages and their files.
     """
-    app = FastAPI(title="Stagedoor", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Stagedoor",
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        # FastAPI's own would wake up beside ours when a provider is set from outside, and it reports what callers sent.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
     # A redirect would say what no operation documents, and clients drop the key when they follow it.
     app.router.redirect_slashes = False
     app.state.services = parts
@@ -75,6 +85,8 @@ def build(parts: Services, pages: list[BaseRoute]) -> FastAPI:
     )
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(MetricsMiddleware)
+    if tracing.enabled():
+        app.add_middleware(TracingMiddleware)
     return app
 
 

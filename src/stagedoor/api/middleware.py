@@ -64,7 +64,7 @@ class MetricsMiddleware:
 
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = _route_of(scope)
+                route = route_of(scope)
                 HTTP_REQUESTS.labels(scope["method"], route, message["status"]).inc()
                 HTTP_SECONDS.labels(route).observe(time.perf_counter() - began)
             await send(message)
@@ -72,7 +72,7 @@ class MetricsMiddleware:
         await self._app(scope, receive, watched)
 
 
-def _route_of(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
     """The route's template, so that no label grows with what callers send."""
     route: Any = scope.get("route")
     path = getattr(route, "path", None) if route is not None else None

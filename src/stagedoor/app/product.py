@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import secrets as chance
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from stagedoor.app.firstrun import APP, ORGANISATION, make_first
 from stagedoor.app.http import HttpServer
 from stagedoor.app.network import Network, lay_out
 from stagedoor.app.parts import make_parts
+from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import OperatorError, Problem, StorageUnavailable
 from stagedoor.kernel.metrics import LIVEKIT_RESTARTS
@@ -121,6 +123,8 @@ class Product:
                 f"Another Stagedoor runs on the data folder {folder.path}; stop it, or choose another with --data-dir."
             )
         self._closing.callback(folder.release)
+        tracing.start(os.environ)
+        self._closing.push_async_callback(asyncio.to_thread, tracing.stop)
         secrets = folder.secrets()
         network = lay_out(self._settings, secrets)
         http = HttpServer(self._settings)

@@ -43,7 +43,7 @@ class NewJob:
         group_key: Jobs of one group share a bounded number of a worker's places, so that one slow target starves no
             other.
         run_at: Not before this time; 0 is now.
-        trace: W3C `traceparent` of what asked for it.
+        trace: W3C `traceparent` of what asked for it; by default of the span in which it is asked for.
     """
 
     kind: str

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from stagedoor.jobs import store
 from stagedoor.jobs.nouns import UNFINISHED, Job, NewJob
+from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, NotFound
 from stagedoor.kernel.ids import new_id
@@ -26,6 +28,8 @@ class Queue:
     def put(self, tx: Transaction, job: NewJob) -> str:
         """Ask for a job in the transaction that makes it necessary; its id, or that of the unfinished one that has
         the same key."""
+        if job.trace is None and tracing.enabled():
+            job = replace(job, trace=tracing.traceparent())
         job_id = store.insert_job(tx, new_id("job"), job, now_ms())
         tx.after_commit(lambda: self._tell(job.kind))
         return job_id

@@ -169,7 +169,8 @@ class Worker:
     async def _work(self, kind: JobKind, job: Job) -> None:
         clock = asyncio.get_running_loop().time
         began = clock()
-        with tracing.span(f"job {job.kind}", parent=job.trace, attributes={"job.id": job.id}):
+        about = {"stagedoor.job.id": job.id, "stagedoor.job.attempt": job.attempts}
+        with tracing.span(f"job {job.kind}", parent=job.trace, kind="consumer", attributes=about) as span:
             try:
                 outcome = await self._settle(kind, job, await _attempt(kind, job))
             except _LeaseLost:
@@ -178,6 +179,9 @@ class Worker:
             except StorageUnavailable as error:
                 outcome = "lost"  # the lease runs out, and whoever finds it tries again
                 _log.warning("a job's end could not be stored", job_id=job.id, kind=job.kind, error=str(error))
+            span.note({"stagedoor.job.outcome": outcome})
+            if outcome != "done":
+                span.failed(outcome)
         JOBS_ENDED.labels(job.kind, outcome).inc()
         JOB_SECONDS.labels(job.kind).observe(clock() - began)
 

@@ -34,12 +34,16 @@ WEBHOOKS: Final = Counter(
 )
 WEBHOOK_REFUSALS: Final = Counter(
     "stagedoor_webhook_refusals",
-    "Webhooks with a signature that was refused, by reason.",
+    "Webhooks with a signature that was refused, by reason: missing, unknown_key, bad_signature, body_changed, expired,"
+    " not_yet.",
     ("reason",),
     registry=REGISTRY,
 )
 INBOX_APPLIED: Final = Counter(
-    "stagedoor_inbox_events", "Stored events acted on, by outcome.", ("outcome",), registry=REGISTRY
+    "stagedoor_inbox_events",
+    "Stored events acted on, by outcome: applied, unclaimed, ignored, retried, failed.",
+    ("outcome",),
+    registry=REGISTRY,
 )
 INBOX_LAG: Final = Histogram(
     "stagedoor_inbox_lag_seconds",
@@ -48,7 +52,10 @@ INBOX_LAG: Final = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 RECONCILE_RUNS: Final = Counter(
-    "stagedoor_reconcile_runs", "Comparisons with LiveKit's lists, by result.", ("result",), registry=REGISTRY
+    "stagedoor_reconcile_runs",
+    "Comparisons with LiveKit's lists, by result: ok, failed.",
+    ("result",),
+    registry=REGISTRY,
 )
 REPAIRS: Final = Counter(
     "stagedoor_reconcile_repairs",
@@ -66,6 +73,11 @@ INBOX_WAITING: Final = Gauge(
     ("state",),
     registry=REGISTRY,
 )
+INBOX_OLDEST: Final = Gauge(
+    "stagedoor_inbox_oldest_pending_seconds",
+    "Age of the event that has waited longest to be applied; 0 when none waits.",
+    registry=REGISTRY,
+)
 JOBS_ENDED: Final = Counter(
     "stagedoor_jobs_attempts",
     "Attempts at jobs, by what became of them: done, retried, failed, dead, lost.",
@@ -79,3 +91,16 @@ JOB_SECONDS: Final = Histogram(
     registry=REGISTRY,
     buckets=(0.005, 0.025, 0.1, 0.25, 1, 2.5, 10, 30, 60, 300),
 )
+
+
+def _from_zero(metric: Counter, *values: str) -> None:
+    """Show each value of a metric's one label from the start: a series that begins with 1 has no increase, and an
+    alert on it misses the first trouble."""
+    for value in values:
+        metric.labels(value)
+
+
+_from_zero(WEBHOOKS, "stored", "duplicate", "refused", "malformed", "too_large", "unavailable")
+_from_zero(WEBHOOK_REFUSALS, "missing", "unknown_key", "bad_signature", "body_changed", "expired", "not_yet")
+_from_zero(INBOX_APPLIED, "applied", "unclaimed", "ignored", "retried", "failed")
+_from_zero(RECONCILE_RUNS, "ok", "failed")

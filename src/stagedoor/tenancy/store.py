@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -23,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from stagedoor.storage import Transaction, metadata
+from stagedoor.storage import Prepared, Transaction, metadata
 from stagedoor.storage.records import record, values_of
 from stagedoor.tenancy.nouns import ApiKey, App, AppSettings, Organisation
 from stagedoor.tenancy.principals import Principal
@@ -77,7 +78,7 @@ api_keys = Table(
     Index("ix_api_keys_app_id", "app_id"),
 )
 
-_APP_BY_SLUG = select(apps).where(apps.c.slug == bindparam("slug"))  # built once: every webhook asks it
+_APP_BY_SLUG = Prepared(select(apps).where(apps.c.slug == bindparam("slug")))  # every event of LiveKit's asks it
 
 
 # Organisations
@@ -137,8 +138,8 @@ def find_app(tx: Transaction, principal: Principal, reference: str) -> App | Non
 
 def app_by_slug(tx: Transaction, slug: str) -> App | None:
     """The app with this slug, whoever asks: for what comes from LiveKit, which knows no principals."""
-    row = tx.execute(_APP_BY_SLUG, {"slug": slug}).first()
-    return None if row is None else _app(row)
+    rows = tx.rows(_APP_BY_SLUG, {"slug": slug})
+    return _app(rows[0]) if rows else None
 
 
 def list_apps(
@@ -252,10 +253,18 @@ def _app_values(app: App) -> dict[str, Any]:
     return values_of(app) | {"settings": msgspec.json.encode(app.settings).decode()}
 
 
-def _app(row: Row[Any]) -> App:
-    values = record(row)
-    values["settings"] = msgspec.json.decode(values["settings"], type=AppSettings)
+def _app(row: Sequence[Any]) -> App:
+    values = dict(zip(_APP_COLUMNS, row, strict=True))
+    values["settings"] = _settings(values["settings"])
     return App(**values)
+
+
+_APP_COLUMNS = tuple(apps.c.keys())
+
+
+@lru_cache(maxsize=1024)
+def _settings(text: str) -> AppSettings:
+    return msgspec.json.decode(text, type=AppSettings)
 
 
 def _key_values(key: ApiKey) -> dict[str, Any]:

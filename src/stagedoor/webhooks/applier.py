@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from stagedoor.events.feed import Feed
+from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, NotFound, StorageUnavailable
 from stagedoor.kernel.metrics import INBOX_APPLIED, INBOX_LAG
@@ -29,7 +30,7 @@ from stagedoor.webhooks.store import InboxEvent
 
 _log = structlog.get_logger()
 
-BATCH: Final = 100
+BATCH: Final = 50
 MAX_ATTEMPTS: Final = 3
 TURN_SECONDS: Final = {"sqlite": 0.01, "postgresql": 0.25}
 """How long one transaction may take. On SQLite the webhooks that come in meanwhile wait for it: with turns of a hundred
@@ -124,6 +125,11 @@ class Applier:
         return bool(events)
 
     def _apply(self, tx: Transaction, event: InboxEvent) -> bool:
+        about = {"stagedoor.inbox.id": event.id, "stagedoor.inbox.event": event.event}
+        with tracing.span("inbox apply", parent=event.trace, kind="consumer", attributes=about) as span:
+            return self._apply_within(tx, event, span)
+
+    def _apply_within(self, tx: Transaction, event: InboxEvent, span: tracing.Span) -> bool:
         attempts = event.attempts + 1
         try:
             with tx.savepoint():
@@ -139,8 +145,10 @@ class Applier:
             reason = f"{type(error).__name__}: {cause}"[:500]
             state = "failed" if last else "pending"
             store.set_state(tx, event.seq, state, attempts=attempts, applied_at=None, error=reason)
+            span.failed(type(error).__name__)
             INBOX_APPLIED.labels("failed" if last else "retried").inc()
             return last
+        span.note({"stagedoor.inbox.outcome": outcome})
         tx.after_commit(lambda: _count(event, outcome))
         return True
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import BadRequest, StorageUnavailable, Unavailable
 from stagedoor.kernel.metrics import WEBHOOK_REFUSALS, WEBHOOKS
@@ -77,6 +78,7 @@ class Receiver:
             verified.key_id,
             verified.scheme,
             stored_body,
+            tracing.traceparent(),
         )
         try:
             new = await self._intake.insert(row)

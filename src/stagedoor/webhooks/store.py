@@ -46,6 +46,7 @@ inbox = Table(
     Column("key_id", Text, nullable=False),
     Column("scheme", String(8), nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("trace", String(64), nullable=True),
     Column("state", String(12), nullable=False, server_default="pending"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("applied_at", BigInteger, nullable=True),
@@ -56,12 +57,12 @@ inbox = Table(
 )
 
 _SET_STATE: Final = update(inbox).where(inbox.c.seq == bindparam("key"))
-_RECEIVED: Final = ("id", "event", "livekit_room", "received_at", "key_id", "scheme", "body")
+_RECEIVED: Final = ("id", "event", "livekit_room", "received_at", "key_id", "scheme", "body", "trace")
 
 
 @dataclass(frozen=True, slots=True)
 class InboxEvent:
-    """A stored event. Times are milliseconds since the epoch."""
+    """A stored event. Times are milliseconds since the epoch; `trace` is the `traceparent` of its arrival."""
 
     seq: int
     id: str
@@ -71,6 +72,7 @@ class InboxEvent:
     key_id: str
     scheme: str
     body: bytes
+    trace: str | None
     state: InboxState
     attempts: int
     applied_at: int | None
@@ -133,6 +135,12 @@ def waiting(tx: Transaction) -> dict[str, int]:
     states = ("pending", "unclaimed", "failed")
     query = select(inbox.c.state, func.count()).where(inbox.c.state.in_(states)).group_by(inbox.c.state)
     return dict.fromkeys(states, 0) | {row[0]: row[1] for row in tx.execute(query)}
+
+
+def oldest_pending(tx: Transaction) -> int | None:
+    """When the event came in that waits longest to be applied."""
+    query = select(inbox.c.received_at).where(inbox.c.state == "pending").order_by(inbox.c.seq).limit(1)
+    return tx.execute(query).scalar()
 
 
 def _event(row: Row[Any]) -> InboxEvent:

@@ -13,8 +13,9 @@ from stagedoor.api.access import bearer, public
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts, Services
 from stagedoor.api.wire import Answer, Data
+from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Problem, StorageUnavailable, Unauthenticated, Unavailable
-from stagedoor.kernel.metrics import FEED_CLIENTS, INBOX_WAITING, REGISTRY
+from stagedoor.kernel.metrics import FEED_CLIENTS, INBOX_OLDEST, INBOX_WAITING, REGISTRY
 from stagedoor.webhooks import store
 
 
@@ -77,6 +78,8 @@ async def get_metrics(request: Request, parts: Parts) -> Response:
     try:
         for state, count in (await parts.database.read(store.waiting)).items():
             INBOX_WAITING.labels(state).set(count)
+        since = await parts.database.read(store.oldest_pending)
+        INBOX_OLDEST.set(0 if since is None else max(0, now_ms() - since) / 1000)
     except StorageUnavailable:
         pass  # the other metrics are needed most when the database is away
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)

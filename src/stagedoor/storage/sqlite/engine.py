@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from sqlalchemy import Table
 
+from stagedoor.kernel import tracing
 from stagedoor.kernel.errors import CallerMistake, OperatorError, StorageUnavailable
 from stagedoor.storage.database import Counters
 from stagedoor.storage.heartbeat import Heartbeat
@@ -62,7 +63,7 @@ class SqliteDatabase:
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         future: asyncio.Future[T] = self._loop.create_future()
-        self._writer.submit(Work(work, future))
+        self._writer.submit(Work(tracing.carried(work), future))
         return await future
 
     def bulk(

@@ -1,6 +1,9 @@
-"""Traces."""
+"""Traces: the context of an event's arrival, carried to what comes of it."""
 
 from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
 
 revision = "0006"
 down_revision = "0005"
@@ -9,4 +12,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.add_column("inbox", sa.Column("trace", sa.String(length=64), nullable=True))
