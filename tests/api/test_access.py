@@ -86,6 +86,10 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/inbox"): Call(200, None, 403, 403, installation=True),
     ("GET", "/inbox/{event}"): Call(404, None, 403, 403, installation=True),
     ("POST", "/inbox/{event}/replay"): Call(404, None, 403, 403, installation=True),
+    ("GET", "/jobs"): Call(200, None, 403, 403, installation=True),
+    ("GET", "/jobs/{job}"): Call(404, None, 403, 403, installation=True),
+    ("POST", "/jobs/{job}/retry"): Call(404, None, 403, 403, installation=True),
+    ("POST", "/jobs/{job}/cancel"): Call(404, None, 403, 403, installation=True),
 }
 STRANGERS_CODES = {"app_not_found", "organisation_not_found", "key_not_found"}
 
@@ -213,6 +217,7 @@ async def scene(managed_api: Api) -> Scene:
         "identity": "nobody",
         "sid": "TR_none",
         "event": "EV_none",
+        "job": "job_unknown",
         "new": fresh("new"),
     }
     return Scene(operator, one, two, values)

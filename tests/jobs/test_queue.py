@@ -157,6 +157,23 @@ async def test_a_job_whose_worker_died_is_another_workers(database: Database) ->
     assert (await state_of(database, job_id)).state == "done"
 
 
+async def test_what_comes_again_and_again_does(database: Database) -> None:
+    queue = Queue()
+    runs: list[str] = []
+
+    async def handler(job: Job) -> None:
+        runs.append(job.id)
+        if len(runs) == 2:
+            raise GiveUp("Not this time.")
+
+    kinds = [JobKind("k", handler, every_seconds=0.01)]
+    async with working(database, queue, kinds), working(database, queue, kinds):
+        await until(lambda: len(runs) >= 4)
+    assert len(set(runs)) == len(runs)
+    unfinished = await database.read(lambda tx: store.depths(tx))
+    assert unfinished == {("k", "queued"): 1, ("k", "failed"): 1}
+
+
 async def test_cancelled_it_is_broken_off(database: Database) -> None:
     queue = Queue()
     begun = asyncio.Event()

@@ -19,6 +19,7 @@ from stagedoor.api.routes import (
     events,
     health,
     inbox,
+    jobs,
     keys,
     organisations,
     participants,
@@ -39,6 +40,7 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     sessions.router,
     events.router,
     inbox.router,
+    jobs.router,
 )
 
 

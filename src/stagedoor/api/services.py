@@ -10,6 +10,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from stagedoor.events.feed import Feed
+from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
@@ -36,6 +37,7 @@ class Services:
     public_url: str
     database: Database
     feed: Feed
+    queue: Queue
     authenticator: Authenticator
     directory: Directory
     bans: Bans

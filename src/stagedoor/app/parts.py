@@ -10,6 +10,7 @@ from stagedoor.api.services import Services
 from stagedoor.app.datafolder import Secrets
 from stagedoor.app.network import Network
 from stagedoor.events.feed import Feed
+from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
@@ -48,6 +49,7 @@ def make_parts(
         public_url=network.public_url,
         database=database,
         feed=feed,
+        queue=Queue(),
         authenticator=Authenticator(database, operator_secret),
         directory=Directory(database),
         bans=Bans(database),

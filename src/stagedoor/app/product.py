@@ -1,8 +1,8 @@
 """The whole product, started in order and stopped in reverse.
 
-Order: data folder, store, the worker that applies events, HTTP, LiveKit, the worker that reconciles. HTTP listens
-before LiveKit is started and after it is stopped, because LiveKit's first and last webhooks go there; `/ready` says 503
-until everything answers.
+Order: data folder, store, the workers that apply events and do jobs, HTTP, LiveKit, the worker that reconciles. HTTP
+listens before LiveKit is started and after it is stopped, because LiveKit's first and last webhooks go there; `/ready`
+says 503 until everything answers.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from stagedoor.api.services import Services
 from stagedoor.app.datafolder import DataFolder
 from stagedoor.app.firstrun import APP, ORGANISATION, make_first
 from stagedoor.app.http import HttpServer
+from stagedoor.app.jobs import make_worker
 from stagedoor.app.network import Network, lay_out
 from stagedoor.app.parts import make_parts
 from stagedoor.kernel import tracing
@@ -144,6 +145,7 @@ class Product:
         self._work("applier", parts.applier.run())
         self._closing.push_async_callback(self._last_events, parts)
         self._work("bouncer", bouncer.run())
+        self._work("jobs", make_worker(parts).run())
         self._work("key use", _record_use(parts))
         pages = Pages(database, parts.bans, parts.doorkeeper, network.endpoint, f"{PREFIX}/openapi.json")
         self._watch_over(await http.start(build(parts, pages.routes(f"{PREFIX}/docs"))))

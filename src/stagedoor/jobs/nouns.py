@@ -152,6 +152,7 @@ class JobKind:
         backoff: Seconds until the next attempt, given how many there were.
         concurrency: How many of this kind one worker does at a time.
         group_concurrency: How many of one `group_key`.
+        every_seconds: Done by itself at the start, and again so long after each end.
         on_dead: What changes with the last failure: told the job and the error.
     """
 
@@ -162,4 +163,5 @@ class JobKind:
     backoff: Callable[[int], float] = _BACKOFF
     concurrency: int = 8
     group_concurrency: int = 2
+    every_seconds: float | None = None
     on_dead: Callable[[Transaction, Job, str], None] | None = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from stagedoor.jobs import store
 from stagedoor.jobs.nouns import UNFINISHED, Job, NewJob
@@ -14,15 +14,27 @@ from stagedoor.kernel.ids import new_id
 from stagedoor.storage import Transaction
 
 
+class Listener(Protocol):
+    """A worker of this process, told on the event loop."""
+
+    def ready(self, kind: str) -> None:
+        """A job of the kind may be ready."""
+        ...
+
+    def cancelled(self, job_id: str) -> None:
+        """The job is not to be done any more."""
+        ...
+
+
 class Queue:
     """Where jobs are asked for. Workers of this process are told at the commit; those of other nodes look by
     themselves."""
 
     def __init__(self) -> None:
-        self._listeners: list[Callable[[str], None]] = []
+        self._listeners: list[Listener] = []
 
-    def listen(self, listener: Callable[[str], None]) -> None:
-        """Have `listener` told, on the event loop, the kind of each job that may be ready."""
+    def listen(self, listener: Listener) -> None:
+        """Have `listener` told."""
         self._listeners.append(listener)
 
     def put(self, tx: Transaction, job: NewJob) -> str:
@@ -45,7 +57,13 @@ class Queue:
         if job.state not in UNFINISHED:
             raise Conflict(f"This job is {job.state}; there is nothing to cancel.", code="job_finished")
         store.set_state(tx, job, "cancelled", now=now_ms())
-        tx.after_commit(lambda: self._tell(job.kind))
+
+        def tell() -> None:
+            for listener in self._listeners:
+                listener.cancelled(job_id)
+                listener.ready(job.kind)  # what waited behind it in its lane
+
+        tx.after_commit(tell)
         return get(tx, job_id)
 
     def retry(self, tx: Transaction, job_id: str) -> Job:
@@ -68,7 +86,7 @@ class Queue:
 
     def _tell(self, kind: str) -> None:
         for listener in self._listeners:
-            listener(kind)
+            listener.ready(kind)
 
 
 def get(tx: Transaction, job_id: str, *, locked: bool = False) -> Job:

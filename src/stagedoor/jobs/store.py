@@ -329,7 +329,7 @@ def list_jobs(tx: Transaction, *, state: str | None, kind: str | None, before: i
 
 def depths(tx: Transaction) -> dict[tuple[str, str], int]:
     """How many jobs there are by kind and state; those that are done are not counted."""
-    query = select(jobs.c.kind, jobs.c.state, func.count().label("n")).where(jobs.c.state.in_(_COUNTED))
+    query = select(jobs.c.kind, jobs.c.state, func.count().label("n")).where(jobs.c.state.in_(COUNTED))
     return {(row.kind, row.state): row.n for row in tx.execute(query.group_by(jobs.c.kind, jobs.c.state))}
 
 
@@ -355,7 +355,7 @@ def delete_finished(tx: Transaction, *, done_before: int, ended_before: int, lim
     return tx.execute(delete(jobs).where(jobs.c.seq.in_(old))).rowcount
 
 
-_COUNTED: Final = ("queued", "running", "failed", "dead")
+COUNTED: Final = ("queued", "running", "failed", "dead")
 
 
 def _job(row: Row[Any]) -> Job:

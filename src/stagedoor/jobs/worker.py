@@ -33,6 +33,9 @@ LEASE_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 1.0
 """How often the worker looks without having been told: for jobs whose time comes, and for those of other nodes."""
 
+RECURRING: Final = "recurring"
+"""The key of the one job of its kind that comes again and again."""
+
 _EXPIRED_AT_ONCE: Final = 100
 _AWAY_SECONDS: Final = 5.0
 
@@ -103,7 +106,7 @@ class Worker:
         self._running: dict[int, tuple[Job, asyncio.Task[None]]] = {}
         self._ready = set(self._kinds)
         self._awake = asyncio.Event()
-        queue.listen(self._told)
+        queue.listen(self)
 
     @property
     def running(self) -> int:
@@ -116,8 +119,10 @@ class Worker:
         try:
             if self._alone:
                 await self._try(store.expire_all)
+            scheduled = None
             while True:
                 self._awake.clear()
+                scheduled = scheduled or await self._try(self._schedule)
                 await self._take_over()
                 while self._ready:
                     await self._claim(self._ready.pop())
@@ -130,10 +135,17 @@ class Worker:
             keeper.cancel()
             await self._let_go()
 
-    def _told(self, kind: str) -> None:
+    def ready(self, kind: str) -> None:
+        """A job of the kind may be ready."""
         if kind in self._kinds:
             self._ready.add(kind)
             self._awake.set()
+
+    def cancelled(self, job_id: str) -> None:
+        """Break off the job, if this worker has it."""
+        for job, task in self._running.values():
+            if job.id == job_id:
+                task.cancel()
 
     async def _claim(self, name: str) -> None:
         kind = self._kinds[name]
@@ -164,7 +176,7 @@ class Worker:
 
     def _ended(self, job: Job) -> None:
         del self._running[job.seq]
-        self._told(job.kind)
+        self.ready(job.kind)
 
     async def _work(self, kind: JobKind, job: Job) -> None:
         clock = asyncio.get_running_loop().time
@@ -223,8 +235,18 @@ class Worker:
             raise _LeaseLost
         if effect is not None:
             effect(tx)
-        if again:
+        every = self._kinds[job.kind].every_seconds
+        if job.unique_key == RECURRING and every is not None:
+            self._queue.put(tx, NewJob(job.kind, unique_key=RECURRING, run_at=now_ms() + int(every * 1000)))
+        elif again:
             self._queue.put(tx, NewJob(job.kind, job.payload, job.unique_key, job.lane, job.group_key, trace=job.trace))
+
+    def _schedule(self, tx: Transaction) -> bool:
+        """Have those done that are done again and again; on several nodes the key leaves one of each."""
+        for kind in self._kinds.values():
+            if kind.every_seconds is not None:
+                self._queue.put(tx, NewJob(kind.name, unique_key=RECURRING))
+        return True
 
     async def _take_over(self) -> None:
         """Give back to the queue what a worker that died had on lease."""
@@ -236,7 +258,7 @@ class Worker:
                 reason = "Its worker died."
                 if kind is None or job.attempts < kind.max_attempts:
                     store.leave(tx, job, "queued", now=now, run_at=now, attempts=job.attempts, error=reason)
-                    tx.after_commit(lambda name=job.kind: self._told(name))
+                    tx.after_commit(lambda name=job.kind: self.ready(name))
                     continue
                 self._finish(tx, job, "dead", reason, None)
                 if kind.on_dead is not None:

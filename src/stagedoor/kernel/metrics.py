@@ -78,6 +78,18 @@ INBOX_OLDEST: Final = Gauge(
     "Age of the event that has waited longest to be applied; 0 when none waits.",
     registry=REGISTRY,
 )
+JOBS: Final = Gauge(
+    "stagedoor_jobs",
+    "Jobs by kind and state: queued, running, failed, dead.",
+    ("kind", "state"),
+    registry=REGISTRY,
+)
+JOBS_OLDEST: Final = Gauge(
+    "stagedoor_jobs_oldest_ready_seconds",
+    "Age of the job that could have been done longest ago, by kind; 0 when none waits.",
+    ("kind",),
+    registry=REGISTRY,
+)
 JOBS_ENDED: Final = Counter(
     "stagedoor_jobs_attempts",
     "Attempts at jobs, by what became of them: done, retried, failed, dead, lost.",

@@ -162,6 +162,10 @@ class Settings(BaseModel):
     idempotency_ttl: Duration = Field(
         default=86_400, description="Seconds for which the answer to an Idempotency-Key is kept."
     )
+    jobs_keep_done: Duration = Field(default=86_400, description="Seconds for which a job that is done is remembered.")
+    jobs_keep_ended: Duration = Field(
+        default=2_592_000, description="Seconds for which a job that failed, died or was cancelled is remembered."
+    )
     metrics_token: SecretStr | None = Field(
         default=None, description="Bearer token that /metrics asks for; open if not set (it names no tenant)."
     )

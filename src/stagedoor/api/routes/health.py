@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 from typing import Literal
 
@@ -13,9 +14,11 @@ from stagedoor.api.access import bearer, public
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts, Services
 from stagedoor.api.wire import Answer, Data
+from stagedoor.jobs import store as jobs
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Problem, StorageUnavailable, Unauthenticated, Unavailable
-from stagedoor.kernel.metrics import FEED_CLIENTS, INBOX_OLDEST, INBOX_WAITING, REGISTRY
+from stagedoor.kernel.metrics import FEED_CLIENTS, INBOX_OLDEST, INBOX_WAITING, JOBS, JOBS_OLDEST, REGISTRY
+from stagedoor.storage import Transaction
 from stagedoor.webhooks import store
 
 
@@ -75,14 +78,26 @@ async def get_metrics(request: Request, parts: Parts) -> Response:
         if not hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
             raise Unauthenticated("This is not the metrics token.", code="bad_key")
     FEED_CLIENTS.set(parts.feed.clients)
-    try:
-        for state, count in (await parts.database.read(store.waiting)).items():
-            INBOX_WAITING.labels(state).set(count)
-        since = await parts.database.read(store.oldest_pending)
-        INBOX_OLDEST.set(0 if since is None else max(0, now_ms() - since) / 1000)
-    except StorageUnavailable:
-        pass  # the other metrics are needed most when the database is away
+    with contextlib.suppress(StorageUnavailable):  # the other metrics are needed most when the database is away
+        await parts.database.read(_count)
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+def _count(tx: Transaction) -> None:
+    """Read what the database knows and no counter does."""
+    now = now_ms()
+    for state, count in store.waiting(tx).items():
+        INBOX_WAITING.labels(state).set(count)
+    since = store.oldest_pending(tx)
+    INBOX_OLDEST.set(0 if since is None else max(0, now - since) / 1000)
+    depths = jobs.depths(tx)
+    ages = jobs.oldest_ready(tx, now)
+    JOBS.clear()
+    JOBS_OLDEST.clear()
+    for kind in {kind for kind, _ in depths}:
+        JOBS_OLDEST.labels(kind).set((now - ages.get(kind, now)) / 1000)
+        for state in jobs.COUNTED:
+            JOBS.labels(kind, state).set(depths.get((kind, state), 0))
 
 
 def router(prefix: str) -> APIRouter:

@@ -1,0 +1,23 @@
+"""Every kind of job that the product does, and the worker that does them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stagedoor.api.services import Services
+from stagedoor.jobs import forget
+from stagedoor.jobs.nouns import JobKind
+from stagedoor.jobs.worker import Worker
+
+
+def make_worker(parts: Services) -> Worker:
+    """The worker of this node."""
+    return Worker(parts.database, parts.queue, kinds(parts))
+
+
+def kinds(parts: Services) -> Sequence[JobKind]:
+    """What it can do."""
+    settings = parts.settings
+    return [
+        forget.kind(parts.database, settings.jobs_keep_done, settings.jobs_keep_ended),
+    ]
