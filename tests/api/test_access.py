@@ -48,6 +48,7 @@ class Call:
 
 
 APP_ROOM = "/apps/{app}/rooms/{room}"
+HOOK = "https://hooks.example.invalid/here"
 WHO = APP_ROOM + "/participants/{identity}"
 CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/organisations"): Call(201, {"name": "{new}"}, 403, 403, installation=True),
@@ -90,8 +91,22 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/jobs/{job}"): Call(404, None, 403, 403, installation=True),
     ("POST", "/jobs/{job}/retry"): Call(404, None, 403, 403, installation=True),
     ("POST", "/jobs/{job}/cancel"): Call(404, None, 403, 403, installation=True),
+    ("POST", "/apps/{app}/webhooks"): Call(201, {"url": HOOK}),
+    ("GET", "/apps/{app}/webhooks"): Call(200),
+    ("POST", "/webhooks"): Call(201, {"url": HOOK, "organisation": "{organisation}"}, 403),
+    ("GET", "/webhooks"): Call(200, other_app=200, other_organisation=200),
+    ("GET", "/webhooks/{webhook}"): Call(200),
+    ("PATCH", "/webhooks/{webhook}"): Call(200, {"description": "y"}),
+    ("DELETE", "/webhooks/{webhook}"): Call(204),
+    ("POST", "/webhooks/{webhook}/rotate"): Call(200),
+    ("POST", "/webhooks/{webhook}/test"): Call(200),
+    ("POST", "/webhooks/{webhook}/recover"): Call(202, query="?since=2026-01-01T00:00:00Z"),
+    ("GET", "/webhooks/{webhook}/deliveries"): Call(200),
+    # There is no such delivery: 404 by another code than a stranger's.
+    ("GET", "/webhooks/{webhook}/deliveries/{delivery}"): Call(404),
+    ("POST", "/webhooks/{webhook}/deliveries/{delivery}/redeliver"): Call(404),
 }
-STRANGERS_CODES = {"app_not_found", "organisation_not_found", "key_not_found"}
+STRANGERS_CODES = {"app_not_found", "organisation_not_found", "key_not_found", "webhook_not_found"}
 
 
 def path_of(route: BaseRoute) -> str:
@@ -208,6 +223,7 @@ async def scene(managed_api: Api) -> Scene:
     room = (await one.api("POST", f"/apps/{one.app}/rooms", {"name": "demo"}, expect=201))["data"]
     body = {"name": "victim", "scopes": ["keys:write"]}
     key = (await one.api("POST", "/keys", body | {"app": one.app}, expect=201))["data"]
+    webhook = (await one.api("POST", f"/apps/{one.app}/webhooks", {"url": HOOK}, expect=201))["data"]
     values = {
         "organisation": one.organisation,
         "app": one.app,
@@ -218,6 +234,8 @@ async def scene(managed_api: Api) -> Scene:
         "sid": "TR_none",
         "event": "EV_none",
         "job": "job_unknown",
+        "webhook": webhook["id"],
+        "delivery": "dlv_unknown",
         "new": fresh("new"),
     }
     return Scene(operator, one, two, values)

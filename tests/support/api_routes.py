@@ -35,4 +35,5 @@ async def application(folder: Path, **settings: Any) -> AsyncGenerator[tuple[Fas
         yield build(parts, pages.routes(f"{PREFIX}/docs")), parts
     finally:
         await parts.gateway.close()
+        await parts.sender.close()
         await database.close()

@@ -26,6 +26,7 @@ from stagedoor.api.routes import (
     rooms,
     sessions,
     tokens,
+    webhooks,
 )
 from stagedoor.api.services import Services
 from stagedoor.api.tracing import TracingMiddleware
@@ -41,6 +42,7 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     events.router,
     inbox.router,
     jobs.router,
+    webhooks.router,
 )
 
 

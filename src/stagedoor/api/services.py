@@ -14,6 +14,7 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
+from stagedoor.outbox.sender import Sender
 from stagedoor.playback.admission import Doorkeeper
 from stagedoor.playback.links import LinkSigner
 from stagedoor.rooms.bans import Bans
@@ -47,6 +48,7 @@ class Services:
     signer: LinkSigner
     doorkeeper: Doorkeeper
     sealer: Sealer
+    sender: Sender
     starting: Callable[[], str | None]
 
     def forget_tenancy(self) -> None:

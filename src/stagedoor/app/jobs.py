@@ -8,6 +8,8 @@ from stagedoor.api.services import Services
 from stagedoor.jobs import forget
 from stagedoor.jobs.nouns import JobKind
 from stagedoor.jobs.worker import Worker
+from stagedoor.outbox import delivery, endpoints
+from stagedoor.outbox.delivery import Deliverer
 
 
 def make_worker(parts: Services) -> Worker:
@@ -18,6 +20,17 @@ def make_worker(parts: Services) -> Worker:
 def kinds(parts: Services) -> Sequence[JobKind]:
     """What it can do."""
     settings = parts.settings
+    deliverer = Deliverer(
+        parts.database,
+        parts.feed,
+        parts.sealer,
+        parts.sender,
+        settings.webhook_retry_delays,
+        settings.webhook_disable_after,
+    )
     return [
         forget.kind(parts.database, settings.jobs_keep_done, settings.jobs_keep_ended),
+        deliverer.kind(settings.webhook_timeout),
+        delivery.forget_kind(parts.database, settings.webhook_keep_deliveries),
+        endpoints.recover_kind(parts.database, parts.queue),
     ]

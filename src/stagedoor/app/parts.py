@@ -14,6 +14,7 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
+from stagedoor.outbox.sender import Sender
 from stagedoor.playback.admission import Doorkeeper
 from stagedoor.playback.links import LinkSigner
 from stagedoor.rooms.bans import Bans
@@ -59,6 +60,7 @@ def make_parts(
         signer=signer,
         doorkeeper=Doorkeeper(signer, api.TokenVerifier(endpoint.api_key, endpoint.api_secret)),
         sealer=Sealer(secrets.sealing_secret),
+        sender=Sender(allow_private=settings.webhook_allow_private_targets, timeout_seconds=settings.webhook_timeout),
         starting=starting,
     )
     return services, bouncer

@@ -38,6 +38,7 @@ from stagedoor.mediaserver.facts import ServerState
 from stagedoor.mediaserver.install import ensure_binary
 from stagedoor.mediaserver.managed import ManagedLiveKit
 from stagedoor.mediaserver.version import server_version
+from stagedoor.outbox.fanout import Fanout
 from stagedoor.rooms.reconcile import Reconciler
 from stagedoor.rooms.watch import Watch
 from stagedoor.storage import migrate, open_database
@@ -142,10 +143,12 @@ class Product:
         operator_secret = chance.token_urlsafe(32)
         parts, bouncer = make_parts(self._settings, secrets, network, database, operator_secret, lambda: self._starting)
         self._closing.push_async_callback(parts.gateway.close)
+        self._closing.push_async_callback(parts.sender.close)
         self._work("applier", parts.applier.run())
         self._closing.push_async_callback(self._last_events, parts)
         self._work("bouncer", bouncer.run())
         self._work("jobs", make_worker(parts).run())
+        self._work("webhook fan-out", Fanout(parts.database, parts.feed, parts.queue).run())
         self._work("key use", _record_use(parts))
         pages = Pages(database, parts.bans, parts.doorkeeper, network.endpoint, f"{PREFIX}/openapi.json")
         self._watch_over(await http.start(build(parts, pages.routes(f"{PREFIX}/docs"))))

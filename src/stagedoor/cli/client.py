@@ -101,6 +101,7 @@ async def _in_process(settings: Settings, folder: DataFolder, method: str, url: 
         return await _asgi(build(parts, []), method, url, operator, body)
     finally:
         await parts.gateway.close()
+        await parts.sender.close()
         await database.close()
 
 

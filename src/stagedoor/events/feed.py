@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -48,7 +48,12 @@ class Feed:
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._wakes: Counter[str] = Counter()
         self._reading: dict[_Question, asyncio.Future[list[Event]]] = {}
+        self._listeners: list[Callable[[str], None]] = []
         self._closed = False
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Have `listener` told the app of each event of this process, on the event loop, once it is stored."""
+        self._listeners.append(listener)
 
     def append(self, tx: Transaction, event: NewEvent) -> None:
         """Store an event in the transaction that makes it true; readers are woken when it commits."""
@@ -60,6 +65,8 @@ class Feed:
         self._wakes[app_id] += 1
         for woken in self._waiting.get(app_id, ()):
             woken.set()
+        for listener in self._listeners:
+            listener(app_id)
 
     def close(self) -> None:
         """End every reader."""

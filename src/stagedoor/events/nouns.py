@@ -32,6 +32,7 @@ EVENT_TYPES: dict[str, str] = {
     "egress.ended": "LiveKit's egress service ended.",
     "ingress.started": "LiveKit's ingress service began to publish.",
     "ingress.ended": "LiveKit's ingress service ended.",
+    "webhook.disabled": "An outgoing webhook's endpoint was disabled, because it went on failing.",
 }
 """Every event type and what it means."""
 

@@ -74,6 +74,12 @@ def events_after(tx: Transaction, app_id: str, seq: int, *, livekit_room: str | 
     return [_event(row) for row in tx.execute(query)]
 
 
+def events_since(tx: Transaction, app_id: str, since: int, *, after: int, limit: int) -> list[Event]:
+    """An app's events of `since` or later, by their time, and with a number above `after`."""
+    query = select(events).where(events.c.app_id == app_id, events.c.seq > after, events.c.at >= since)
+    return [_event(row) for row in tx.execute(query.order_by(events.c.seq).limit(limit))]
+
+
 def events_of_sessions(tx: Transaction, session_ids: Collection[str], *, limit: int) -> list[Event]:
     """The first `limit` events of each session, oldest first, in one statement."""
     place = func.row_number().over(partition_by=events.c.session_id, order_by=events.c.seq).label("place")

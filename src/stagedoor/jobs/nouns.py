@@ -85,7 +85,7 @@ class Job:
     finished_at: int | None
 
 
-Effect = Callable[[Transaction], None]
+Effect = Callable[[Transaction], object]
 """What a job changes in the database: committed together with the job's end, or not at all."""
 
 Handler = Callable[[Job], Awaitable[Effect | None]]

@@ -103,6 +103,18 @@ JOB_SECONDS: Final = Histogram(
     registry=REGISTRY,
     buckets=(0.005, 0.025, 0.1, 0.25, 1, 2.5, 10, 30, 60, 300),
 )
+DELIVERIES: Final = Counter(
+    "stagedoor_webhook_deliveries",
+    "Attempts to deliver outgoing webhooks, by outcome: ok, status, dns, connection, tls, timeout, refused_target.",
+    ("outcome",),
+    registry=REGISTRY,
+)
+DELIVERY_SECONDS: Final = Histogram(
+    "stagedoor_webhook_delivery_duration_seconds",
+    "Time that one attempt to deliver an outgoing webhook took.",
+    registry=REGISTRY,
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
 
 
 def _from_zero(metric: Counter, *values: str) -> None:
@@ -116,3 +128,4 @@ _from_zero(WEBHOOKS, "stored", "duplicate", "refused", "malformed", "too_large",
 _from_zero(WEBHOOK_REFUSALS, "missing", "unknown_key", "bad_signature", "body_changed", "expired", "not_yet")
 _from_zero(INBOX_APPLIED, "applied", "unclaimed", "ignored", "retried", "failed")
 _from_zero(RECONCILE_RUNS, "ok", "failed")
+_from_zero(DELIVERIES, "ok", "status", "dns", "connection", "tls", "timeout", "refused_target")

@@ -37,6 +37,9 @@ Duration = Annotated[int, BeforeValidator(lambda value: parse_duration(_number_o
 """Seconds; also written as `90s`, `10m`, `1h`, `2d`."""
 
 
+_LISTS = frozenset({"livekit_stun_servers", "webhook_retry_delays"})
+"""Settings that are written with commas in the environment."""
+
 _OWN_PATHS = frozenset({"api", "assets", "embed", "health", "meet", "metrics", "play", "ready"})
 
 
@@ -161,6 +164,24 @@ class Settings(BaseModel):
     )
     idempotency_ttl: Duration = Field(
         default=86_400, description="Seconds for which the answer to an Idempotency-Key is kept."
+    )
+    webhook_allow_private_targets: bool = Field(
+        default=False,
+        description="Let outgoing webhooks go to private and loopback addresses, and over http.",
+    )
+    webhook_timeout: Duration = Field(
+        default=10, description="Seconds that one attempt to deliver an outgoing webhook may take."
+    )
+    webhook_retry_delays: tuple[Duration, ...] = Field(
+        default=(5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400),
+        description="Seconds before each further attempt to deliver an outgoing webhook; by default over three days.",
+    )
+    webhook_disable_after: Duration = Field(
+        default=259_200,
+        description="Seconds without a success after which a failing outgoing webhook is disabled.",
+    )
+    webhook_keep_deliveries: Duration = Field(
+        default=2_592_000, description="Seconds for which a delivery that is over is remembered."
     )
     jobs_keep_done: Duration = Field(default=86_400, description="Seconds for which a job that is done is remembered.")
     jobs_keep_ended: Duration = Field(
@@ -297,7 +318,7 @@ def resolve(flags: Mapping[str, Any], environment: Mapping[str, str], config_fil
 
 
 def _from_text(name: str, text: str) -> Any:
-    if name == "livekit_stun_servers":
+    if name in _LISTS:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     return text
 

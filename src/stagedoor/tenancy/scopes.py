@@ -18,6 +18,8 @@ SCOPES: Final[dict[str, str]] = {
     "rooms:write": "Create and end rooms, send data, change, mute and remove participants.",
     "sessions:read": "Read sessions, ended ones included.",
     "events:read": "Follow the live feed.",
+    "webhooks:read": "Read outgoing webhooks and their deliveries.",
+    "webhooks:write": "Create, change, test and delete outgoing webhooks, and send events again.",
     ADMIN: "Everything within the key's bounds; the inbox too when the key is the installation's.",
 }
 """Every scope and what it allows."""
@@ -27,6 +29,7 @@ _IMPLIED: Final[dict[str, frozenset[str]]] = {
     "apps:write": frozenset({"apps:read"}),
     "keys:write": frozenset({"keys:read"}),
     "rooms:write": frozenset({"rooms:read"}),
+    "webhooks:write": frozenset({"webhooks:read"}),
 }
 
 

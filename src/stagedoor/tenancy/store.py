@@ -142,6 +142,12 @@ def app_by_slug(tx: Transaction, slug: str) -> App | None:
     return _app(rows[0]) if rows else None
 
 
+def app_by_id(tx: Transaction, app_id: str) -> App | None:
+    """The app, whoever asks: for our own work."""
+    row = tx.execute(select(apps).where(apps.c.id == app_id)).first()
+    return None if row is None else _app(row)
+
+
 def list_apps(
     tx: Transaction, principal: Principal, *, organisation_id: str | None, after: str | None, limit: int
 ) -> list[App]:

@@ -1,0 +1,189 @@
+"""Delivering: a job per delivery, an attempt each time it is tried, and an endpoint that goes on failing is disabled.
+
+The attempt and what follows from it are stored in one transaction after the answer. A process that dies in between
+sends the message again, under the same id.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import structlog
+
+from stagedoor.events.feed import Feed
+from stagedoor.events.nouns import NewEvent
+from stagedoor.jobs.nouns import Effect, GiveUp, Job, JobKind, NewJob, Retry
+from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.metrics import DELIVERIES, DELIVERY_SECONDS
+from stagedoor.kernel.sealing import Sealer
+from stagedoor.outbox import secret, store
+from stagedoor.outbox.nouns import Answered, Attempt, Delivery, DeliveryState, Endpoint
+from stagedoor.outbox.sender import Sender
+from stagedoor.storage import Database, Transaction
+
+_log = structlog.get_logger()
+KIND: Final = "webhook.deliver"
+_GONE: Final = 410
+_LONGEST_WAIT: Final = 86_400.0
+_OVERHEAD_SECONDS: Final = 30.0
+"""Beyond the sender's own time-out, for reading the delivery."""
+
+
+def job_of(endpoint: Endpoint, delivery: Delivery) -> NewJob:
+    """The job that delivers it."""
+    place = delivery.session_id or delivery.app_id
+    return NewJob(
+        KIND,
+        {"delivery": delivery.id},
+        unique_key=delivery.id,
+        lane=f"{endpoint.id}/{place}" if endpoint.ordered else None,
+        group_key=endpoint.id,
+    )
+
+
+class Deliverer:
+    """Does the jobs.
+
+    Args:
+        delays: Seconds before each attempt after the first.
+        disable_after_seconds: An endpoint that has not taken a single message for so long is disabled when a delivery
+            is given up.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        feed: Feed,
+        sealer: Sealer,
+        sender: Sender,
+        delays: Sequence[float],
+        disable_after_seconds: float,
+    ) -> None:
+        self._database = database
+        self._feed = feed
+        self._sealer = sealer
+        self._sender = sender
+        self._delays = delays
+        self._disable_after_ms = int(disable_after_seconds * 1000)
+
+    def kind(self, timeout_seconds: float) -> JobKind:
+        """The kind of its jobs."""
+        return JobKind(
+            KIND,
+            self._deliver,
+            max_attempts=len(self._delays) + 1,
+            timeout_seconds=timeout_seconds + _OVERHEAD_SECONDS,
+            backoff=self._wait,
+            concurrency=64,
+            group_concurrency=8,
+            on_dead=self._died,
+        )
+
+    def _wait(self, attempts: int) -> float:
+        """Seconds until the next attempt: up to a tenth more than the schedule's, so that many do not come at once."""
+        delay = self._delays[min(attempts, len(self._delays)) - 1] if self._delays else 0.0
+        return delay * (1 + random.random() / 10)  # noqa: S311 - to spread the load, nothing secret
+
+    async def _deliver(self, job: Job) -> Effect | None:
+        found = await self._database.read(lambda tx: _load(tx, str(job.payload["delivery"])))
+        if found is None:
+            return None  # the endpoint or the app is gone, and everything of theirs with it
+        endpoint, delivery = found
+        if delivery.state != "pending":
+            return None
+        if not endpoint.enabled:
+            raise GiveUp("The endpoint is disabled.", effect=lambda tx: _set_dead(tx, delivery.id))
+        signers = secret.signers(self._sealer, endpoint, now_ms())
+        answered = await self._sender.send(endpoint.url, delivery.message_id, delivery.body, signers)
+        DELIVERIES.labels(answered.outcome).inc()
+        DELIVERY_SECONDS.observe(answered.duration_ms / 1000)
+        if answered.outcome == "ok":
+            return lambda tx: self._delivered(tx, delivery.id, answered)
+        if answered.status == _GONE:
+            raise GiveUp(answered.detail, effect=lambda tx: self._gone(tx, delivery.id, delivery.app_id, answered))
+        wait = self._wait(job.attempts)
+        if answered.retry_after is not None:
+            wait = min(max(wait, answered.retry_after), _LONGEST_WAIT)
+        raise Retry(answered.detail, after_seconds=wait, effect=lambda tx: _failed(tx, delivery.id, answered))
+
+    def _delivered(self, tx: Transaction, delivery_id: str, answered: Answered) -> None:
+        endpoint = _record(tx, delivery_id, answered, "delivered")
+        if endpoint is not None and endpoint.failing_since is not None:
+            store.update_endpoint(tx, replace(endpoint, failing_since=None))
+
+    def _gone(self, tx: Transaction, delivery_id: str, app_id: str, answered: Answered) -> None:
+        endpoint = _record(tx, delivery_id, answered, "dead")
+        if endpoint is not None and endpoint.enabled:
+            self._disable(tx, endpoint, app_id, "It answered 410 Gone.")
+
+    def _died(self, tx: Transaction, job: Job, _reason: str) -> None:
+        """The attempts are used up."""
+        delivery = _set_dead(tx, str(job.payload["delivery"]))
+        endpoint = None if delivery is None else store.endpoint_by_id(tx, delivery.endpoint_id, locked=True)
+        if delivery is None or endpoint is None or endpoint.failing_since is None or not endpoint.enabled:
+            return
+        if now_ms() - endpoint.failing_since >= self._disable_after_ms:
+            days = self._disable_after_ms / 86_400_000
+            self._disable(tx, endpoint, delivery.app_id, f"Every message of {days:g} days failed.")
+
+    def _disable(self, tx: Transaction, endpoint: Endpoint, app_id: str, reason: str) -> None:
+        """Disable it, and say so where its owner looks: in the app's events, which other endpoints get."""
+        now = now_ms()
+        store.update_endpoint(tx, replace(endpoint, enabled=False, disabled_reason=reason, updated_at=now))
+        detail = {"endpoint": endpoint.id, "url": endpoint.url, "reason": reason}
+        self._feed.append(tx, NewEvent(app_id, "webhook.disabled", "api", now, "", endpoint.id, None, detail))
+        tx.after_commit(lambda: _log.warning("a webhook endpoint was disabled", endpoint_id=endpoint.id, reason=reason))
+
+
+def forget_kind(database: Database, keep_seconds: int) -> JobKind:
+    """The job that forgets deliveries that are over, after a while."""
+
+    async def forget(_: Job) -> None:
+        before = now_ms() - keep_seconds * 1000
+        while await database.write(lambda tx: store.delete_old_deliveries(tx, before, _BITE)) == _BITE:
+            continue
+
+    return JobKind("webhook.forget", forget, every_seconds=3600, timeout_seconds=600)
+
+
+_BITE: Final = 500
+
+
+def _load(tx: Transaction, delivery_id: str) -> tuple[Endpoint, Delivery] | None:
+    delivery = store.delivery_by_id(tx, delivery_id)
+    endpoint = None if delivery is None else store.endpoint_by_id(tx, delivery.endpoint_id)
+    return None if delivery is None or endpoint is None else (endpoint, delivery)
+
+
+def _record(tx: Transaction, delivery_id: str, answered: Answered, state: DeliveryState) -> Endpoint | None:
+    """Store the attempt and what it made of the delivery; the endpoint, unless it was deleted meanwhile."""
+    delivery = store.delivery_by_id(tx, delivery_id, locked=True)
+    if delivery is None:
+        return None
+    after = replace(
+        delivery,
+        state=state,
+        attempts=delivery.attempts + 1,
+        delivered_at=now_ms() if state == "delivered" else None,
+        last_outcome=answered.outcome,
+        last_status=answered.status,
+    )
+    store.update_delivery(tx, after)
+    store.insert_attempt(tx, Attempt(after.attempts, delivery.id, answered))
+    return store.endpoint_by_id(tx, delivery.endpoint_id, locked=True)
+
+
+def _failed(tx: Transaction, delivery_id: str, answered: Answered) -> None:
+    endpoint = _record(tx, delivery_id, answered, "pending")
+    if endpoint is not None and endpoint.failing_since is None:
+        store.update_endpoint(tx, replace(endpoint, failing_since=answered.at))
+
+
+def _set_dead(tx: Transaction, delivery_id: str) -> Delivery | None:
+    delivery = store.delivery_by_id(tx, delivery_id, locked=True)
+    if delivery is not None:
+        store.update_delivery(tx, replace(delivery, state="dead"))
+    return delivery

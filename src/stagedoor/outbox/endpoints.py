@@ -1,0 +1,250 @@
+"""Endpoints: making, changing and deleting them, and sending events again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from stagedoor.events import store as events
+from stagedoor.events.nouns import EVENT_TYPES
+from stagedoor.jobs.nouns import Job, JobKind, NewJob, Retry
+from stagedoor.jobs.queue import Queue
+from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import Conflict, Invalid, NotFound, TooMany
+from stagedoor.kernel.ids import new_id
+from stagedoor.kernel.sealing import Sealer
+from stagedoor.outbox import secret, store
+from stagedoor.outbox.delivery import job_of
+from stagedoor.outbox.fanout import delivery_for
+from stagedoor.outbox.nouns import Attempt, Delivery, Endpoint
+from stagedoor.outbox.signing import new_secret
+from stagedoor.storage import Database, Transaction
+from stagedoor.tenancy.nouns import App
+from stagedoor.tenancy.principals import Principal
+from stagedoor.tenancy.store import app_by_id, apps_of_organisation
+
+MOST_PER_ORGANISATION: Final = 100
+RECOVER: Final = "webhook.recover"
+_BITE: Final = 200
+
+
+def create(
+    tx: Transaction,
+    sealer: Sealer,
+    organisation_id: str,
+    app: App | None,
+    *,
+    url: str,
+    types: Sequence[str],
+    description: str,
+    enabled: bool,
+    ordered: bool,
+) -> tuple[Endpoint, str]:
+    """Make an endpoint that gets every event from now on; it and its secret.
+
+    Raises:
+        Invalid: There is no such type of event.
+        TooMany: The organisation has as many endpoints as it may.
+    """
+    if store.count_endpoints(tx, organisation_id) >= MOST_PER_ORGANISATION:
+        raise TooMany(
+            f"An organisation may have {MOST_PER_ORGANISATION} webhook endpoints.",
+            code="too_many_endpoints",
+            extra={"limit": MOST_PER_ORGANISATION},
+        )
+    now = now_ms()
+    plain = new_secret()
+    endpoint = Endpoint(
+        id=new_id("whe"),
+        organisation_id=organisation_id,
+        app_id=None if app is None else app.id,
+        url=url,
+        description=description,
+        types=_known(types),
+        enabled=enabled,
+        ordered=ordered,
+        from_seq=store.last_event(tx),
+        sealed_secret=secret.seal(sealer, plain),
+        sealed_old_secret=None,
+        old_secret_until=None,
+        failing_since=None,
+        disabled_reason=None,
+        created_at=now,
+        updated_at=now,
+    )
+    store.insert_endpoint(tx, endpoint)
+    return endpoint, plain
+
+
+def get(tx: Transaction, principal: Principal, endpoint_id: str) -> Endpoint:
+    """An endpoint.
+
+    Raises:
+        NotFound: There is none, or the caller may not know of it.
+    """
+    endpoint = store.find_endpoint(tx, principal, endpoint_id)
+    if endpoint is None:
+        raise NotFound("There is no such webhook endpoint.", code="webhook_not_found")
+    return endpoint
+
+
+def change(
+    tx: Transaction,
+    principal: Principal,
+    endpoint_id: str,
+    *,
+    url: str | None,
+    types: Sequence[str] | None,
+    description: str | None,
+    enabled: bool | None,
+    ordered: bool | None,
+) -> Endpoint:
+    """Change what is given. Enabling one that was disabled for its failures starts their count anew; what happened
+    meanwhile is not sent by itself, `recover` does that."""
+    before = _locked(tx, principal, endpoint_id)
+    after = replace(
+        before,
+        url=before.url if url is None else url,
+        types=before.types if types is None else _known(types),
+        description=before.description if description is None else description,
+        enabled=before.enabled if enabled is None else enabled,
+        ordered=before.ordered if ordered is None else ordered,
+        updated_at=now_ms(),
+    )
+    if after.enabled and not before.enabled:
+        after = replace(after, failing_since=None, disabled_reason=None, from_seq=store.last_event(tx))
+    store.update_endpoint(tx, after)
+    return after
+
+
+def rotate(
+    tx: Transaction, sealer: Sealer, principal: Principal, endpoint_id: str, overlap_seconds: int
+) -> tuple[Endpoint, str]:
+    """Give it a new secret; messages carry signatures of both until the overlap is over."""
+    before = _locked(tx, principal, endpoint_id)
+    now = now_ms()
+    plain = new_secret()
+    after = replace(
+        before,
+        sealed_secret=secret.seal(sealer, plain),
+        sealed_old_secret=before.sealed_secret if overlap_seconds else None,
+        old_secret_until=now + overlap_seconds * 1000 if overlap_seconds else None,
+        updated_at=now,
+    )
+    store.update_endpoint(tx, after)
+    return after, plain
+
+
+def delete(tx: Transaction, principal: Principal, endpoint_id: str) -> None:
+    """Delete it, with its deliveries."""
+    store.delete_endpoint(tx, get(tx, principal, endpoint_id).id)
+
+
+def get_delivery(tx: Transaction, endpoint: Endpoint, delivery_id: str) -> tuple[Delivery, list[Attempt]]:
+    """A delivery of the endpoint, with its attempts.
+
+    Raises:
+        NotFound: It has no such delivery.
+    """
+    delivery = store.delivery_by_id(tx, delivery_id)
+    if delivery is None or delivery.endpoint_id != endpoint.id:
+        raise NotFound("There is no such delivery.", code="delivery_not_found")
+    return delivery, store.attempts_of(tx, [delivery.id])
+
+
+def redeliver(tx: Transaction, queue: Queue, principal: Principal, endpoint_id: str, delivery_id: str) -> Delivery:
+    """Send a message again, under its own id, with all its attempts.
+
+    Raises:
+        Conflict: It waits to be delivered, or the endpoint is disabled.
+    """
+    endpoint = get(tx, principal, endpoint_id)
+    if not endpoint.enabled:
+        raise Conflict("The endpoint is disabled; enable it first.", code="webhook_disabled")
+    get_delivery(tx, endpoint, delivery_id)
+    delivery = store.delivery_by_id(tx, delivery_id, locked=True)
+    if delivery is None or delivery.state == "pending":
+        raise Conflict("This message is being delivered.", code="delivery_pending")
+    return _again(tx, queue, endpoint, delivery)
+
+
+def recover(tx: Transaction, queue: Queue, principal: Principal, endpoint_id: str, since: int) -> str:
+    """Have everything sent that happened since then and was not delivered to it; the id of the job that does it.
+
+    Raises:
+        Conflict: The endpoint is disabled.
+    """
+    endpoint = get(tx, principal, endpoint_id)
+    if not endpoint.enabled:
+        raise Conflict("The endpoint is disabled; enable it first.", code="webhook_disabled")
+    payload = {"endpoint": endpoint.id, "since": since}
+    return queue.put(tx, NewJob(RECOVER, payload, unique_key=f"{endpoint.id}/{since}"))
+
+
+def recover_kind(database: Database, queue: Queue) -> JobKind:
+    """The kind of job that recovers: in bites, each of which may be done twice without harm."""
+
+    async def handle(job: Job) -> None:
+        endpoint_id, since = str(job.payload["endpoint"]), int(job.payload["since"])
+        for app_id in await database.read(lambda tx: _apps(tx, endpoint_id)):
+            after: int | None = 0
+            while after is not None:
+                after = await database.write(
+                    lambda tx, app_id=app_id, after=after: _recover_bite(tx, queue, endpoint_id, app_id, since, after)
+                )
+
+    return JobKind(RECOVER, handle, timeout_seconds=3600, concurrency=2)
+
+
+def _apps(tx: Transaction, endpoint_id: str) -> list[str]:
+    endpoint = store.endpoint_by_id(tx, endpoint_id)
+    if endpoint is None:
+        return []
+    if endpoint.app_id is not None:
+        return [endpoint.app_id]
+    return [app.id for app in apps_of_organisation(tx, endpoint.organisation_id)]
+
+
+def _recover_bite(tx: Transaction, queue: Queue, endpoint_id: str, app_id: str, since: int, after: int) -> int | None:
+    """The number of the last event that was looked at; `None` at the end."""
+    endpoint = store.endpoint_by_id(tx, endpoint_id, locked=True)
+    app = app_by_id(tx, app_id)
+    if endpoint is None or app is None:
+        return None
+    if not store.lock_app(tx, app_id):
+        raise Retry("Another node gives out this app's events.", after_seconds=1, counted=False)
+    batch = events.events_since(tx, app_id, since, after=after, limit=_BITE)
+    wanted = [event for event in batch if endpoint.wants(event.type)]
+    known = store.deliveries_of_events(tx, endpoint.id, [event.seq for event in wanted])
+    for event in wanted:
+        delivery = known.get(event.seq)
+        if delivery is None:
+            delivery = delivery_for(endpoint, app, event)
+            store.insert_deliveries(tx, [delivery])
+            queue.put(tx, job_of(endpoint, delivery))
+        elif delivery.state == "dead":
+            _again(tx, queue, endpoint, delivery)
+    return batch[-1].seq if len(batch) == _BITE else None
+
+
+def _again(tx: Transaction, queue: Queue, endpoint: Endpoint, delivery: Delivery) -> Delivery:
+    after = replace(delivery, state="pending", delivered_at=None)
+    store.update_delivery(tx, after)
+    queue.put(tx, job_of(endpoint, after))
+    return after
+
+
+def _locked(tx: Transaction, principal: Principal, endpoint_id: str) -> Endpoint:
+    endpoint = store.endpoint_by_id(tx, get(tx, principal, endpoint_id).id, locked=True)
+    if endpoint is None:
+        raise NotFound("There is no such webhook endpoint.", code="webhook_not_found")
+    return endpoint
+
+
+def _known(types: Sequence[str]) -> tuple[str, ...]:
+    groups = {f"{type_.partition('.')[0]}.*" for type_ in EVENT_TYPES}
+    unknown = [type_ for type_ in types if type_ not in EVENT_TYPES and type_ not in groups]
+    if unknown:
+        raise Invalid(f"There are no events of the type {unknown[0]!r}.", code="unknown_event_type")
+    return tuple(dict.fromkeys(types))

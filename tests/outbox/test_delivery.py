@@ -1,0 +1,252 @@
+"""Every event reaches every endpoint that wants it: signed, at least once, under one id, whatever fails meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import datetime
+
+import pytest
+from aiohttp import web
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import Conflict
+from stagedoor.outbox import endpoints, store
+from stagedoor.storage import Database, Transaction
+from stagedoor.tenancy import apps
+from stagedoor.tenancy.nouns import App, AppSettings
+from stagedoor.tenancy.principals import OPERATOR
+from tests.outbox.world import World, make_world
+from tests.support.receiver import Taken, receiving, status
+
+
+@pytest.fixture
+async def world(database: Database) -> World:
+    return await make_world(database)
+
+
+async def test_a_message_is_what_the_specification_says(world: World) -> None:
+    async with receiving() as receiver, world.working():
+        endpoint, secret = await world.endpoint(receiver.url)
+        await world.happen("session.started", session="ses_1")
+        (delivery,) = await world.until(endpoint, "delivered")
+        (taken,) = receiver.taken
+        body = Webhook(secret).verify(taken.body, taken.headers)
+        assert body == json.loads(taken.body)
+        assert body["id"] == taken.headers["webhook-id"] == delivery.message_id
+        assert body["type"] == "session.started"
+        assert datetime.fromisoformat(body["timestamp"]).tzinfo is not None
+        assert body["data"] == {
+            "organisation": world.organisation.id,
+            "app": "live",
+            "room": "demo",
+            "livekitRoom": "live-demo",
+            "sessionId": "ses_1",
+            "subject": "demo",
+            "origin": "api",
+            "extra": 1,
+        }
+        with pytest.raises(WebhookVerificationError):
+            Webhook(secret).verify(taken.body + b" ", taken.headers)
+        assert taken.headers["content-type"] == "application/json"
+        assert taken.headers["user-agent"].startswith("Stagedoor/")
+
+
+async def test_what_fails_is_sent_again_under_the_same_id_and_every_attempt_is_kept(world: World) -> None:
+    async with receiving() as receiver, world.working():
+
+        async def answer(_: web.Request, taken: Taken) -> web.StreamResponse:
+            return web.Response(status=500 if len(receiver.taken) < 3 else 204, text="x" * 5000, headers={"X-Try": "1"})
+
+        receiver.answer = answer
+        endpoint, _ = await world.endpoint(receiver.url)
+        await world.happen()
+        (delivery,) = await world.until(endpoint, "delivered")
+        assert receiver.ids == [delivery.message_id] * 3
+        assert (delivery.attempts, delivery.last_status) == (3, 204)
+        history = await world.database.read(lambda tx: store.attempts_of(tx, [delivery.id]))
+        answers = [attempt.answered for attempt in history]
+        assert [(answer.outcome, answer.status) for answer in answers] == [
+            ("status", 500),
+            ("status", 500),
+            ("ok", 204),
+        ]
+        assert answers[0].response_body == "x" * 2048
+        assert (answers[0].response_headers or {})["X-Try"] == "1"
+        assert answers[0].request_headers["webhook-id"] == delivery.message_id
+        assert (await world.look(endpoint)).failing_since is None
+
+
+async def test_given_up_it_is_dead_and_can_be_sent_again(world: World) -> None:
+    async with receiving() as receiver, world.working():
+        receiver.answer = status(503)
+        endpoint, _ = await world.endpoint(receiver.url)
+        await world.happen()
+        (delivery,) = await world.until(endpoint, "dead")
+        assert delivery.attempts == 3
+        after = await world.look(endpoint)
+        assert after.enabled
+        assert after.failing_since is not None
+        receiver.answer = None
+        await world.database.write(lambda tx: endpoints.redeliver(tx, world.queue, OPERATOR, endpoint.id, delivery.id))
+        (again,) = await world.until(endpoint, "delivered")
+        assert (again.attempts, set(receiver.ids)) == (4, {delivery.message_id})
+        assert (await world.look(endpoint)).failing_since is None
+
+
+async def test_an_endpoint_that_goes_on_failing_is_disabled_and_the_others_are_told(world: World) -> None:
+    async with receiving() as broken, receiving() as fine, world.working(disable_after=0):
+        broken.answer = status(500)
+        endpoint, _ = await world.endpoint(broken.url)
+        other, _ = await world.endpoint(fine.url, types=["webhook.*"])
+        await world.happen()
+        await world.until(endpoint, "dead")
+        (told,) = await world.until(other, "delivered")
+        assert told.type == "webhook.disabled"
+        assert json.loads(told.body)["data"]["endpoint"] == endpoint.id
+        after = await world.look(endpoint)
+        assert not after.enabled
+        assert after.disabled_reason
+        await world.happen()
+        await world.until(other, "delivered")
+        with pytest.raises(Conflict):
+            await world.database.write(lambda tx: endpoints.recover(tx, world.queue, OPERATOR, endpoint.id, 0))
+
+
+async def test_gone_is_gone(world: World) -> None:
+    async with receiving() as receiver, world.working():
+        receiver.answer = status(410)
+        endpoint, _ = await world.endpoint(receiver.url, types=["room.*"])
+        await world.happen()
+        await world.until(endpoint, "dead")
+        after = await world.look(endpoint)
+        assert (after.enabled, after.disabled_reason, len(receiver.taken)) == (False, "It answered 410 Gone.", 1)
+
+
+async def test_an_endpoint_gets_the_types_and_apps_that_are_its(world: World) -> None:
+    def more(tx: Transaction) -> tuple[App, App]:
+        second = apps.create(tx, world.organisation, "second", None, AppSettings())
+        stranger = make_stranger(tx)
+        return second, stranger
+
+    second, stranger = await world.database.write(more)
+    async with receiving() as receiver, world.working():
+        everything, _ = await world.endpoint(receiver.url + "/all", whole=True)
+        sessions, _ = await world.endpoint(receiver.url + "/sessions", types=["session.*", "track.muted"])
+        for app in (world.app, second, stranger):
+            for type_ in ("session.started", "room.created", "track.muted", "track.published"):
+                await world.happen(type_, app=app)
+        await world.until(everything, *["delivered"] * 8)
+        found = await world.until(sessions, *["delivered"] * 2)
+        assert [delivery.type for delivery in found] == ["session.started", "track.muted"]
+        assert {delivery.app_id for delivery in found} == {world.app.id}
+
+
+def make_stranger(tx: Transaction) -> App:
+    from stagedoor.tenancy import organisations
+
+    return apps.create(tx, organisations.create(tx, "Other", None), "other", None, AppSettings())
+
+
+async def test_ordered_a_sessions_events_wait_for_each_other_and_no_others(world: World) -> None:
+    async with receiving() as receiver, world.working(delays=(0.05, 0.05, 0.05)):
+        failures = {"one": 2}
+
+        async def answer(_: web.Request, taken: Taken) -> web.StreamResponse:
+            session = json.loads(taken.body)["data"]["sessionId"]
+            failures[session] = failures.get(session, 0) - 1
+            return web.Response(status=500 if failures[session] >= 0 else 200)
+
+        receiver.answer = answer
+        endpoint, _ = await world.endpoint(receiver.url, ordered=True)
+        for type_ in ("session.started", "track.published", "session.ended"):
+            await world.happen(type_, session="one")
+            await world.happen(type_, session="two")
+        await world.until(endpoint, *["delivered"] * 6)
+        bodies = [json.loads(taken.body) for taken in receiver.taken]
+        seen = {
+            session: [body["type"] for body in bodies if body["data"]["sessionId"] == session]
+            for session in ("one", "two")
+        }
+        assert seen["two"] == ["session.started", "track.published", "session.ended"]
+        assert seen["one"] == ["session.started"] * 3 + ["track.published", "session.ended"]
+
+
+async def test_an_endpoint_that_hangs_holds_up_no_other(world: World) -> None:
+    async with receiving() as hangs, receiving() as fine, world.working():
+        hold = asyncio.Event()
+
+        async def answer(_request: web.Request, _taken: Taken) -> web.StreamResponse:
+            await hold.wait()
+            return web.Response()
+
+        hangs.answer = answer
+        slow, _ = await world.endpoint(hangs.url)
+        quick, _ = await world.endpoint(fine.url)
+        for _ in range(80):
+            await world.happen()
+        await world.until(quick, *["delivered"] * 80)
+        assert {delivery.state for delivery in await world.deliveries(slow)} == {"pending"}
+        hold.set()
+        await world.until(slow, *["delivered"] * 80)
+
+
+async def test_a_secret_is_changed_with_an_overlap(world: World) -> None:
+    async with receiving() as receiver, world.working():
+        endpoint, old = await world.endpoint(receiver.url)
+
+        async def rotate(overlap: int) -> str:
+            _, plain = await world.database.write(
+                lambda tx: endpoints.rotate(tx, world.sealer, OPERATOR, endpoint.id, overlap)
+            )
+            return plain
+
+        new = await rotate(3600)
+        await world.happen()
+        await world.until(endpoint, "delivered")
+        for secret in (old, new):
+            Webhook(secret).verify(receiver.taken[0].body, receiver.taken[0].headers)
+        newest = await rotate(0)
+        await world.happen()
+        await world.until(endpoint, "delivered", "delivered")
+        Webhook(newest).verify(receiver.taken[1].body, receiver.taken[1].headers)
+        with pytest.raises(WebhookVerificationError):
+            Webhook(new).verify(receiver.taken[1].body, receiver.taken[1].headers)
+
+
+async def test_what_was_missed_can_be_had_again_and_nothing_comes_twice(world: World) -> None:
+    async with receiving() as receiver, world.working():
+        began = now_ms()
+        for _ in range(3):
+            await world.happen()  # before there is an endpoint
+        endpoint, _ = await world.endpoint(receiver.url)
+        await world.happen()
+        await world.until(endpoint, "delivered")
+        for _ in range(2):
+            job = await world.database.write(
+                lambda tx: endpoints.recover(tx, world.queue, OPERATOR, endpoint.id, began)
+            )
+            assert job.startswith("job_")
+            await world.until(endpoint, *["delivered"] * 4)
+        assert len(receiver.ids) == len(set(receiver.ids)) == 4
+
+
+async def test_two_nodes_give_out_each_event_once(world: World) -> None:
+    async with receiving() as receiver, world.working(), world.working():
+        endpoint, _ = await world.endpoint(receiver.url)
+        await asyncio.gather(*(world.happen() for _ in range(60)))
+        await world.until(endpoint, *["delivered"] * 60)
+        assert len(set(receiver.ids)) == 60
+
+
+async def test_retry_after_is_heard(world: World) -> None:
+    async with receiving() as receiver, world.working(delays=(0.0,)):
+        receiver.answer = status(429, Retry_After="1")
+        endpoint, _ = await world.endpoint(receiver.url)
+        await world.happen()
+        await receiver.next()
+        first = now_ms()
+        receiver.answer = None
+        await world.until(endpoint, "delivered")
+        assert now_ms() - first >= 900

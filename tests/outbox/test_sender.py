@@ -1,0 +1,218 @@
+"""One attempt, and the word that says what was wrong with it: name, connection, TLS, time or answer."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from stagedoor.kernel.errors import Invalid
+from stagedoor.outbox import targets
+from stagedoor.outbox.nouns import Answered
+from stagedoor.outbox.sender import Sender
+from stagedoor.outbox.signing import new_secret
+from tests.support.certificates import make_authority
+from tests.support.receiver import Taken, receiving, status
+
+
+@asynccontextmanager
+async def sending(**options: Any) -> AsyncGenerator[Sender]:
+    defaults: dict[str, Any] = {"allow_private": True, "timeout_seconds": 0.5}
+    sender = Sender(**(defaults | options))
+    try:
+        yield sender
+    finally:
+        await sender.close()
+
+
+async def attempt(url: str, **options: Any) -> Answered:
+    async with sending(**options) as sender:
+        return await sender.send(url, "evt_1", b"{}", [new_secret()])
+
+
+async def test_answers_are_told_by_their_status() -> None:
+    async with receiving() as receiver:
+        assert (await attempt(receiver.url)).outcome == "ok"
+        for code in (199 + 100, 301, 400, 404, 500):
+            receiver.answer = status(code, Location=receiver.url + "/elsewhere")
+            answered = await attempt(receiver.url)
+            assert (answered.outcome, answered.status) == ("ok" if code == 299 else "status", code)
+        assert len(receiver.taken) == 6, "a redirect was followed"
+
+
+async def test_a_name_without_an_address() -> None:
+    answered = await attempt("https://nobody.example.invalid/x", resolver=Names({}))
+    assert (answered.outcome, answered.detail) == ("dns", "The name nobody.example.invalid means no address.")
+
+
+async def test_nobody_listens() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        answered = await attempt(f"http://127.0.0.1:{bound.getsockname()[1]}/x")
+    assert answered.outcome == "connection"
+    assert "refused" in answered.detail
+
+
+async def test_certificates_are_checked(tmp_path: Path) -> None:
+    ours, others = make_authority(tmp_path), make_authority(tmp_path)
+    trusted = {"tls": ours.trusting()}
+    for tls, expected in (
+        (ours.serving("localhost"), "ok"),
+        (others.serving("localhost"), "tls"),
+        (ours.serving("localhost", days=-1), "tls"),
+        (ours.serving("elsewhere.example"), "tls"),
+    ):
+        async with receiving(tls) as receiver:
+            answered = await attempt(receiver.url, **trusted)
+            assert answered.outcome == expected, answered.detail
+            assert len(receiver.taken) == (expected == "ok")
+    async with receiving() as plain:
+        answered = await attempt(plain.url.replace("http:", "https:"), **trusted)
+        assert answered.outcome == "tls", answered.detail
+
+
+async def test_an_endpoint_that_takes_its_time_is_not_waited_for() -> None:
+    async def drip(request: web.Request, _: Taken) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b".")
+            await asyncio.sleep(0.05)
+
+    async def hang(_request: web.Request, _taken: Taken) -> web.StreamResponse:
+        await asyncio.sleep(3600)
+        return web.Response()
+
+    async with receiving() as receiver:
+        for answer in (drip, hang):
+            receiver.answer = answer
+            assert (await attempt(receiver.url)).outcome == "timeout"
+
+
+async def test_an_endless_answer_is_read_for_a_bit() -> None:
+    async def flood(request: web.Request, _: Taken) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b"x" * 65_536)
+
+    async with receiving() as receiver:
+        receiver.answer = flood
+        answered = await attempt(receiver.url)
+    assert (answered.outcome, answered.response_body) == ("ok", "x" * 2048)
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
+async def test_half_an_answer_is_none(answer: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        answered = await attempt(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x")
+    assert answered.outcome == "connection"
+    assert answered.detail
+
+
+class Names(AbstractResolver):
+    """A resolver that knows these names; a list of addresses is given one at a time, as a rebinding name does."""
+
+    def __init__(self, names: dict[str, list[str]]) -> None:
+        self.names = names
+        self.asked: list[str] = []
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        self.asked.append(host)
+        addresses = self.names.get(host)
+        if not addresses:
+            raise OSError(None, "Name or service not known")
+        address = addresses.pop(0) if len(addresses) > 1 else addresses[0]
+        found = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return [ResolveResult(hostname=host, host=address, port=port, family=found, proto=0, flags=0)]
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_private_address_is_refused_whatever_its_name_is() -> None:
+    names = Names({"inside.example": ["127.0.0.1"], "rebinds.example": ["93.184.215.14", "127.0.0.1"]})
+    async with receiving() as receiver, sending(allow_private=False, resolver=names) as sender:
+        port = receiver.url.split(":")[2].split("/")[0]
+        for host in ("inside.example", "127.0.0.1", "[::1]", "localhost", "127.1", "2130706433", "[::ffff:127.0.0.1]"):
+            answered = await sender.send(f"http://{host}:{port}/x", "evt_1", b"{}", [new_secret()])
+            assert answered.outcome == "refused_target", (host, answered.detail)
+        # What is checked is what is connected to: asked once, and the second answer is never used.
+        answered = await sender.send(f"http://rebinds.example:{port}/x", "evt_1", b"{}", [new_secret()])
+        assert answered.outcome in {"connection", "timeout"}
+        assert names.asked.count("rebinds.example") == 1
+        assert receiver.taken == []
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.215.14", True),
+        ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", True),
+        ("10.1.2.3", False),
+        ("172.16.0.1", False),
+        ("192.168.1.1", False),
+        ("100.64.0.1", False),
+        ("169.254.169.254", False),
+        ("0.0.0.0", False),
+        ("224.0.0.1", False),
+        ("255.255.255.255", False),
+        ("::", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("fc00::1", False),
+        ("ff02::1", False),
+        ("::ffff:10.0.0.1", False),
+        ("64:ff9b::7f00:1", False),
+        ("2002:7f00:1::", False),
+        ("2001:0:4136:e378:8000:63bf:80ff:fffe", False),
+        ("not an address", False),
+    ],
+)
+def test_which_addresses_are_the_internets(address: str, public: bool) -> None:
+    assert targets.is_public(address) is public
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "hooks",
+        "ftp://example.com/x",
+        "http://example.com/x",
+        "https://",
+        "https://user:secret@example.com/",
+        "https://example.com/#part",
+        "https://exa mple.com/",
+        "https://example.com:0/",
+        "https://example.com:99999/",
+        "https://10.0.0.1/",
+        "https://[::1]/",
+        "https://localhost/",
+        "https://0x7f000001/",
+        "https://example.com/" + "x" * 2000,
+    ],
+)
+def test_urls_that_can_not_be_a_webhooks(url: str) -> None:
+    with pytest.raises(Invalid):
+        targets.check_url(url, allow_private=False)
+
+
+def test_private_ones_where_they_are_allowed() -> None:
+    for url in ("http://127.0.0.1:9000/x", "https://localhost/x", "https://hooks.example.com/x?y=1"):
+        assert targets.check_url(url, allow_private=True) == url
