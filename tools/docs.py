@@ -6,6 +6,7 @@ python tools/docs.py check
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -13,8 +14,11 @@ from typing import Final
 
 from pydantic_core import PydanticUndefined
 
-from stagedoor.events.nouns import EVENT_TYPES
+from stagedoor.events.catalogue import CATALOGUE, VERSION, EventType
+from stagedoor.events.nouns import Event
 from stagedoor.kernel.settings import Settings, environment_names
+from stagedoor.outbox.messages import message
+from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.scopes import SCOPES
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
@@ -81,13 +85,36 @@ def events() -> str:
     lines = [
         "# Events",
         "",
-        "The types that a session's timeline and the live feed (`GET /api/v1/apps/{app}/events`) carry.",
+        "The types of events, in the catalogue's version "
+        f"{VERSION}. A session's timeline and the live feed (`GET /api/v1/apps/{{app}}/events`) carry",
+        "them with `detail`; an outgoing webhook's `data` has the fields of `detail` among its own (see",
+        "[webhooks](webhooks.md)). A field may be added to a type; those that are there keep their names and meanings.",
         "",
         "| type | meaning |",
         "|---|---|",
-        *(f"| `{name}` | {meaning} |" for name, meaning in EVENT_TYPES.items()),
+        *(f"| [`{name}`](#{name.replace('.', '')}) | {type_.meaning} |" for name, type_ in CATALOGUE.items()),
     ]
+    for name, type_ in CATALOGUE.items():
+        lines += ["", f"## {name}", "", type_.meaning, "", "```json", _example(name, type_), "```"]
     return "\n".join(lines) + "\n"
+
+
+def _example(name: str, type_: EventType) -> str:
+    """What a webhook's endpoint gets."""
+    app = App("app_01JDA8R3S2Y6Q0V9X4T7W5Z1BC", "org_01JDA8R3S2Y6Q0V9X4T7W5Z1BC", "live", "live", 0, 0)
+    of_a_session = name.partition(".")[0] not in {"webhook"}
+    event = Event(
+        seq=7,
+        app_id=app.id,
+        type=name,
+        origin="api" if name.startswith(("room", "data", "webhook")) else "webhook",
+        at=1_769_860_800_000,
+        livekit_room="live-demo" if of_a_session else "",
+        subject=type_.subject,
+        session_id="ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC" if of_a_session else None,
+        detail=type_.detail,
+    )
+    return json.dumps(json.loads(message(app, event)), indent=2)
 
 
 if __name__ == "__main__":

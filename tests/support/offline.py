@@ -33,4 +33,5 @@ async def offline_application(folder: Path) -> AsyncGenerator[FastAPI]:
         yield build(parts, pages.routes(f"{PREFIX}/docs"))
     finally:
         await parts.gateway.close()
+        await parts.sender.close()
         await database.close()

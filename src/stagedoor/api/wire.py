@@ -67,7 +67,7 @@ Timestamp = Annotated[
     str,
     StringConstraints(max_length=40),
     AfterValidator(_timestamp),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-31T00:00:00Z"]}),
 ]
 """An RFC 3339 time that a caller sends."""
 

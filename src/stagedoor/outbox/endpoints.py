@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from stagedoor.events import store as events
-from stagedoor.events.nouns import EVENT_TYPES
+from stagedoor.events.catalogue import CATALOGUE
 from stagedoor.jobs.nouns import Job, JobKind, NewJob, Retry
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
@@ -243,8 +243,8 @@ def _locked(tx: Transaction, principal: Principal, endpoint_id: str) -> Endpoint
 
 
 def _known(types: Sequence[str]) -> tuple[str, ...]:
-    groups = {f"{type_.partition('.')[0]}.*" for type_ in EVENT_TYPES}
-    unknown = [type_ for type_ in types if type_ not in EVENT_TYPES and type_ not in groups]
+    groups = {f"{type_.partition('.')[0]}.*" for type_ in CATALOGUE}
+    unknown = [type_ for type_ in types if type_ not in CATALOGUE and type_ not in groups]
     if unknown:
         raise Invalid(f"There are no events of the type {unknown[0]!r}.", code="unknown_event_type")
     return tuple(dict.fromkeys(types))

@@ -79,7 +79,6 @@ deliveries = Table(
     Column("last_outcome", String(16), nullable=True),
     Column("last_status", Integer, nullable=True),
     UniqueConstraint("endpoint_id", "event_seq"),
-    Index("ix_webhook_deliveries_endpoint_id", "endpoint_id", "id"),
     Index("ix_webhook_deliveries_created_at", "created_at"),
 )
 
@@ -255,16 +254,16 @@ def deliveries_of_events(tx: Transaction, endpoint_id: str, seqs: Collection[int
 
 
 def list_deliveries(
-    tx: Transaction, endpoint_id: str, *, state: str | None, before: str | None, limit: int
+    tx: Transaction, endpoint_id: str, *, state: str | None, before: int | None, limit: int
 ) -> list[Delivery]:
-    """An endpoint's deliveries, newest first."""
+    """An endpoint's deliveries, the newest event first."""
     query = (
-        select(deliveries).where(deliveries.c.endpoint_id == endpoint_id).order_by(deliveries.c.id.desc()).limit(limit)
+        select(deliveries).where(deliveries.c.endpoint_id == endpoint_id).order_by(deliveries.c.event_seq.desc()).limit(limit)
     )
     if state is not None:
         query = query.where(deliveries.c.state == state)
     if before is not None:
-        query = query.where(deliveries.c.id < before)
+        query = query.where(deliveries.c.event_seq < before)
     return [Delivery(**record(row)) for row in tx.execute(query)]
 
 

@@ -12,7 +12,8 @@ from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts
 from stagedoor.api.wire import NO_NUL, Answer, AppRef, Cursor, Data, Limit, Page, Timestamp, page, when
-from stagedoor.events.nouns import EVENT_TYPES, Event
+from stagedoor.events.catalogue import CATALOGUE
+from stagedoor.events.nouns import Event
 from stagedoor.kernel.clock import from_rfc3339, rfc3339
 from stagedoor.rooms import names, sessions, store
 from stagedoor.rooms.nouns import Participant, Track
@@ -76,7 +77,7 @@ class TimelineEntry(Answer):
     """Something that happened."""
 
     at: str = Field(description="When.", examples=["2026-01-31T12:00:00.000Z"])
-    type: str = Field(description="What: " + ", ".join(EVENT_TYPES) + ".", examples=["participant.joined"])
+    type: str = Field(description="What: " + ", ".join(CATALOGUE) + ".", examples=["participant.joined"])
     origin: Literal["webhook", "reconcile", "api"] = Field(
         description="How we know: LiveKit told us, we found it by comparing, or a caller did it through us.",
         examples=["webhook"],

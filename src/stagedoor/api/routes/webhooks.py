@@ -12,7 +12,7 @@ from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts, Services
 from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Cursor, Data, Limit, Page, Text, Timestamp, page, when
-from stagedoor.events.nouns import EVENT_TYPES
+from stagedoor.events.catalogue import CATALOGUE
 from stagedoor.kernel.clock import from_rfc3339, now_ms, rfc3339
 from stagedoor.kernel.durations import parse_duration
 from stagedoor.kernel.errors import Forbidden, Invalid
@@ -54,7 +54,7 @@ _STATES = " ".join(f"`{name}`: {meaning}" for name, meaning in DELIVERY_STATES.i
 _OUTCOMES = " ".join(f"`{name}`: {meaning}" for name, meaning in OUTCOMES.items())
 _TYPES = (
     "The types of events that it gets; all of them if empty. `session.*` stands for every type that begins so."
-    f" Types: {', '.join(EVENT_TYPES)}."
+    f" Types: {', '.join(CATALOGUE)}."
 )
 
 
@@ -171,6 +171,7 @@ class AttemptBody(Answer):
 class DeliveryBody(Answer):
     """One event for one endpoint."""
 
+    seq: int = Field(description="The event's place in the order of events.", examples=[7])
     id: str = Field(description="Identifier.", examples=["dlv_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
     webhook: str = Field(description="The endpoint's id.", examples=["whe_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
     message_id: str = Field(
@@ -230,6 +231,7 @@ def _new_body(made: tuple[Endpoint, str]) -> Data[NewWebhookBody]:
 
 def _delivery_fields(delivery: Delivery) -> dict[str, Any]:
     return {
+        "seq": delivery.event_seq,
         "id": delivery.id,
         "webhook": delivery.endpoint_id,
         "message_id": delivery.message_id,
@@ -471,17 +473,19 @@ async def list_deliveries(
     caller: WebhooksRead,
     reference: WebhookRef,
     state: Annotated[DeliveryState | None, Query(description="Only those of this state.", examples=["dead"])] = None,
-    cursor: Cursor = None,
+    cursor: Annotated[
+        int | None, Query(ge=0, le=2**63 - 1, description="`page.next` of the page before.", examples=[7])
+    ] = None,
     limit: Limit = 50,
 ) -> Page[DeliveryBody]:
-    """Newest first, without bodies and attempts."""
+    """The newest event first, without bodies and attempts."""
 
     def look(tx: Transaction) -> list[Delivery]:
         found = endpoints.get(tx, caller, reference)
         return store.list_deliveries(tx, found.id, state=state, before=cursor, limit=limit + 1)
 
     shown = [DeliveryBody.model_validate(_delivery_fields(one)) for one in await parts.database.read(look)]
-    return page(shown, limit, lambda item: item.id)
+    return page(shown, limit, lambda item: str(item.seq))
 
 
 @router.get(

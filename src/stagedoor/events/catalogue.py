@@ -1,0 +1,107 @@
+"""Every type of event: what it means, and what its `detail` looks like. The documentation is made from this.
+
+A field may be added to a type; what is there keeps its name and meaning for as long as `VERSION` stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """A type of event.
+
+    Attributes:
+        meaning: What happened.
+        subject: An example of what it is about.
+        detail: An example of what else is said.
+    """
+
+    meaning: str
+    subject: str
+    detail: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+_ROOM: Final = "live-demo"
+_PERSON: Final = {"sid": "PA_5vQ2mT8xYb1c"}
+_TRACK: Final = {
+    "kind": "video",
+    "source": "camera",
+    "mimeType": "video/VP8",
+    "identity": "phone-42",
+    "participantSid": "PA_5vQ2mT8xYb1c",
+}
+
+CATALOGUE: Final[dict[str, EventType]] = {
+    "session.started": EventType("A room came to life.", _ROOM, {"roomSid": "RM_hycBMAjmt6Ub"}),
+    "session.ended": EventType(
+        "A room's life is over; the disposition says how.", _ROOM, {"disposition": "completed", "durationMs": 1_800_000}
+    ),
+    "session.reopened": EventType("LiveKit lists a session that we had closed.", _ROOM),
+    "participant.joined": EventType(
+        "A participant became active.", "phone-42", _PERSON | {"name": "Ada", "kind": "standard"}
+    ),
+    "participant.left": EventType(
+        "A participant left, for LiveKit's reason.",
+        "phone-42",
+        _PERSON | {"reason": "CLIENT_INITIATED", "durationMs": 1_790_000},
+    ),
+    "participant.aborted": EventType(
+        "A participant tried to come in and did not arrive.",
+        "phone-42",
+        _PERSON | {"reason": "JOIN_FAILURE", "durationMs": None},
+    ),
+    "participant.reopened": EventType("LiveKit lists a participant that we had closed.", "phone-42", _PERSON),
+    "participant.updated": EventType(
+        "A caller changed a participant.", "phone-42", _PERSON | {"changed": ["name", "metadata"]}
+    ),
+    "participant.removed": EventType(
+        "A caller removed a participant, or a ban kept one out (then `because` is there instead).",
+        "phone-42",
+        {"bannedUntil": "2026-01-31T12:10:00.000Z"},
+    ),
+    "track.published": EventType("A track was published.", "TR_VCd3xZ9q4Yb7aE", _TRACK),
+    "track.unpublished": EventType("A track is over.", "TR_VCd3xZ9q4Yb7aE", _TRACK),
+    "track.reopened": EventType("LiveKit lists a track that we had closed.", "TR_VCd3xZ9q4Yb7aE", _TRACK),
+    "track.muted": EventType(
+        "A caller muted or unmuted a track.", "TR_VCd3xZ9q4Yb7aE", {"identity": "phone-42", "muted": True}
+    ),
+    "room.created": EventType("A caller created a room.", _ROOM, {"metadata": "{}"}),
+    "room.updated": EventType("A caller changed a room.", _ROOM, {"metadata": "{}"}),
+    "room.deleted": EventType("A caller ended a room.", _ROOM, {"metadata": "{}"}),
+    "data.sent": EventType(
+        "A caller sent data into a room.", _ROOM, {"topic": "alerts", "bytes": 42, "identities": ["phone-42"]}
+    ),
+    "egress.started": EventType(
+        "LiveKit's egress service began.", "EG_8bXq2wPz", {"egressId": "EG_8bXq2wPz", "status": "egress_starting"}
+    ),
+    "egress.updated": EventType(
+        "LiveKit's egress service reported a change.",
+        "EG_8bXq2wPz",
+        {"egressId": "EG_8bXq2wPz", "status": "egress_active"},
+    ),
+    "egress.ended": EventType(
+        "LiveKit's egress service ended.", "EG_8bXq2wPz", {"egressId": "EG_8bXq2wPz", "status": "egress_complete"}
+    ),
+    "ingress.started": EventType(
+        "LiveKit's ingress service began to publish.", "IN_4tRn7kLm", {"ingressId": "IN_4tRn7kLm", "identity": "obs"}
+    ),
+    "ingress.ended": EventType(
+        "LiveKit's ingress service ended.", "IN_4tRn7kLm", {"ingressId": "IN_4tRn7kLm", "identity": "obs"}
+    ),
+    "webhook.disabled": EventType(
+        "An outgoing webhook's endpoint was disabled, because it went on failing.",
+        "whe_01JDA8R3S2Y6Q0V9X4T7W5Z1BC",
+        {
+            "endpoint": "whe_01JDA8R3S2Y6Q0V9X4T7W5Z1BC",
+            "url": "https://backend.example.com/hooks",
+            "reason": "It answered 410 Gone.",
+        },
+    ),
+}
+"""Every type of event."""
