@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 
+from tests.rooms.bills import bills_are_right
 from tests.support.rooms_histories import Scenario, examples, scenarios
 from tests.support.rooms_truth import is_livekits_state, is_whole, nothing_waits, tells_one_story
 from tests.support.rooms_world import SqliteWorlds, World, forget
@@ -21,6 +22,7 @@ async def converges(world: World, scenario: Scenario) -> None:
     is_whole(found)
     tells_one_story(found)
     nothing_waits(found)
+    await bills_are_right(world, found)
     assert not await world.compare(history.model.listing()), "a second comparison found something to repair"
     await applying_again_changes_nothing(world, scenario)
 

@@ -44,8 +44,10 @@ class Breaking:
         self._real = applying.apply_event
         monkeypatch.setattr(applying, "apply_event", self._apply)
 
-    def _apply(self, tx: Transaction, feed: Any, event: LiveKitEvent, received_at: int, *, again: bool) -> Any:
-        outcome = self._real(tx, feed, event, received_at, again=again)  # so that there is something to undo
+    def _apply(
+        self, tx: Transaction, feed: Any, queue: Any, event: LiveKitEvent, received_at: int, *, again: bool
+    ) -> Any:
+        outcome = self._real(tx, feed, queue, event, received_at, again=again)  # so that there is something to undo
         if event.id in self.ids:
             raise self.error
         return outcome

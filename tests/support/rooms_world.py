@@ -18,15 +18,18 @@ from stagedoor.app.firstrun import make_first
 from stagedoor.events.feed import Feed
 from stagedoor.events.nouns import Event
 from stagedoor.events.store import events, events_after
+from stagedoor.jobs.queue import Queue
+from stagedoor.jobs.store import jobs, list_jobs
 from stagedoor.kernel.errors import Conflict, StorageUnavailable
 from stagedoor.mediaserver.facts import ServerState
 from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
-from stagedoor.rooms import store
+from stagedoor.rooms import settling, store
 from stagedoor.rooms.bouncer import Bouncer
 from stagedoor.rooms.nouns import Participant, Session, Track
 from stagedoor.rooms.reconcile import Reconciler
 from stagedoor.storage import Database, Transaction, migrate, open_database
 from stagedoor.storage.records import record
+from stagedoor.usage import store as usage
 from stagedoor.webhooks.applier import Applier
 from stagedoor.webhooks.redact import redact
 from stagedoor.webhooks.store import InboxEvent, inbox, intake
@@ -74,9 +77,10 @@ class World:
     def __init__(self, database: Database, gateway: LiveKitGateway, grace_ms: int) -> None:
         self.database = database
         self.feed = Feed(database)
+        self.queue = Queue()
         self.bouncer = Bouncer(database, gateway, self.feed)
-        self.applier = Applier(database, self.feed, self.bouncer)
-        self.reconciler = Reconciler(database, self.feed, grace_ms=grace_ms)
+        self.applier = Applier(database, self.feed, self.queue, self.bouncer)
+        self.reconciler = Reconciler(database, self.feed, self.queue, grace_ms=grace_ms)
         self._intake = intake(database)
 
     async def receive(self, sent: Sent, *, received_at: int | None = None) -> bool:
@@ -103,6 +107,18 @@ class World:
                     await self.compare(arrival.state)
             else:
                 await self.apply([arrival for arrival in found if isinstance(arrival, Sent)])
+            await self.settle()  # so that what comes later has to ask for it again
+
+    async def settle(self) -> None:
+        """Do the jobs that were asked for about ended sessions."""
+
+        def work(tx: Transaction) -> None:
+            asked = list_jobs(tx, state="queued", kind=settling.SETTLE, before=None, limit=100_000)
+            for job in asked:
+                settling.settle(tx, self.feed, job.payload["session"])
+            tx.execute(jobs.delete())
+
+        await self.database.write(work)
 
     async def replay(self, event_id: str) -> None:
         """Apply an event again, unless those before it in its room have to be first."""
@@ -162,7 +178,19 @@ async def forget(world: World) -> None:
     """Empty the tables that a history fills."""
 
     def work(tx: Transaction) -> None:
-        for table in (inbox, events, store.tracks, store.participants, store.sessions, store.rooms, store.bans):
+        for table in (
+            usage.told,
+            usage.session_hours,
+            usage.app_hours,
+            jobs,
+            inbox,
+            events,
+            store.tracks,
+            store.participants,
+            store.sessions,
+            store.rooms,
+            store.bans,
+        ):
             tx.execute(table.delete())
 
     await world.database.write(work)

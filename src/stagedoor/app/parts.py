@@ -41,7 +41,8 @@ def make_parts(
     gateway = LiveKitGateway(endpoint)
     feed = Feed(database, max_clients=settings.feed_max_clients)
     bouncer = Bouncer(database, gateway, feed)
-    applier = Applier(database, feed, bouncer)
+    queue = Queue()
+    applier = Applier(database, feed, queue, bouncer)
     extra = {key: secret.get_secret_value() for key, secret in settings.webhook_extra_keys.items()}
     keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.webhook_hmac_enabled)
     signer = LinkSigner(secrets.link_secret)
@@ -50,7 +51,7 @@ def make_parts(
         public_url=network.public_url,
         database=database,
         feed=feed,
-        queue=Queue(),
+        queue=queue,
         authenticator=Authenticator(database, operator_secret),
         directory=Directory(database),
         bans=Bans(database),

@@ -157,7 +157,7 @@ class Product:
         self._closing.callback(parts.feed.close)
         _tell_cli(folder, network, operator_secret)
         self._closing.callback(lambda: folder.operator_file.unlink(missing_ok=True))
-        reconciler = Reconciler(database, parts.feed)
+        reconciler = Reconciler(database, parts.feed, parts.queue)
         watch = Watch(parts.gateway, reconciler, bouncer, self._settings.reconcile_interval)
         version = await self._start_livekit(network, folder, watch, reconciler)
         try:

@@ -37,10 +37,29 @@ _TRACK: Final = {
     "participantSid": "PA_5vQ2mT8xYb1c",
 }
 
+_ENDED: Final = {
+    "sessionId": "ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC",
+    "disposition": "completed",
+    "durationMs": 1_800_000,
+    "usage": {
+        "participantMinutes": 59.0,
+        "audioTrackMinutes": 58.0,
+        "videoTrackMinutes": 29.5,
+        "ingressMinutes": 0.0,
+        "egressMinutes": 0.0,
+        "recordingMinutes": 0.0,
+    },
+}
+
 CATALOGUE: Final[dict[str, EventType]] = {
     "session.started": EventType("A room came to life.", _ROOM, {"roomSid": "RM_hycBMAjmt6Ub"}),
     "session.ended": EventType(
-        "A room's life is over; the disposition says how.", _ROOM, {"disposition": "completed", "durationMs": 1_800_000}
+        "A room's life is over: how, and what it used. Said once for each session, so it is what bills are made of.",
+        _ROOM,
+        _ENDED,
+    ),
+    "session.corrected": EventType(
+        "What came late has changed what `session.ended` said; this is the whole of it anew.", _ROOM, _ENDED
     ),
     "session.reopened": EventType("LiveKit lists a session that we had closed.", _ROOM),
     "participant.joined": EventType(

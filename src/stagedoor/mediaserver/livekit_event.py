@@ -138,6 +138,17 @@ class WireEgress(_Wire, frozen=True):
     room_name: str = ""
     status: str = "EGRESS_STARTING"
     error: str = ""
+    started_at: int = 0
+    ended_at: int = 0
+    file_results: tuple[Any, ...] = ()
+    segment_results: tuple[Any, ...] = ()
+    file: Any = None
+    segments: Any = None
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it wrote files or segments; the two without `results` are the older form of the same."""
+        return bool(self.file_results or self.segment_results or self.file or self.segments)
 
 
 class WireIngress(_Wire, frozen=True):

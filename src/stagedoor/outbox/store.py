@@ -257,9 +257,8 @@ def list_deliveries(
     tx: Transaction, endpoint_id: str, *, state: str | None, before: int | None, limit: int
 ) -> list[Delivery]:
     """An endpoint's deliveries, the newest event first."""
-    query = (
-        select(deliveries).where(deliveries.c.endpoint_id == endpoint_id).order_by(deliveries.c.event_seq.desc()).limit(limit)
-    )
+    query = select(deliveries).where(deliveries.c.endpoint_id == endpoint_id)
+    query = query.order_by(deliveries.c.event_seq.desc()).limit(limit)
     if state is not None:
         query = query.where(deliveries.c.state == state)
     if before is not None:

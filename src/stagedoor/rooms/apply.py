@@ -7,11 +7,12 @@ from typing import Literal
 
 from stagedoor.events.feed import Feed
 from stagedoor.events.nouns import NewEvent
+from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
-from stagedoor.mediaserver.facts import RoomFact
-from stagedoor.mediaserver.livekit_event import MEDIA_EVENTS, ROOM_EVENTS, LiveKitEvent, subject_of
+from stagedoor.mediaserver.facts import RoomFact, clean
+from stagedoor.mediaserver.livekit_event import MEDIA_EVENTS, ROOM_EVENTS, LiveKitEvent, WireEgress, subject_of
 from stagedoor.mediaserver.version import PROBE_PREFIX
-from stagedoor.rooms import machine, names, store
+from stagedoor.rooms import machine, names, settling, store
 from stagedoor.rooms.nouns import Moment, Session
 from stagedoor.rooms.observe import (
     Observer,
@@ -26,17 +27,21 @@ from stagedoor.rooms.observe import (
 from stagedoor.storage import Transaction
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.store import app_by_slug
+from stagedoor.usage import store as usage
 
 Outcome = Literal["applied", "unclaimed", "ignored"]
 """`unclaimed`: the room is no app's. `ignored`: an event that means nothing to us."""
 
 
-def apply_event(tx: Transaction, feed: Feed, event: LiveKitEvent, received_at: int, *, again: bool = False) -> Outcome:
+def apply_event(
+    tx: Transaction, feed: Feed, queue: Queue, event: LiveKitEvent, received_at: int, *, again: bool = False
+) -> Outcome:
     """Take an event into the state, in the caller's transaction. Applying it again changes nothing.
 
     Args:
         tx: The transaction that also marks the event as applied.
         feed: Where the resulting domain events go.
+        queue: Where what is more than state is asked for.
         event: LiveKit's event.
         received_at: When it came in, in milliseconds since the epoch.
         again: It was applied before.
@@ -49,7 +54,7 @@ def apply_event(tx: Transaction, feed: Feed, event: LiveKitEvent, received_at: i
     app, room, short = place
     if not event.room_name:
         store.lock_rooms(tx, [room.name])  # whoever applies events holds only those that they name
-    obs = Observer(tx, feed, "webhook", now_ms(), Counter())
+    obs = Observer(tx, feed, queue, "webhook", now_ms(), Counter())
     moment = machine.event_moment(received_at, event.created_at)
     if event.event in MEDIA_EVENTS:
         if not again:  # they change no state, so the event of the first time is all there is to say
@@ -60,6 +65,8 @@ def apply_event(tx: Transaction, feed: Feed, event: LiveKitEvent, received_at: i
         session_gone(obs, session, moment)
     elif event.participant is not None and event.participant.sid:
         _participant_event(obs, session, event, moment)
+    if session.state == "ended":  # it came late, and may have changed what was said of the session
+        settling.ask(tx, queue, session)
     return "applied"
 
 
@@ -112,11 +119,26 @@ def _participant_event(obs: Observer, session: Session, event: LiveKitEvent, mom
 
 def _media_event(obs: Observer, app: App, event: LiveKitEvent, at: int) -> None:
     name = event.room_name
-    session = store.open_session_of_room(obs.tx, name)
+    session = store.newest_session_of_room(obs.tx, name)
     detail = subject_of(event)
+    if event.event == "egress_ended" and session is not None and event.egress_info is not None:
+        _meter_egress(obs, session, event.egress_info, at)
     subject = str(detail.get("egressId") or detail.get("ingressId") or name)
     type_ = event.event.replace("_", ".", 1)
     obs.feed.append(
         obs.tx,
         NewEvent(app.id, type_, "webhook", at, name, subject, session.id if session else None, detail),
     )
+
+
+def _meter_egress(obs: Observer, session: Session, info: WireEgress, at: int) -> None:
+    """Of an egress that never began there is nothing to meter."""
+    if info.started_at > 0:
+        began = info.started_at // 1_000_000
+        ended = info.ended_at // 1_000_000 or at
+        egress = usage.Egress(
+            clean(info.egress_id), session.id, session.app_id, began, max(began, ended), recording=info.recorded
+        )
+        usage.save_egress(obs.tx, egress)
+        if session.state == "ended":
+            settling.ask(obs.tx, obs.queue, session)

@@ -12,16 +12,17 @@ from typing import Any
 
 from stagedoor.events.feed import Feed
 from stagedoor.events.nouns import NewEvent, Origin
+from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.ids import new_id
 from stagedoor.mediaserver.facts import ParticipantFact, RoomFact, TrackFact
-from stagedoor.rooms import machine, store
+from stagedoor.rooms import machine, metering, settling, store
 from stagedoor.rooms.nouns import Moment, Participant, Room, Session, Track
 from stagedoor.storage import Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Where observations go: one transaction, one origin, one time.
+    """Where observations go: one transaction, one origin, one time; and where what follows from them is asked for.
 
     Attributes:
         now: Milliseconds since the epoch, by our clock.
@@ -30,6 +31,7 @@ class Observer:
 
     tx: Transaction
     feed: Feed
+    queue: Queue
     origin: Origin
     now: int
     told: Counter[str]
@@ -95,21 +97,19 @@ def session_gone(obs: Observer, session: Session, moment: Moment) -> Session:
     after = machine.ended(session, moment, obs.now)
     if after is session:
         return session
-    first = session.state == "active"
+    was_active = session.state == "active"
     end = machine.with_owner(after.ended_at or moment.at, after.ended_at_source)
     people = store.participants_of(obs.tx, [session.id])
     for person in people:
         if person.open:
             participant_gone(obs, after, person, end, None, settle=False)
     after = _settled(obs, after)
-    if first:
-        obs.say(
-            after,
-            "session.ended",
-            after.ended_at or moment.at,
-            after.livekit_room,
-            {"disposition": after.disposition, "durationMs": after.duration_ms},
-        )
+    settling.ask(obs.tx, obs.queue, after)
+    if was_active:
+        told = settling.first_told(obs.tx, after)
+        if told is not None:
+            at = after.ended_at or moment.at
+            obs.say(after, "session.ended", at, after.livekit_room, metering.said(after, told))
     return after
 
 

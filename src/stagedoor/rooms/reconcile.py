@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from stagedoor.events.feed import Feed
+from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
 from stagedoor.mediaserver.facts import ParticipantFact, RoomFact, ServerState
 from stagedoor.rooms import names, store
@@ -37,12 +38,14 @@ class Reconciler:
     Args:
         database: Our state.
         feed: Where the repairs are told.
+        queue: Where what follows from them is asked for.
         grace_ms: See the module.
     """
 
-    def __init__(self, database: Database, feed: Feed, *, grace_ms: int = GRACE_MS) -> None:
+    def __init__(self, database: Database, feed: Feed, queue: Queue, *, grace_ms: int = GRACE_MS) -> None:
         self._database = database
         self._feed = feed
+        self._queue = queue
         self._grace_ms = grace_ms
 
     async def run(self, state: ServerState, lost_at: int | None = None) -> Counter[str]:
@@ -87,7 +90,7 @@ class Reconciler:
         if parts is None or app is None:
             return None
         store.lock_rooms(tx, [room.name])
-        obs = Observer(tx, self._feed, "reconcile", now_ms(), repairs)
+        obs = Observer(tx, self._feed, self._queue, "reconcile", now_ms(), repairs)
         seen = Moment(state.taken_at, "reconcile")
         session = session_seen(obs, app.id, parts[1], room, seen)
         if session.state == "ended":
@@ -146,7 +149,7 @@ class Reconciler:
         session = store.session_by_sid(tx, believed.room_sid)
         if session is None or session.state == "ended":
             return
-        obs = Observer(tx, self._feed, "reconcile", now_ms(), repairs)
+        obs = Observer(tx, self._feed, self._queue, "reconcile", now_ms(), repairs)
         if lost_at is not None and session.started_at <= lost_at:
             session_gone(obs, session, Moment(max(lost_at, session.last_seen_at), "reconcile"))
         elif self._judged(session.changed_at, state):

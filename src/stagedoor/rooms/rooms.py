@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from stagedoor.events.feed import Feed
 from stagedoor.events.nouns import NewEvent
+from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import NotFound
 from stagedoor.kernel.ids import new_id
@@ -45,11 +46,11 @@ def created(tx: Transaction, feed: Feed, app: App, livekit_room: str, metadata: 
     return room
 
 
-def announced(tx: Transaction, feed: Feed, app: App, fact: RoomFact) -> Session:
+def announced(tx: Transaction, feed: Feed, queue: Queue, app: App, fact: RoomFact) -> Session:
     """The session of a room that LiveKit has just made for a caller; its webhook will find it here, or was first."""
     store.lock_rooms(tx, [fact.name])
     now = now_ms()
-    obs = Observer(tx, feed, "api", now, Counter())
+    obs = Observer(tx, feed, queue, "api", now, Counter())
     return session_seen(obs, app.id, names.short_name(fact.name), fact, Moment(now, "received"))
 
 

@@ -208,12 +208,28 @@ def session_by_id(tx: Transaction, app_id: str, session_id: str) -> Session | No
     return _session(tx.execute(query).first())
 
 
+def session_anywhere(tx: Transaction, session_id: str) -> Session | None:
+    """The session, whoever's it is: for our own work."""
+    return _session(tx.execute(select(sessions).where(sessions.c.id == session_id)).first())
+
+
 def open_session_of_room(tx: Transaction, livekit_room: str) -> Session | None:
     """The newest session that lives in the room."""
     query = (
         select(sessions)
         .where(sessions.c.livekit_room == livekit_room, sessions.c.state == "active")
         .order_by(sessions.c.id.desc())
+        .limit(1)
+    )
+    return _session(tx.execute(query).first())
+
+
+def newest_session_of_room(tx: Transaction, livekit_room: str) -> Session | None:
+    """The session that lives in the room, or else the last that did: an egress ends after its room."""
+    query = (
+        select(sessions)
+        .where(sessions.c.livekit_room == livekit_room)
+        .order_by(sessions.c.state != "active", sessions.c.id.desc())
         .limit(1)
     )
     return _session(tx.execute(query).first())

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from stagedoor.events.feed import Feed
+from stagedoor.jobs.queue import Queue
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, NotFound, StorageUnavailable
@@ -45,12 +46,14 @@ class Applier:
     Args:
         database: The inbox and the state.
         feed: Where the resulting events go.
+        queue: Where what is more than state is asked for.
         bouncer: Told of everybody who comes in.
     """
 
-    def __init__(self, database: Database, feed: Feed, bouncer: Bouncer) -> None:
+    def __init__(self, database: Database, feed: Feed, queue: Queue, bouncer: Bouncer) -> None:
         self._database = database
         self._feed = feed
+        self._queue = queue
         self._bouncer = bouncer
         self._awake = asyncio.Event()
 
@@ -155,7 +158,7 @@ class Applier:
     def _take_in(self, tx: Transaction, event: InboxEvent) -> Outcome:
         decoded = decode_event(event.body)
         again = event.state == "applied"
-        outcome = apply_event(tx, self._feed, decoded, event.received_at, again=again)
+        outcome = apply_event(tx, self._feed, self._queue, decoded, event.received_at, again=again)
         if outcome == "applied" and decoded.event == "participant_joined" and decoded.participant:
             self._bouncer.look(tx, decoded.room_name, decoded.participant.identity)
         return outcome

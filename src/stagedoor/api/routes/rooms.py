@@ -214,7 +214,7 @@ async def create_room(parts: Parts, caller: RoomsWrite, app: AppRef, body: NewRo
     )
 
     def record(tx: Transaction) -> tuple[Room, Session | None]:
-        session = rooms.announced(tx, parts.feed, found, made)  # first, for the room's event belongs to it
+        session = rooms.announced(tx, parts.feed, parts.queue, found, made)  # first, for the room's event belongs to it
         return rooms.created(tx, parts.feed, found, name, made.metadata), session
 
     room, session = await write_settled(parts.database, record)

@@ -1,0 +1,1 @@
+"""What sessions used, by the hour: the basis of a bill."""

@@ -1,0 +1,213 @@
+"""The tables of usage: what was told of each session, what each session used by the hour, and the same for each app."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Row,
+    String,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from stagedoor.storage import Transaction, metadata
+from stagedoor.storage.records import record, values_of
+from stagedoor.tenancy.principals import Principal
+from stagedoor.tenancy.store import apps
+from stagedoor.tenancy.visibility import visible
+from stagedoor.usage.meters import METERS, Amounts
+
+
+def _meters() -> list[Column[int]]:
+    return [Column(meter, BigInteger, nullable=False) for meter in METERS]
+
+
+# No foreign key to sessions: what was used is kept for the bill when a session itself is forgotten.
+told = Table(
+    "usage_told",
+    metadata,
+    Column("session_id", String(40), primary_key=True),
+    Column("app_id", String(40), ForeignKey("apps.id", ondelete="CASCADE"), nullable=False),
+    Column("disposition", String(20), nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    *_meters(),
+)
+
+session_hours = Table(
+    "usage_session_hours",
+    metadata,
+    Column("session_id", String(40), primary_key=True),
+    Column("hour", BigInteger, primary_key=True),
+    Column("app_id", String(40), ForeignKey("apps.id", ondelete="CASCADE"), nullable=False),
+    *_meters(),
+    Index("ix_usage_session_hours_app_id", "app_id", "hour"),
+)
+
+app_hours = Table(
+    "usage_app_hours",
+    metadata,
+    Column("app_id", String(40), ForeignKey("apps.id", ondelete="CASCADE"), primary_key=True),
+    Column("hour", BigInteger, primary_key=True),
+    *_meters(),
+)
+
+egresses = Table(
+    "usage_egresses",
+    metadata,
+    Column("egress_id", String(128), primary_key=True),
+    Column("session_id", String(40), nullable=False),
+    Column("app_id", String(40), ForeignKey("apps.id", ondelete="CASCADE"), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger, nullable=False),
+    Column("recording", Boolean, nullable=False),
+    Index("ix_usage_egresses_session_id", "session_id"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What `session.ended`, or the last `session.corrected`, said of a session."""
+
+    session_id: str
+    app_id: str
+    disposition: str
+    duration_ms: int
+    amounts: Amounts
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """An egress that has ended. Times are milliseconds since the epoch."""
+
+    egress_id: str
+    session_id: str
+    app_id: str
+    started_at: int
+    ended_at: int
+    recording: bool
+
+
+def told_of(tx: Transaction, session_id: str) -> Told | None:
+    row = tx.execute(select(told).where(told.c.session_id == session_id)).first()
+    if row is None:
+        return None
+    return Told(row.session_id, row.app_id, row.disposition, row.duration_ms, _amounts(row))
+
+
+def insert_told(tx: Transaction, new: Told) -> None:
+    tx.execute(insert(told).values(_told_values(new)))
+
+
+def update_told(tx: Transaction, changed: Told) -> None:
+    tx.execute(update(told).where(told.c.session_id == changed.session_id).values(_told_values(changed)))
+
+
+def save_egress(tx: Transaction, egress: Egress) -> None:
+    """Insert it, or change it to what was heard of it last."""
+    values = values_of(egress)
+    if tx.execute(update(egresses).where(egresses.c.egress_id == egress.egress_id).values(values)).rowcount == 0:
+        tx.execute(insert(egresses).values(values))
+
+
+def egresses_of(tx: Transaction, session_id: str) -> list[Egress]:
+    rows = tx.execute(select(egresses).where(egresses.c.session_id == session_id))
+    return [Egress(**record(row)) for row in rows]
+
+
+def hours_of_session(tx: Transaction, session_id: str) -> dict[int, Amounts]:
+    """What is recorded of the session, by hour."""
+    rows = tx.execute(select(session_hours).where(session_hours.c.session_id == session_id))
+    return {row.hour: _amounts(row) for row in rows}
+
+
+def replace_hours(tx: Transaction, app_id: str, session_id: str, hours: Mapping[int, Amounts]) -> None:
+    """Record what the session used, in place of what was recorded before."""
+    tx.execute(delete(session_hours).where(session_hours.c.session_id == session_id))
+    if hours:
+        tx.execute(
+            insert(session_hours),
+            [
+                {"session_id": session_id, "app_id": app_id, "hour": hour} | values_of(amounts)
+                for hour, amounts in hours.items()
+            ],
+        )
+
+
+def add_to_app(tx: Transaction, app_id: str, changes: Mapping[int, Amounts]) -> None:
+    """Add to, or take from, what an app used; hours in one order, so that no two transactions wait in a circle."""
+    for hour, amounts in sorted(changes.items()):
+        tx.execute(_ADD[tx.dialect], {"app_id": app_id, "hour": hour} | values_of(amounts))
+
+
+def _add(dialect: str) -> Any:
+    make = postgresql_insert if dialect == "postgresql" else sqlite_insert
+    statement = make(app_hours)
+    return statement.on_conflict_do_update(
+        index_elements=["app_id", "hour"],
+        set_={meter: app_hours.c[meter] + statement.excluded[meter] for meter in METERS},
+    )
+
+
+_ADD: Final = {dialect: _add(dialect) for dialect in ("sqlite", "postgresql")}
+
+
+def used(
+    tx: Transaction,
+    principal: Principal,
+    *,
+    by_session: bool,
+    since: int,
+    until: int,
+    organisation_id: str | None,
+    app_id: str | None,
+    limit: int,
+) -> list[tuple[str, str, str | None, int, Amounts]]:
+    """Organisation, app, session (or `None`), hour and amounts, as far as the caller may see them."""
+    table = session_hours if by_session else app_hours
+    sums = [func.sum(table.c[meter]).label(meter) for meter in METERS]
+    keys: list[Any] = [apps.c.organisation_id, table.c.app_id, table.c.hour]
+    if by_session:
+        keys.append(table.c.session_id)
+    query = (
+        select(*keys, *sums)
+        .join(apps, apps.c.id == table.c.app_id)
+        .where(visible(principal, apps.c.organisation_id, apps.c.id), table.c.hour >= since, table.c.hour < until)
+        .group_by(*keys)
+        .order_by(table.c.hour, *keys)
+        .limit(limit)
+    )
+    if organisation_id is not None:
+        query = query.where(apps.c.organisation_id == organisation_id)
+    if app_id is not None:
+        query = query.where(table.c.app_id == app_id)
+    return [
+        (row.organisation_id, row.app_id, row.session_id if by_session else None, row.hour, _amounts(row))
+        for row in tx.execute(query)
+    ]
+
+
+def _told_values(one: Told) -> dict[str, Any]:
+    return {
+        "session_id": one.session_id,
+        "app_id": one.app_id,
+        "disposition": one.disposition,
+        "duration_ms": one.duration_ms,
+    } | values_of(one.amounts)
+
+
+def _amounts(row: Row[*tuple[Any, ...]]) -> Amounts:
+    return Amounts(*(int(getattr(row, meter)) for meter in METERS))
