@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from dataclasses import fields
+from typing import Any
 
+import pytest
+from hypothesis import given
+from sqlalchemy import Table
+
+from stagedoor.rooms import store
+from stagedoor.rooms.nouns import Participant, Room, Session, Track
 from tests.support.rooms_histories import Scenario, examples, scenarios
 from tests.support.rooms_truth import is_livekits_state, is_whole, ours, tells_one_story
 from tests.support.rooms_world import SqliteWorlds
@@ -57,3 +64,11 @@ async def test_the_webhooks_that_come_late_change_nothing_that_is_open(
         tells_one_story(found)
         await world.compare(listing)
         is_livekits_state(await world.snapshot(), listing)
+
+
+@pytest.mark.parametrize(
+    ("noun", "table"),
+    [(Room, store.rooms), (Session, store.sessions), (Participant, store.participants), (Track, store.tracks)],
+)
+def test_a_nouns_fields_are_in_the_order_of_its_columns(noun: Any, table: Table) -> None:
+    assert [field.name for field in fields(noun)] == [column.name for column in table.columns]

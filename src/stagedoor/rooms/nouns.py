@@ -1,4 +1,7 @@
-"""Rooms, sessions, participants and tracks as values. Times are milliseconds since the epoch."""
+"""Rooms, sessions, participants and tracks as values. Times are milliseconds since the epoch.
+
+Their fields are in the order of their tables' columns: `store` makes them of rows.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from stagedoor.rooms.nouns import Participant, Room, Session, Track
-from stagedoor.storage import Transaction, metadata
+from stagedoor.storage import Prepared, Transaction, metadata
 from stagedoor.storage.records import record, values_of
 
 rooms = Table(
@@ -112,33 +112,37 @@ bans = Table(
 )
 
 
-# Statements of the path on which events are applied. They are built once: building one and finding it in SQLAlchemy's
-# cache costs four times as much as running it does.
+# Statements of the path on which events are applied.
 
-_ROOM_BY_NAME = select(rooms).where(rooms.c.livekit_room == bindparam("name"))
-_INSERT_SESSION = insert(sessions)
-_UPDATE_SESSION = update(sessions).where(sessions.c.id == bindparam("key"))
-_SESSION_BY_SID = select(sessions).where(sessions.c.room_sid == bindparam("sid"))
-_INSERT_PARTICIPANT = insert(participants)
+_ROOM_BY_NAME = Prepared(select(rooms).where(rooms.c.livekit_room == bindparam("name")))
+_INSERT_SESSION = Prepared(insert(sessions))
+_UPDATE_SESSION = Prepared(update(sessions).where(sessions.c.id == bindparam("key")))
+_SESSION_BY_SID = Prepared(select(sessions).where(sessions.c.room_sid == bindparam("sid")))
+_INSERT_PARTICIPANT = Prepared(insert(participants))
 _PARTICIPANT_KEY = (participants.c.session_id == bindparam("key"), participants.c.sid == bindparam("key_sid"))
-_UPDATE_PARTICIPANT = update(participants).where(*_PARTICIPANT_KEY)
-_PARTICIPANT_BY_SID = select(participants).where(*_PARTICIPANT_KEY)
-_INSERT_TRACK = insert(tracks)
+_UPDATE_PARTICIPANT = Prepared(update(participants).where(*_PARTICIPANT_KEY))
+_PARTICIPANT_BY_SID = Prepared(select(participants).where(*_PARTICIPANT_KEY))
+_INSERT_TRACK = Prepared(insert(tracks))
 _TRACK_KEY = (
     tracks.c.session_id == bindparam("key"),
     tracks.c.participant_sid == bindparam("key_participant"),
     tracks.c.sid == bindparam("key_sid"),
 )
-_UPDATE_TRACK = update(tracks).where(*_TRACK_KEY)
-_TRACK_BY_SID = select(tracks).where(*_TRACK_KEY)
-_TRACKS_OF_PARTICIPANT = (
+_UPDATE_TRACK = Prepared(update(tracks).where(*_TRACK_KEY))
+_TRACK_BY_SID = Prepared(select(tracks).where(*_TRACK_KEY))
+_TRACKS_OF_PARTICIPANT = Prepared(
     select(tracks)
     .where(tracks.c.session_id == bindparam("key"), tracks.c.participant_sid == bindparam("key_participant"))
     .order_by(tracks.c.published_at, tracks.c.sid)
 )
-_BANNED_UNTIL = select(bans.c.until).where(
-    bans.c.livekit_room == bindparam("room"), bans.c.identity == bindparam("identity"), bans.c.until > bindparam("now")
+_BANNED_UNTIL = Prepared(
+    select(bans.c.until).where(
+        bans.c.livekit_room == bindparam("room"),
+        bans.c.identity == bindparam("identity"),
+        bans.c.until > bindparam("now"),
+    )
 )
+_LOCK = Prepared(select(func.pg_advisory_xact_lock(bindparam("lock_class"), bindparam("number"))))
 
 
 def lock_rooms(tx: Transaction, livekit_rooms: Collection[str]) -> None:
@@ -150,7 +154,7 @@ def lock_rooms(tx: Transaction, livekit_rooms: Collection[str]) -> None:
     """
     if tx.dialect == "postgresql":
         for name in sorted(livekit_rooms):
-            tx.execute(select(func.pg_advisory_xact_lock(_LOCK_CLASS, zlib.crc32(name.encode()) >> 1)))
+            tx.rows(_LOCK, {"lock_class": _LOCK_CLASS, "number": zlib.crc32(name.encode()) >> 1})
 
 
 _LOCK_CLASS = 0x5D03
@@ -160,8 +164,8 @@ _LOCK_CLASS = 0x5D03
 
 
 def room_by_livekit_name(tx: Transaction, name: str, *, with_deleted: bool = False) -> Room | None:
-    row = tx.execute(_ROOM_BY_NAME, {"name": name}).first()
-    room = None if row is None else Room(**record(row))
+    rows = tx.rows(_ROOM_BY_NAME, {"name": name})
+    room = Room(*rows[0]) if rows else None
     return None if room is None or (room.deleted_at is not None and not with_deleted) else room
 
 
@@ -200,7 +204,8 @@ def list_rooms(
 
 
 def session_by_sid(tx: Transaction, room_sid: str) -> Session | None:
-    return _session(tx.execute(_SESSION_BY_SID, {"sid": room_sid}).first())
+    rows = tx.rows(_SESSION_BY_SID, {"sid": room_sid})
+    return Session(*rows[0]) if rows else None
 
 
 def session_by_id(tx: Transaction, app_id: str, session_id: str) -> Session | None:
@@ -283,11 +288,11 @@ def list_sessions(
 
 
 def insert_session(tx: Transaction, session: Session) -> None:
-    tx.execute(_INSERT_SESSION, values_of(session))
+    tx.run(_INSERT_SESSION, values_of(session))
 
 
 def update_session(tx: Transaction, session: Session) -> None:
-    tx.execute(_UPDATE_SESSION, values_of(session) | {"key": session.id})
+    tx.run(_UPDATE_SESSION, values_of(session) | {"key": session.id})
 
 
 def mark_seen(tx: Transaction, session_ids: Sequence[str], at: int) -> None:
@@ -303,8 +308,8 @@ def mark_seen(tx: Transaction, session_ids: Sequence[str], at: int) -> None:
 
 
 def participant_by_sid(tx: Transaction, session_id: str, sid: str) -> Participant | None:
-    row = tx.execute(_PARTICIPANT_BY_SID, {"key": session_id, "key_sid": sid}).first()
-    return None if row is None else Participant(**record(row))
+    rows = tx.rows(_PARTICIPANT_BY_SID, {"key": session_id, "key_sid": sid})
+    return Participant(*rows[0]) if rows else None
 
 
 def participants_of(tx: Transaction, session_ids: Iterable[str]) -> list[Participant]:
@@ -320,9 +325,9 @@ def participants_of(tx: Transaction, session_ids: Iterable[str]) -> list[Partici
 def save_participant(tx: Transaction, participant: Participant, *, new: bool) -> None:
     values = values_of(participant)
     if new:
-        tx.execute(_INSERT_PARTICIPANT, values)
+        tx.run(_INSERT_PARTICIPANT, values)
     else:
-        tx.execute(_UPDATE_PARTICIPANT, values | {"key": participant.session_id, "key_sid": participant.sid})
+        tx.run(_UPDATE_PARTICIPANT, values | {"key": participant.session_id, "key_sid": participant.sid})
 
 
 def tracks_of(tx: Transaction, session_ids: Iterable[str]) -> list[Track]:
@@ -335,23 +340,23 @@ def tracks_of(tx: Transaction, session_ids: Iterable[str]) -> list[Track]:
 
 def tracks_of_participant(tx: Transaction, session_id: str, participant_sid: str) -> list[Track]:
     """A participant's tracks, ended ones included."""
-    rows = tx.execute(_TRACKS_OF_PARTICIPANT, {"key": session_id, "key_participant": participant_sid})
-    return [Track(**record(row)) for row in rows]
+    rows = tx.rows(_TRACKS_OF_PARTICIPANT, {"key": session_id, "key_participant": participant_sid})
+    return [Track(*row) for row in rows]
 
 
 def track_by_sid(tx: Transaction, participant: Participant, sid: str) -> Track | None:
     key = {"key": participant.session_id, "key_participant": participant.sid, "key_sid": sid}
-    row = tx.execute(_TRACK_BY_SID, key).first()
-    return None if row is None else Track(**record(row))
+    rows = tx.rows(_TRACK_BY_SID, key)
+    return Track(*rows[0]) if rows else None
 
 
 def save_track(tx: Transaction, track: Track, *, new: bool) -> None:
     values = values_of(track)
     if new:
-        tx.execute(_INSERT_TRACK, values)
+        tx.run(_INSERT_TRACK, values)
     else:
         key = {"key": track.session_id, "key_participant": track.participant_sid, "key_sid": track.sid}
-        tx.execute(_UPDATE_TRACK, values | key)
+        tx.run(_UPDATE_TRACK, values | key)
 
 
 # Bans
@@ -363,7 +368,8 @@ def set_ban(tx: Transaction, ban_id: str, app_id: str, livekit_room: str, identi
 
 
 def banned_until(tx: Transaction, livekit_room: str, identity: str, now: int) -> int | None:
-    return tx.execute(_BANNED_UNTIL, {"room": livekit_room, "identity": identity, "now": now}).scalar()
+    rows = tx.rows(_BANNED_UNTIL, {"room": livekit_room, "identity": identity, "now": now})
+    return int(rows[0][0]) if rows else None
 
 
 def bans_in_force(tx: Transaction) -> dict[tuple[str, str], int]:

@@ -52,6 +52,11 @@ def spoil(connection: Connection, error: DBAPIError) -> None:
     connection.info[_SPOILT] = error
 
 
+def forgive(connection: Connection) -> None:
+    """What failed has been undone by a savepoint that SQLAlchemy does not know of."""
+    connection.info.pop(_SPOILT, None)
+
+
 def _refuse_to_end(connection: Connection) -> None:
     # One that the server cut has no `info` any more, and must be rolled back to be given up.
     if not connection.invalidated and connection.info.get(_GUARDED):

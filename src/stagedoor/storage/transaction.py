@@ -13,6 +13,7 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 from stagedoor.storage.guard import spoil
 from stagedoor.storage.prepared import Prepared
 from stagedoor.storage.sqlite import dbapi
+from stagedoor.storage.sqlite.savepoint import savepoint
 
 Dialect = Literal["sqlite", "postgresql"]
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -96,7 +97,9 @@ class Transaction:
     def savepoint(self) -> Generator[None]:
         """A part that can fail: an exception inside undoes it, drops its callbacks and propagates."""
         registered = len(self._after_commit)
-        with self.connection.begin_nested():
+        # SQLAlchemy compiles a savepoint anew each time, which costs more than what is usually done in one.
+        nested = self.connection.begin_nested() if self._sqlite is None else savepoint(self.connection, self._sqlite)
+        with nested:
             try:
                 yield
             except BaseException:

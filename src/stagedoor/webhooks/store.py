@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from stagedoor.storage import BulkInsert, Database, Transaction, metadata
+from stagedoor.storage import BulkInsert, Database, Prepared, Transaction, metadata
 from stagedoor.storage.records import record
 from stagedoor.storage.types import row_id
 
@@ -56,7 +56,11 @@ inbox = Table(
     sqlite_autoincrement=True,
 )
 
-_SET_STATE: Final = update(inbox).where(inbox.c.seq == bindparam("key"))
+_SET_STATE: Final = Prepared(
+    update(inbox)
+    .where(inbox.c.seq == bindparam("key"))
+    .values({name: bindparam(name) for name in ("state", "attempts", "applied_at", "error")})
+)
 _RECEIVED: Final = ("id", "event", "livekit_room", "received_at", "key_id", "scheme", "body", "trace")
 
 
@@ -108,7 +112,7 @@ def set_state(
     error: str | None = None,
 ) -> None:
     values = {"state": state, "attempts": attempts, "applied_at": applied_at, "error": error}
-    tx.execute(_SET_STATE, values | {"key": seq})
+    tx.run(_SET_STATE, values | {"key": seq})
 
 
 def get_event(tx: Transaction, event_id: str) -> InboxEvent | None:
