@@ -23,6 +23,12 @@ SESSION = {
     "disposition",
     "peakParticipants",
     "participants",
+    "createdAt",
+    "kind",
+    "metadata",
+    "limits",
+    "agents",
+    "usage",
 }
 SESSION_SOURCES = {"startedAtSource", "endedAtSource"}
 PARTICIPANT = {"sid", "identity", "name", "kind", "state", "joinedAt", "leftAt", "durationMs", "reason", "tracks"}

@@ -42,8 +42,7 @@ async def send(http: aiohttp.ClientSession, product: RunningProduct, key: tuple[
 async def test_killed_with_a_backlog(start: Start, http: aiohttp.ClientSession) -> None:
     """Four rooms' queues deliver as fast as they can, each in order, and Stagedoor dies at some moment in it."""
     product = start()
-    kept = json.loads((product.data_dir / "secrets.json").read_text())
-    key = (kept["livekit_api_key"], kept["livekit_api_secret"])
+    key = product.livekit_keys
     acknowledged: list[Sent] = []
     enough = asyncio.Event()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from stagedoor.mediaserver.facts import ParticipantFact
@@ -25,9 +23,8 @@ class Unlucky(LiveKitGateway):
 
 async def test_nobody_is_put_into_a_room_that_is_over(start: Start, rest: Rest) -> None:
     product = start()
-    kept = json.loads((product.data_dir / "secrets.json").read_text())
     url = product.ready["livekit"]["url"]
-    endpoint = Endpoint(url, url, kept["livekit_api_key"], kept["livekit_api_secret"])
+    endpoint = Endpoint(url, url, *product.livekit_keys)
     async with calling(rest(product), "demo", "ann", publish=False):
         gateway = LiveKitGateway(endpoint)
         try:

@@ -30,7 +30,8 @@ async def application(folder: Path, **settings: Any) -> AsyncGenerator[tuple[Fas
     await migrate(data.database_url)
     database = await open_database(data.database_url)
     parts, _ = make_parts(chosen, secrets, network, database, "operator-secret", lambda: None)
-    pages = Pages(database, parts.bans, parts.doorkeeper, network.endpoint, f"{PREFIX}/openapi.json")
+    document = f"{PREFIX}/openapi.json"
+    pages = Pages(database, parts.bans, parts.plans, parts.doorkeeper, network.endpoint, document)
     try:
         yield build(parts, pages.routes(f"{PREFIX}/docs")), parts
     finally:

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 from livekit import api as livekit
 
-from tests.support.product import KEY, SECRET, RunningProduct
+from tests.support.product import RunningProduct
 
 
 def signed(key: str, secret: str, body: bytes, ttl: timedelta = timedelta(minutes=5)) -> str:
@@ -43,11 +43,7 @@ class Sender:
     def __init__(self, http: aiohttp.ClientSession, product: RunningProduct) -> None:
         self._http = http
         self.url = product.url
-        if product.external is not None:
-            self.key, self.secret = KEY, SECRET
-        else:
-            stored = json.loads((product.data_dir / "secrets.json").read_text())
-            self.key, self.secret = stored["livekit_api_key"], stored["livekit_api_secret"]
+        self.key, self.secret = product.livekit_keys
 
     async def __call__(self, body: bytes | dict[str, Any], path: str = "/webhooks/livekit") -> int:
         """The status of the answer to a rightly signed body."""

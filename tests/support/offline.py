@@ -28,7 +28,8 @@ async def offline_application(folder: Path) -> AsyncGenerator[FastAPI]:
     database = await open_database(data.database_url)
     network = lay_out(settings, secrets)
     parts, _ = make_parts(settings, secrets, network, database, "operator", lambda: "offline")
-    pages = Pages(database, parts.bans, parts.doorkeeper, network.endpoint, f"{PREFIX}/openapi.json")
+    document = f"{PREFIX}/openapi.json"
+    pages = Pages(database, parts.bans, parts.plans, parts.doorkeeper, network.endpoint, document)
     try:
         yield build(parts, pages.routes(f"{PREFIX}/docs"))
     finally:

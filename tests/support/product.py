@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import aiohttp
+from livekit.api import LiveKitAPI
 
 from stagedoor.kernel.settings import resolve
 from stagedoor.mediaserver.config import ManagedConfig, render
@@ -156,6 +157,18 @@ class RunningProduct:
         if self.external is not None:
             return self.external.pid
         return int(json.loads((self.data_dir / "livekit" / "livekit.json").read_text())["pid"])
+
+    @property
+    def livekit_keys(self) -> tuple[str, str]:
+        """The API key and secret of the LiveKit in use."""
+        if self.external is not None:
+            return KEY, SECRET
+        kept = json.loads((self.data_dir / "secrets.json").read_text())
+        return kept["livekit_api_key"], kept["livekit_api_secret"]
+
+    def livekit(self) -> LiveKitAPI:
+        """LiveKit's own API, as its command line would reach it."""
+        return LiveKitAPI(self.ready["livekit"]["url"], *self.livekit_keys)
 
     @staticmethod
     def executable() -> list[str]:

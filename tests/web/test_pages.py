@@ -13,7 +13,7 @@ from livekit import api as livekit
 
 from tests.support.api_participant import joined
 from tests.support.api_tenant import fresh, new_app
-from tests.support.product import KEY, SECRET, Api, RunningProduct, eventually
+from tests.support.product import Api, RunningProduct, eventually
 
 PAGES = ["play", "embed", "meet"]
 Answer = tuple[int, dict[str, str], bytes]
@@ -195,13 +195,6 @@ async def test_what_a_page_may_send(
         assert code is None or (await answer.json(content_type=None))["code"] == code
 
 
-def livekit_secret(product: RunningProduct) -> tuple[str, str]:
-    if product.external is not None:
-        return KEY, SECRET
-    stored = json.loads((product.data_dir / "secrets.json").read_text())
-    return stored["livekit_api_key"], stored["livekit_api_secret"]
-
-
 async def test_a_livekit_join_token_opens_its_room(
     http: aiohttp.ClientSession, api: Api, product: RunningProduct
 ) -> None:
@@ -216,7 +209,7 @@ async def test_a_livekit_join_token_opens_its_room(
         data = json.loads(body)["data"]
         assert (data["token"], data["identity"], data["canPublish"]) == (minted, "ada", True)
     assert (await got(http, f"{product.url}/play/{app}/other?token={minted}"))[0] == 404
-    key, secret = livekit_secret(product)
+    key, secret = product.livekit_keys
 
     def token(signer: str, seconds: int, **grants: Any) -> str:
         asked: dict[str, Any] = {"room_join": True, "room": f"{app}-demo"} | grants

@@ -15,6 +15,7 @@ from stagedoor.api.idempotency.middleware import IdempotencyMiddleware
 from stagedoor.api.middleware import BodyLimitMiddleware, MetricsMiddleware, SecurityHeadersMiddleware
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.routes import (
+    announcing,
     apps,
     events,
     health,
@@ -26,6 +27,7 @@ from stagedoor.api.routes import (
     rooms,
     sessions,
     tokens,
+    usage,
     webhooks,
 )
 from stagedoor.api.services import Services
@@ -38,11 +40,13 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     apps.router,
     rooms.router,
     participants.router,
+    announcing.router,
     sessions.router,
     events.router,
     inbox.router,
     jobs.router,
     webhooks.router,
+    usage.router,
 )
 
 

@@ -18,6 +18,7 @@ from stagedoor.outbox.sender import Sender
 from stagedoor.playback.admission import Doorkeeper
 from stagedoor.playback.links import LinkSigner
 from stagedoor.rooms.bans import Bans
+from stagedoor.rooms.plans import Plans
 from stagedoor.storage import Database
 from stagedoor.tenancy.authentication import Authenticator
 from stagedoor.tenancy.directory import Directory
@@ -42,6 +43,7 @@ class Services:
     authenticator: Authenticator
     directory: Directory
     bans: Bans
+    plans: Plans
     gateway: LiveKitGateway
     receiver: Receiver
     applier: Applier

@@ -10,7 +10,7 @@ from stagedoor.jobs.nouns import JobKind
 from stagedoor.jobs.worker import Worker
 from stagedoor.outbox import delivery, endpoints
 from stagedoor.outbox.delivery import Deliverer
-from stagedoor.rooms import settling
+from stagedoor.rooms import enforcing, settling
 
 
 def make_worker(parts: Services) -> Worker:
@@ -32,6 +32,7 @@ def kinds(parts: Services) -> Sequence[JobKind]:
     return [
         forget.kind(parts.database, settings.jobs_keep_done, settings.jobs_keep_ended),
         *settling.kinds(parts.database, parts.feed),
+        *enforcing.kinds(parts.database, parts.feed, parts.queue, parts.gateway, parts.bans),
         deliverer.kind(settings.webhook_timeout),
         delivery.forget_kind(parts.database, settings.webhook_keep_deliveries),
         endpoints.recover_kind(parts.database, parts.queue),

@@ -19,6 +19,7 @@ from stagedoor.playback.admission import Doorkeeper
 from stagedoor.playback.links import LinkSigner
 from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.bouncer import Bouncer
+from stagedoor.rooms.plans import Plans
 from stagedoor.storage import Database
 from stagedoor.tenancy.authentication import Authenticator
 from stagedoor.tenancy.directory import Directory
@@ -55,6 +56,7 @@ def make_parts(
         authenticator=Authenticator(database, operator_secret),
         directory=Directory(database),
         bans=Bans(database),
+        plans=Plans(database),
         gateway=gateway,
         receiver=Receiver(keyring, intake(database), applier.wake),
         applier=applier,

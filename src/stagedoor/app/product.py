@@ -150,7 +150,8 @@ class Product:
         self._work("jobs", make_worker(parts).run())
         self._work("webhook fan-out", Fanout(parts.database, parts.feed, parts.queue).run())
         self._work("key use", _record_use(parts))
-        pages = Pages(database, parts.bans, parts.doorkeeper, network.endpoint, f"{PREFIX}/openapi.json")
+        document = f"{PREFIX}/openapi.json"
+        pages = Pages(database, parts.bans, parts.plans, parts.doorkeeper, network.endpoint, document)
         self._watch_over(await http.start(build(parts, pages.routes(f"{PREFIX}/docs"))))
         # HTTP must stop before the applier does, and live feeds must end or it would wait for them.
         self._closing.push_async_callback(http.stop)

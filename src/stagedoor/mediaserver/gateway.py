@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -142,6 +143,13 @@ class LiveKitGateway:
         if topic is not None:
             request.topic = topic
         await _answer(self._api.room.send_data(request), "send the data")
+
+    async def delete_dispatches(self, room: str) -> None:
+        """Call off every agent that was called into the room."""
+        service = self._api.agent_dispatch
+        for dispatch in await _answer(service.list_dispatch(room), "list agent dispatches"):
+            with contextlib.suppress(NotFound):  # it ended by itself meanwhile
+                await _answer(service.delete_dispatch(dispatch.id, room), "call off the agent")
 
     async def list_everything(self) -> ServerState:
         """Every room with its participants and their tracks."""

@@ -81,7 +81,7 @@ def _place(tx: Transaction, event: LiveKitEvent) -> tuple[App, RoomFact, str] | 
         session = _session_meant(tx, event, fact)
         if session is None:
             return None
-        fact = RoomFact(session.room_sid, session.livekit_room)
+        fact = RoomFact(session.room_sid or "", session.livekit_room)
     parts = names.split(fact.name)
     if parts is None:
         return None

@@ -30,6 +30,11 @@ class Bans:
         tx.after_commit(self._forget)
         return until
 
+    def lift(self, tx: Transaction, livekit_room: str) -> None:
+        """Let everybody into a room again."""
+        store.delete_bans_of_room(tx, livekit_room)
+        tx.after_commit(self._forget)
+
     async def refuse_banned(self, livekit_room: str, identity: str) -> None:
         """Raise `Conflict` when the identity is kept out of the room."""
         until = await self._until(livekit_room, identity)

@@ -1,6 +1,7 @@
 """The state machines of sessions, participants and tracks: pure, and the same for webhooks and lists.
 
         session      (none) -> active -> ended
+                     created -> active -> ended, created -> ended
         participant  (none) -> joining -> active -> left
                                joining -> aborted
         track        (none) -> published -> unpublished
@@ -60,6 +61,19 @@ def _better(old: TimeSource | None, new: TimeSource) -> bool:
 # Sessions
 
 
+def begun(session: Session, room_sid: str, moment: Moment, now: int) -> Session:
+    """The room of a session that was announced has come to life."""
+    return replace(
+        session,
+        room_sid=room_sid,
+        state="active",
+        started_at=moment.at,
+        started_at_source=moment.source,
+        last_seen_at=moment.at,
+        changed_at=now,
+    )
+
+
 def started_known(session: Session, created_at: int | None) -> Session:
     """Take LiveKit's creation time over one that we inferred."""
     if created_at is None or not _better(session.started_at_source, "livekit"):
@@ -77,13 +91,18 @@ def ended(session: Session, moment: Moment, now: int) -> Session:
         ended_at=max(moment.at, session.started_at),
         ended_at_source=moment.source,
         active_participants=0,
-        changed_at=now if session.state == "active" else session.changed_at,
+        changed_at=now if session.state != "ended" else session.changed_at,
     )
 
 
 def terminated(session: Session) -> Session:
     """A caller ended the room; LiveKit names no reason where nobody was in it."""
     return replace(session, disposition="terminated")
+
+
+def timed_out(session: Session) -> Session:
+    """It has lasted for as long as it may, and we end the room."""
+    return replace(session, disposition="timed_out")
 
 
 def session_reopened(session: Session, now: int) -> Session:
@@ -97,10 +116,10 @@ def disposition(session: Session, participants: Iterable[Participant]) -> str:
     `completed`: people were there and left. `terminated`: the room was deleted under them. `failed`: everybody was lost
     to a failure. `rejected`, `no_answer`: the called side said so. `abandoned`: somebody tried to come in and nobody
     arrived. `expired`: nobody ever came. `server_lost`: LiveKit went away, or no longer knew the room, with somebody
-    in it of whom it never said that they left.
+    in it of whom it never said that they left. `timed_out`: it lasted for as long as it was announced that it may.
     """
-    if session.disposition == "terminated":
-        return "terminated"
+    if session.disposition in {"terminated", "timed_out"}:
+        return session.disposition
     people = list(participants)
     reasons = {person.reason for person in people}
     if any(person.joined_at is not None for person in people):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SessionState = Literal["active", "ended"]
+SessionState = Literal["created", "active", "ended"]
 ParticipantState = Literal["joining", "active", "left", "aborted"]
 TimeSource = Literal["livekit", "received", "reconcile", "session_end"]
 """Where a time comes from: LiveKit's own clock, our clock at receipt, the last list of LiveKit's that still had the
@@ -43,6 +43,8 @@ class Session:
     """One life of a room, keyed by LiveKit's room SID.
 
     Attributes:
+        room_sid: `None` for one that was announced and has not begun, or never did.
+        started_at: Of one that has not begun, when it was announced.
         last_seen_at: When LiveKit last confirmed that the room lives.
         changed_at: When we last changed its state, by our clock.
     """
@@ -51,7 +53,7 @@ class Session:
     app_id: str
     room: str
     livekit_room: str
-    room_sid: str
+    room_sid: str | None
     state: SessionState
     started_at: int
     started_at_source: TimeSource
@@ -66,6 +68,29 @@ class Session:
     @property
     def duration_ms(self) -> int | None:
         return None if self.ended_at is None else max(0, self.ended_at - self.started_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a backend announced of a session. Limits are seconds; `None` is LiveKit's own default, or no limit.
+
+    Attributes:
+        agents: Names of agents that LiveKit calls into the room, and what each is told.
+        wait_until: A room that has not come by then does not come.
+        cleaned_at: When its agents were called off and its bans lifted.
+    """
+
+    session_id: str
+    kind: Literal["voice", "video"]
+    metadata: str
+    agents: tuple[tuple[str, str], ...]
+    max_duration: int | None
+    empty_timeout: int | None
+    departure_timeout: int | None
+    max_participants: int | None
+    created_at: int
+    wait_until: int
+    cleaned_at: int | None
 
 
 @dataclass(frozen=True, slots=True)

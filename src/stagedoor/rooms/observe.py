@@ -15,7 +15,7 @@ from stagedoor.events.nouns import NewEvent, Origin
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.ids import new_id
 from stagedoor.mediaserver.facts import ParticipantFact, RoomFact, TrackFact
-from stagedoor.rooms import machine, metering, settling, store
+from stagedoor.rooms import limiting, machine, metering, settling, store
 from stagedoor.rooms.nouns import Moment, Participant, Room, Session, Track
 from stagedoor.storage import Transaction
 
@@ -64,6 +64,13 @@ def session_seen(obs: Observer, app_id: str, short: str, room: RoomFact, moment:
         return better
     _adopt(obs, app_id, short, room)
     at, source = (room.created_at, "livekit") if room.created_at is not None else (moment.at, moment.source)
+    announced = store.created_session_of_room(obs.tx, room.name)
+    if announced is not None:
+        session = machine.begun(announced, room.sid, Moment(at, source), obs.now)
+        store.update_session(obs.tx, session)
+        limiting.begun(obs.tx, obs.queue, session)
+        obs.say(session, "session.started", at, room.name, {"roomSid": room.sid})
+        return session
     session = Session(
         new_id("ses"),
         app_id,
@@ -97,7 +104,7 @@ def session_gone(obs: Observer, session: Session, moment: Moment) -> Session:
     after = machine.ended(session, moment, obs.now)
     if after is session:
         return session
-    was_active = session.state == "active"
+    was_open = session.state != "ended"
     end = machine.with_owner(after.ended_at or moment.at, after.ended_at_source)
     people = store.participants_of(obs.tx, [session.id])
     for person in people:
@@ -105,7 +112,8 @@ def session_gone(obs: Observer, session: Session, moment: Moment) -> Session:
             participant_gone(obs, after, person, end, None, settle=False)
     after = _settled(obs, after)
     settling.ask(obs.tx, obs.queue, after)
-    if was_active:
+    if was_open:
+        limiting.over(obs.tx, obs.queue, after)
         told = settling.first_told(obs.tx, after)
         if told is not None:
             at = after.ended_at or moment.at

@@ -146,7 +146,7 @@ class Reconciler:
     ) -> None:
         """Close a session that LiveKit does not list any more."""
         store.lock_rooms(tx, [believed.livekit_room])
-        session = store.session_by_sid(tx, believed.room_sid)
+        session = store.session_anywhere(tx, believed.id)
         if session is None or session.state == "ended":
             return
         obs = Observer(tx, self._feed, self._queue, "reconcile", now_ms(), repairs)

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from stagedoor.events import store as events
 from stagedoor.events.nouns import Event
-from stagedoor.kernel.errors import NotFound
-from stagedoor.rooms import store
-from stagedoor.rooms.nouns import Participant, Session, Track
+from stagedoor.kernel.errors import Invalid, NotFound
+from stagedoor.rooms import names, store
+from stagedoor.rooms.nouns import Participant, Plan, Session, Track
 from stagedoor.storage import Transaction
 from stagedoor.tenancy.nouns import App
+from stagedoor.usage import store as usage
+from stagedoor.usage.meters import Amounts
 
 TIMELINE_LIMIT = 5_000
 """Events that one session shows at the most; the live feed has all."""
@@ -23,22 +25,44 @@ LISTED_TIMELINE_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """A session with all that belongs to it."""
+    """A session with all that belongs to it.
+
+    Attributes:
+        plan: What was announced of it, if it was.
+        usage: What it used; `None` while it lasts.
+    """
 
     session: Session
+    plan: Plan | None
+    usage: Amounts | None
     participants: Sequence[tuple[Participant, Sequence[Track]]]
     timeline: Sequence[Event]
 
 
-def get(tx: Transaction, app: App, session_id: str) -> SessionView:
+def find(tx: Transaction, app: App, reference: str) -> Session:
+    """The session with this id, or the last one of the room with this short or LiveKit name.
+
+    Raises:
+        NotFound: The app has no such session.
+    """
+    session = store.session_by_id(tx, app.id, reference)
+    if session is None:
+        try:
+            session = store.newest_session_of_room(tx, names.livekit_name(app.slug, reference))
+        except Invalid:  # it is no room's name either
+            session = None
+    if session is None or session.app_id != app.id:
+        raise NotFound("There is no such session.", code="session_not_found")
+    return session
+
+
+def get(tx: Transaction, app: App, reference: str) -> SessionView:
     """A session of the app, whole.
 
     Raises:
         NotFound: The app has no such session.
     """
-    session = store.session_by_id(tx, app.id, session_id)
-    if session is None:
-        raise NotFound("There is no such session.", code="session_not_found")
+    session = find(tx, app, reference)
     (view,) = views(tx, [session], timeline_limit=TIMELINE_LIMIT)
     return view
 
@@ -55,4 +79,9 @@ def views(tx: Transaction, sessions: Sequence[Session], *, timeline_limit: int) 
     timelines: defaultdict[str | None, list[Event]] = defaultdict(list)
     for event in events.events_of_sessions(tx, ids, limit=timeline_limit) if timeline_limit else ():
         timelines[event.session_id].append(event)
-    return [SessionView(session, people[session.id], timelines[session.id]) for session in sessions]
+    plans = store.plans_of(tx, ids)
+    used = usage.told_of_sessions(tx, [session.id for session in sessions if session.state == "ended"])
+    return [
+        SessionView(session, plans.get(session.id), used.get(session.id), people[session.id], timelines[session.id])
+        for session in sessions
+    ]

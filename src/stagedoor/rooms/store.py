@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -25,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from stagedoor.rooms.nouns import Participant, Room, Session, Track
+from stagedoor.rooms.nouns import Participant, Plan, Room, Session, Track
 from stagedoor.storage import Prepared, Transaction, metadata
 from stagedoor.storage.records import record, values_of
 
@@ -50,7 +51,7 @@ sessions = Table(
     Column("app_id", String(40), ForeignKey("apps.id", ondelete="CASCADE"), nullable=False),
     Column("room", Text, nullable=False),
     Column("livekit_room", Text, nullable=False),
-    Column("room_sid", String(64), nullable=False, unique=True),
+    Column("room_sid", String(64), nullable=True, unique=True),
     Column("state", String(10), nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("started_at_source", String(12), nullable=False),
@@ -64,6 +65,22 @@ sessions = Table(
     Index("ix_sessions_app_id", "app_id", "id"),
     Index("ix_sessions_livekit_room", "livekit_room", "id"),
     Index("ix_sessions_state", "state", "app_id"),
+)
+
+plans = Table(
+    "session_plans",
+    metadata,
+    Column("session_id", String(40), ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(8), nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("agents", Text, nullable=False),
+    Column("max_duration", Integer, nullable=True),
+    Column("empty_timeout", Integer, nullable=True),
+    Column("departure_timeout", Integer, nullable=True),
+    Column("max_participants", Integer, nullable=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("wait_until", BigInteger, nullable=False),
+    Column("cleaned_at", BigInteger, nullable=True),
 )
 
 participants = Table(
@@ -256,6 +273,12 @@ def open_sessions(tx: Transaction) -> list[Session]:
     return [Session(**record(row)) for row in tx.execute(select(sessions).where(sessions.c.state == "active"))]
 
 
+def created_session_of_room(tx: Transaction, livekit_room: str) -> Session | None:
+    """The session that waits for the room."""
+    query = select(sessions).where(sessions.c.livekit_room == livekit_room, sessions.c.state == "created").limit(1)
+    return _session(tx.execute(query).first())
+
+
 def count_open_sessions(tx: Transaction, app_id: str) -> int:
     query = select(func.count()).where(sessions.c.app_id == app_id, sessions.c.state == "active")
     return tx.execute(query).scalar() or 0
@@ -302,6 +325,48 @@ def mark_seen(tx: Transaction, session_ids: Sequence[str], at: int) -> None:
         tx.execute(
             update(sessions).where(sessions.c.id.in_(chunk), sessions.c.last_seen_at < at).values(last_seen_at=at)
         )
+
+
+# Plans
+
+
+def insert_plan(tx: Transaction, plan: Plan) -> None:
+    tx.execute(insert(plans).values(_plan_values(plan)))
+
+
+def update_plan(tx: Transaction, plan: Plan) -> None:
+    tx.execute(update(plans).where(plans.c.session_id == plan.session_id).values(_plan_values(plan)))
+
+
+def plan_of(tx: Transaction, session_id: str) -> Plan | None:
+    row = tx.execute(select(plans).where(plans.c.session_id == session_id)).first()
+    return None if row is None else _plan(record(row))
+
+
+def plans_of(tx: Transaction, session_ids: Collection[str]) -> dict[str, Plan]:
+    """Plans by session; most sessions have none."""
+    rows = tx.execute(select(plans).where(plans.c.session_id.in_(session_ids)))
+    return {row.session_id: _plan(record(row)) for row in rows}
+
+
+def planned_rooms(tx: Transaction) -> set[str]:
+    """LiveKit names of rooms that a session was ever announced for."""
+    query = select(sessions.c.livekit_room).join(plans, plans.c.session_id == sessions.c.id)
+    return {row.livekit_room for row in tx.execute(query)}
+
+
+def newest_plan_of_room(tx: Transaction, livekit_room: str) -> tuple[Session, Plan] | None:
+    """The last session that was announced for the room, and its plan."""
+    query = (
+        select(sessions)
+        .join(plans, plans.c.session_id == sessions.c.id)
+        .where(sessions.c.livekit_room == livekit_room)
+        .order_by(sessions.c.id.desc())
+        .limit(1)
+    )
+    session = _session(tx.execute(query).first())
+    plan = None if session is None else plan_of(tx, session.id)
+    return None if session is None or plan is None else (session, plan)
 
 
 # Participants and tracks
@@ -378,6 +443,10 @@ def bans_in_force(tx: Transaction) -> dict[tuple[str, str], int]:
     return {(row.livekit_room, row.identity): row.until for row in tx.execute(query)}
 
 
+def delete_bans_of_room(tx: Transaction, livekit_room: str) -> None:
+    tx.execute(delete(bans).where(bans.c.livekit_room == livekit_room))
+
+
 def delete_past_bans(tx: Transaction, now: int) -> None:
     tx.execute(delete(bans).where(bans.c.until <= now))
 
@@ -397,6 +466,15 @@ def banned_and_present(tx: Transaction, now: int) -> list[tuple[str, str]]:
 
 
 # Values and rows
+
+
+def _plan_values(plan: Plan) -> dict[str, Any]:
+    return values_of(plan) | {"agents": msgspec.json.encode(plan.agents).decode()}
+
+
+def _plan(values: dict[str, Any]) -> Plan:
+    values["agents"] = msgspec.json.decode(values["agents"], type=tuple[tuple[str, str], ...])
+    return Plan(**values)
 
 
 def _session(row: Row[Any] | None) -> Session | None:

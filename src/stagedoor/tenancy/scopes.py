@@ -17,7 +17,9 @@ SCOPES: Final[dict[str, str]] = {
     "rooms:read": "Read rooms, participants and tracks.",
     "rooms:write": "Create and end rooms, send data, change, mute and remove participants.",
     "sessions:read": "Read sessions, ended ones included.",
+    "sessions:write": "Announce sessions and end them.",
     "events:read": "Follow the live feed.",
+    "usage:read": "Read what was used.",
     "webhooks:read": "Read outgoing webhooks and their deliveries.",
     "webhooks:write": "Create, change, test and delete outgoing webhooks, and send events again.",
     ADMIN: "Everything within the key's bounds; the inbox too when the key is the installation's.",
@@ -29,6 +31,7 @@ _IMPLIED: Final[dict[str, frozenset[str]]] = {
     "apps:write": frozenset({"apps:read"}),
     "keys:write": frozenset({"keys:read"}),
     "rooms:write": frozenset({"rooms:read"}),
+    "sessions:write": frozenset({"sessions:read"}),
     "webhooks:write": frozenset({"webhooks:read"}),
 }
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from stagedoor.kernel.durations import format_duration, parse_duration
 from stagedoor.kernel.errors import Invalid
 from stagedoor.rooms.names import new_livekit_name
+from stagedoor.rooms.nouns import Plan
 from stagedoor.tenancy.nouns import App
 
 SOURCES: Final = ("camera", "microphone", "screen_share", "screen_share_audio")
 """What LiveKit lets a grant name in `canPublishSources`."""
 
+_SOUND: Final = ("microphone", "screen_share_audio")
 DEFAULT_TTL: Final = 3_600
 """Seconds that a token lives when nobody said how long."""
 
@@ -98,6 +100,25 @@ def decide(app: App, request: JoinRequest) -> Grant:
     )
 
 
+def under_plan(grant: Grant, plan: Plan) -> Grant:
+    """The grant for the room of an announced session: LiveKit makes the room as it was announced, whoever comes first,
+    and in a voice session nobody publishes a picture."""
+    config = replace(
+        grant.room_config or RoomConfig(),
+        empty_timeout=plan.empty_timeout,
+        departure_timeout=plan.departure_timeout,
+        max_participants=plan.max_participants,
+        metadata=plan.metadata or None,
+        agents=plan.agents,
+    )
+    sources = grant.can_publish_sources
+    if plan.kind == "voice" and grant.can_publish:
+        sources = tuple(source for source in sources or _SOUND if source in _SOUND)
+        if not sources:
+            return replace(grant, room_config=config, can_publish=False, can_publish_sources=None)
+    return replace(grant, room_config=config, can_publish_sources=sources)
+
+
 def time_to_live(app: App, ttl: str | int | None) -> int:
     """Seconds that a token or link may live.
 
@@ -131,6 +152,6 @@ def _sources(request: JoinRequest) -> tuple[str, ...] | None:
             )
     if not request.audio_only:
         return asked
-    if asked is not None and set(asked) - {"microphone", "screen_share_audio"}:
+    if asked is not None and set(asked) - set(_SOUND):
         raise Invalid("audioOnly and a video source in canPublishSources contradict each other.", code="contradiction")
     return asked or ("microphone",)

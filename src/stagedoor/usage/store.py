@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -106,6 +106,11 @@ def told_of(tx: Transaction, session_id: str) -> Told | None:
     if row is None:
         return None
     return Told(row.session_id, row.app_id, row.disposition, row.duration_ms, _amounts(row))
+
+
+def told_of_sessions(tx: Transaction, session_ids: Collection[str]) -> dict[str, Amounts]:
+    """What was said last that each of them used."""
+    return {row.session_id: _amounts(row) for row in tx.execute(select(told).where(told.c.session_id.in_(session_ids)))}
 
 
 def insert_told(tx: Transaction, new: Told) -> None:

@@ -20,8 +20,10 @@ from stagedoor.playback.admission import Admission, Doorkeeper, page_grant
 from stagedoor.playback.links import Use
 from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.names import short_name
+from stagedoor.rooms.plans import Plans
 from stagedoor.storage import Database
 from stagedoor.tenancy.store import app_by_slug
+from stagedoor.tokens.grants import under_plan
 from stagedoor.tokens.mint import mint
 from stagedoor.web import files
 from stagedoor.web.kinds import PageKind
@@ -46,16 +48,24 @@ class Pages:
     Args:
         database: To find apps in.
         bans: Who may not come back.
+        plans: How rooms of announced sessions are made.
         doorkeeper: Who may come in.
         endpoint: LiveKit, as browsers reach it, and the key that join tokens are made with.
         openapi_path: Where the API document is.
     """
 
     def __init__(
-        self, database: Database, bans: Bans, doorkeeper: Doorkeeper, endpoint: Endpoint, openapi_path: str
+        self,
+        database: Database,
+        bans: Bans,
+        plans: Plans,
+        doorkeeper: Doorkeeper,
+        endpoint: Endpoint,
+        openapi_path: str,
     ) -> None:
         self._database = database
         self._bans = bans
+        self._plans = plans
         self._doorkeeper = doorkeeper
         self._endpoint = endpoint
         self._openapi_path = openapi_path
@@ -92,6 +102,9 @@ class Pages:
                 return _json(data | {"canPublish": admission.can_publish})
             grant = page_grant(admission, body.name, body.visitor)
             await self._bans.refuse_banned(grant.livekit_room, grant.identity)
+            plan = await self._plans.of(grant.livekit_room)
+            if plan is not None:
+                grant = under_plan(grant, plan)
             token = mint(self._endpoint.api_key, self._endpoint.api_secret, grant)
             TOKENS.labels("page").inc()
             return _json(data | {"token": token, "identity": grant.identity, "canPublish": grant.can_publish})

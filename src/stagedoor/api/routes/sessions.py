@@ -10,13 +10,14 @@ from pydantic import Field
 from stagedoor.api.access import SessionsRead
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
+from stagedoor.api.routes.usage import UsageMinutes
 from stagedoor.api.services import Parts
 from stagedoor.api.wire import NO_NUL, Answer, AppRef, Cursor, Data, Limit, Page, Timestamp, page, when
 from stagedoor.events.catalogue import CATALOGUE
 from stagedoor.events.nouns import Event
 from stagedoor.kernel.clock import from_rfc3339, rfc3339
 from stagedoor.rooms import names, sessions, store
-from stagedoor.rooms.nouns import Participant, Track
+from stagedoor.rooms.nouns import Participant, Plan, Track
 from stagedoor.rooms.sessions import SessionView
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps
@@ -29,6 +30,17 @@ _SOURCES = (
     "Where the time comes from: LiveKit's clock, our receipt of the event, the last sign of life before LiveKit no"
     " longer listed it, or the end of what it was in."
 )
+
+SessionRef = Annotated[
+    str,
+    Path(
+        alias="session",
+        max_length=256,
+        pattern=NO_NUL,
+        description="The session's id, or a room's short or LiveKit name: then its last session.",
+        examples=["ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"],
+    ),
+]
 
 
 class SessionTrack(Answer):
@@ -86,6 +98,25 @@ class TimelineEntry(Answer):
     detail: dict[str, Any] = Field(description="More.", examples=[{"sid": "PA_5vQ2mT8xYb1c"}])
 
 
+class SessionLimits(Answer):
+    """What an announced session is held to. Seconds; null is LiveKit's own default, or no limit."""
+
+    max_duration: int | None = Field(description="The room is ended after so long.", examples=[3600])
+    empty_timeout: int | None = Field(description="The room waits so long for somebody.", examples=[300])
+    departure_timeout: int | None = Field(description="It waits so long after the last left.", examples=[20])
+    max_participants: int | None = Field(description="Participants at the most.", examples=[10])
+    wait_until: str = Field(
+        description="A room that has not come by then does not come.", examples=["2026-02-01T12:00:00.000Z"]
+    )
+
+
+class SessionAgent(Answer):
+    """An agent that LiveKit calls into the room."""
+
+    agent_name: str = Field(description="The agent's name.", examples=["helper"])
+    metadata: str = Field(description="What it is told.", examples=["{}"])
+
+
 class SessionBody(Answer):
     """One life of a room, with all that happened in it."""
 
@@ -93,21 +124,37 @@ class SessionBody(Answer):
     app: str = Field(description="The app's slug.", examples=["live"])
     room: str = Field(description="The room's short name.", examples=["demo"])
     livekit_room: str = Field(description="The room's LiveKit name.", examples=["live-demo"])
-    room_sid: str = Field(description="LiveKit's SID of this life.", examples=["RM_hycBMAjmt6Ub"])
-    state: Literal["active", "ended"] = Field(description="Whether it lasts.", examples=["ended"])
-    started_at: str = Field(description="When it began.", examples=["2026-01-31T12:00:00.000Z"])
-    started_at_source: TimeSourceField = Field(description=_SOURCES, examples=["livekit"])
+    room_sid: str | None = Field(
+        description="LiveKit's SID of this life; null if it has not begun.", examples=["RM_hycBMAjmt6Ub"]
+    )
+    state: Literal["created", "active", "ended"] = Field(
+        description="`created` was announced and waits for its room.", examples=["ended"]
+    )
+    kind: Literal["voice", "video"] | None = Field(
+        description="What it was announced as; null if it was not.", examples=["video"]
+    )
+    metadata: str | None = Field(
+        description="The backend's own, given when it was announced; null if it was not.", examples=["{}"]
+    )
+    limits: SessionLimits | None = Field(description="What it was announced with; null if it was not.")
+    agents: list[SessionAgent] = Field(description="Agents that LiveKit calls into the room.")
+    created_at: str = Field(description="When we came to know of it.", examples=["2026-01-31T12:00:00.000Z"])
+    started_at: str | None = Field(
+        description="When it began; null if it has not.", examples=["2026-01-31T12:00:00.000Z"]
+    )
+    started_at_source: TimeSourceField | None = Field(description=_SOURCES, examples=["livekit"])
     ended_at: str | None = Field(
         description="When it ended; null while it lasts.", examples=["2026-01-31T12:30:00.000Z"]
     )
     ended_at_source: TimeSourceField | None = Field(description=_SOURCES, examples=["received"])
     duration_ms: int | None = Field(description="Milliseconds; null while it lasts.", examples=[1_800_000])
     disposition: str | None = Field(
-        description="How it ended: completed, terminated, failed, rejected, no_answer, abandoned, expired, server_lost;"
-        " null while it lasts.",
+        description="How it ended: completed, terminated, timed_out, failed, rejected, no_answer, abandoned, expired,"
+        " server_lost; null while it lasts.",
         examples=["completed"],
     )
     peak_participants: int = Field(description="The most participants at the same time.", examples=[2])
+    usage: UsageMinutes | None = Field(description="What it used; null until it has ended.")
     participants: list[SessionParticipant] = Field(description="Who was there.")
     timeline: list[TimelineEntry] = Field(
         description="What happened, in the order in which we came to know: the first 5,000 entries, 500 in a list."
@@ -144,26 +191,49 @@ def _participant(person: Participant, tracks: list[SessionTrack]) -> SessionPart
     )
 
 
-def _body(app: App, view: SessionView) -> SessionBody:
-    session = view.session
-    return SessionBody(
-        id=session.id,
-        app=app.slug,
-        room=session.room,
-        livekit_room=session.livekit_room,
-        room_sid=session.room_sid,
-        state=session.state,
-        started_at=rfc3339(session.started_at),
-        started_at_source=session.started_at_source,
-        ended_at=when(session.ended_at),
-        ended_at_source=session.ended_at_source,
-        duration_ms=session.duration_ms,
-        disposition=session.disposition,
-        peak_participants=session.peak_participants,
-        participants=[
+def body_of(app: App, view: SessionView) -> SessionBody:
+    """A session for the wire."""
+    return SessionBody.model_validate(fields_of(app, view))
+
+
+def fields_of(app: App, view: SessionView) -> dict[str, Any]:
+    """The fields of a session for the wire."""
+    session, plan = view.session, view.plan
+    begun = session.room_sid is not None
+    return {
+        "id": session.id,
+        "app": app.slug,
+        "room": session.room,
+        "livekit_room": session.livekit_room,
+        "room_sid": session.room_sid,
+        "state": session.state,
+        "kind": plan and plan.kind,
+        "metadata": plan and plan.metadata,
+        "limits": plan and _limits(plan),
+        "agents": [SessionAgent(agent_name=name, metadata=told) for name, told in (plan.agents if plan else ())],
+        "created_at": rfc3339(plan.created_at if plan else session.started_at),
+        "started_at": when(session.started_at if begun else None),
+        "started_at_source": session.started_at_source if begun else None,
+        "ended_at": when(session.ended_at),
+        "ended_at_source": session.ended_at_source,
+        "duration_ms": session.duration_ms if begun else None,
+        "disposition": session.disposition,
+        "peak_participants": session.peak_participants,
+        "usage": UsageMinutes.of(view.usage) if view.usage else None,
+        "participants": [
             _participant(person, [_track(track) for track in tracks]) for person, tracks in view.participants
         ],
-        timeline=[_entry(event) for event in view.timeline],
+        "timeline": [_entry(event) for event in view.timeline],
+    }
+
+
+def _limits(plan: Plan) -> SessionLimits:
+    return SessionLimits(
+        max_duration=plan.max_duration,
+        empty_timeout=plan.empty_timeout,
+        departure_timeout=plan.departure_timeout,
+        max_participants=plan.max_participants,
+        wait_until=rfc3339(plan.wait_until),
     )
 
 
@@ -192,8 +262,8 @@ async def list_sessions(
         ),
     ] = None,
     state: Annotated[
-        Literal["active", "ended"] | None,
-        Query(description="Only those that last, or have ended.", examples=["ended"]),
+        Literal["created", "active", "ended"] | None,
+        Query(description="Only those of this state.", examples=["ended"]),
     ] = None,
     since: Annotated[
         Timestamp | None,
@@ -225,7 +295,7 @@ async def list_sessions(
         return found, sessions.views(tx, listed, timeline_limit=shown)
 
     found, views = await parts.database.read(look)
-    return page([_body(found, view) for view in views], limit, lambda item: item.id)
+    return page([body_of(found, view) for view in views], limit, lambda item: item.id)
 
 
 @router.get("/{session}", summary="Get a session", responses=documented(401, 403, 404, 422, 503))
@@ -233,16 +303,7 @@ async def get_session(
     parts: Parts,
     caller: SessionsRead,
     app: AppRef,
-    reference: Annotated[
-        str,
-        Path(
-            alias="session",
-            max_length=64,
-            pattern=NO_NUL,
-            description="The session's id.",
-            examples=["ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"],
-        ),
-    ],
+    reference: SessionRef,
 ) -> Data[SessionBody]:
     """With participants, tracks and timeline."""
 
@@ -251,4 +312,4 @@ async def get_session(
         return found, sessions.get(tx, found, reference)
 
     found, view = await parts.database.read(look)
-    return Data(data=_body(found, view))
+    return Data(data=body_of(found, view))

@@ -182,6 +182,9 @@ async def create_token(request: Request) -> Response:
     app = await parts.directory.app(caller, reference)
     grant = grants.decide(app, wanted)
     await parts.bans.refuse_banned(grant.livekit_room, grant.identity)
+    plan = await parts.plans.of(grant.livekit_room)
+    if plan is not None:
+        grant = grants.under_plan(grant, plan)
     endpoint = parts.gateway.endpoint
     play_url, embed_url = watching_urls(parts, app, grant.livekit_room, grant.ttl)
     token = TokenBody(

@@ -1,4 +1,4 @@
-"""Usage: what was told of sessions, what each used by the hour, and the same for apps."""
+"""Sessions ahead of their rooms, and usage: what was told of sessions, what each used by the hour, and each app."""
 
 from __future__ import annotations
 
@@ -12,6 +12,27 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # SQLite recreates the table; migrations run with foreign keys off there, or its participants would be deleted.
+    with op.batch_alter_table("sessions") as batch:
+        batch.alter_column("room_sid", existing_type=sa.String(length=64), nullable=True)
+    op.create_table(
+        "session_plans",
+        sa.Column("session_id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("metadata", sa.Text(), nullable=False),
+        sa.Column("agents", sa.Text(), nullable=False),
+        sa.Column("max_duration", sa.Integer(), nullable=True),
+        sa.Column("empty_timeout", sa.Integer(), nullable=True),
+        sa.Column("departure_timeout", sa.Integer(), nullable=True),
+        sa.Column("max_participants", sa.Integer(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("wait_until", sa.BigInteger(), nullable=False),
+        sa.Column("cleaned_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["sessions.id"], name=op.f("fk_session_plans_session_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("session_id", name=op.f("pk_session_plans")),
+    )
     op.create_table(
         "usage_told",
         sa.Column("session_id", sa.String(length=40), nullable=False),

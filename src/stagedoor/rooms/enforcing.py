@@ -1,0 +1,92 @@
+"""The jobs that hold announced sessions to their limits, and tidy up after them: time passes, and LiveKit is asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from stagedoor.events.feed import Feed
+from stagedoor.jobs.nouns import Effect, Job, JobKind, Retry
+from stagedoor.jobs.queue import Queue
+from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import NotFound, Problem
+from stagedoor.mediaserver.gateway import LiveKitGateway
+from stagedoor.rooms import limiting, machine, plans, store
+from stagedoor.rooms.bans import Bans
+from stagedoor.rooms.nouns import Moment, Session
+from stagedoor.rooms.observe import Observer, session_gone
+from stagedoor.storage import Database, Transaction
+
+
+def kinds(database: Database, feed: Feed, queue: Queue, gateway: LiveKitGateway, bans: Bans) -> Sequence[JobKind]:
+    """The jobs."""
+
+    async def limit(job: Job) -> Effect | None:
+        session_id = str(job.payload["session"])
+        due = await database.write(lambda tx: _due(tx, session_id))
+        if due is None:
+            return None
+        if due.state == "created":
+            return lambda tx: expire(tx, feed, queue, session_id)
+        try:
+            await gateway.delete_room(due.livekit_room)
+        except NotFound:
+            pass  # it ended by itself, and its event is on the way
+        except Problem as problem:
+            raise Retry(problem.detail) from None
+        return None
+
+    async def clean_up(job: Job) -> Effect | None:
+        session_id = str(job.payload["session"])
+        session = await database.read(lambda tx: store.session_anywhere(tx, session_id))
+        if session is None:
+            return None
+        try:
+            # LiveKit forgets them with the room, and says "no response from servers" of one that is gone (1.13.5);
+            # a room that came back is another session's, with agents of its own.
+            room = await gateway.find_room(session.livekit_room)
+            if room is not None and room.sid == session.room_sid:
+                await gateway.delete_dispatches(session.livekit_room)
+        except Problem as problem:
+            raise Retry(problem.detail) from None
+        return lambda tx: _cleaned(tx, bans, session)
+
+    return [JobKind(limiting.LIMIT, limit), JobKind(limiting.CLEAN_UP, clean_up)]
+
+
+def expire(tx: Transaction, feed: Feed, queue: Queue, session_id: str) -> None:
+    """End a session whose room did not come; one whose room has come meanwhile goes on."""
+    found = store.session_anywhere(tx, session_id)
+    if found is None:
+        return
+    store.lock_rooms(tx, [found.livekit_room])
+    session = store.session_anywhere(tx, session_id)
+    if session is not None and session.state == "created":
+        now = now_ms()
+        session_gone(Observer(tx, feed, queue, "api", now, Counter()), session, Moment(now, "received"))
+
+
+def _due(tx: Transaction, session_id: str) -> Session | None:
+    """The session, if its time has come; one that lasts is marked, so that its end is told for what it is."""
+    found = store.session_anywhere(tx, session_id)
+    if found is None:
+        return None
+    store.lock_rooms(tx, [found.livekit_room])
+    session, plan = store.session_anywhere(tx, session_id), store.plan_of(tx, session_id)
+    if session is None or plan is None or session.state == "ended":
+        return None
+    now = now_ms()
+    if session.state == "created":
+        return session if now >= plan.wait_until else None
+    if plan.max_duration is None or now < session.started_at + plan.max_duration * 1000:
+        return None
+    after = machine.timed_out(session)
+    store.update_session(tx, after)
+    return after
+
+
+def _cleaned(tx: Transaction, bans: Bans, session: Session) -> None:
+    other = store.open_session_of_room(tx, session.livekit_room)
+    if other is None or other.id == session.id:
+        bans.lift(tx, session.livekit_room)
+    plans.cleaned(tx, session.id)

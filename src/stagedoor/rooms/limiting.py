@@ -1,0 +1,33 @@
+"""What is asked for when an announced session is announced, begins and is over: jobs, which `enforcing` does."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stagedoor.jobs.nouns import NewJob
+from stagedoor.jobs.queue import Queue
+from stagedoor.rooms import store
+from stagedoor.rooms.nouns import Plan, Session
+from stagedoor.storage import Transaction
+
+LIMIT: Final = "session.limit"
+CLEAN_UP: Final = "session.cleanup"
+
+
+def announced(tx: Transaction, queue: Queue, plan: Plan) -> None:
+    """Have an end put to it if its room does not come."""
+    queue.put(tx, NewJob(LIMIT, {"session": plan.session_id}, f"{plan.session_id}/wait", run_at=plan.wait_until))
+
+
+def begun(tx: Transaction, queue: Queue, session: Session) -> None:
+    """Have an end put to it when it has lasted long enough."""
+    plan = store.plan_of(tx, session.id)
+    if plan is not None and plan.max_duration is not None:
+        at = session.started_at + plan.max_duration * 1000
+        queue.put(tx, NewJob(LIMIT, {"session": session.id}, f"{session.id}/duration", run_at=at))
+
+
+def over(tx: Transaction, queue: Queue, session: Session) -> None:
+    """Have its agents called off and its bans lifted, if it was announced."""
+    if store.plan_of(tx, session.id) is not None:
+        queue.put(tx, NewJob(CLEAN_UP, {"session": session.id}, session.id))

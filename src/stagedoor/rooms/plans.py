@@ -1,0 +1,134 @@
+"""Sessions that a backend announces ahead of their rooms: what the room will be like, and when it is over.
+
+The mapping is direct: the room's short name is the session's id, unless another was asked for. LiveKit makes the room
+when the first joins, with what the token says; every token that is minted for the room while the plan holds carries it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import Conflict
+from stagedoor.kernel.ids import new_id
+from stagedoor.rooms import names, store
+from stagedoor.rooms.nouns import Plan, Session
+from stagedoor.storage import Database, Transaction
+from stagedoor.tenancy.nouns import App
+
+DEFAULT_WAIT: Final = 86_400
+"""Seconds that a session waits for its room when nobody said how long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a backend asks for. Durations are seconds; `None` is LiveKit's own default, or no limit."""
+
+    kind: Literal["voice", "video"]
+    room_name: str | None
+    metadata: str
+    agents: tuple[tuple[str, str], ...]
+    max_duration: int | None
+    empty_timeout: int | None
+    departure_timeout: int | None
+    max_participants: int | None
+    wait: int = DEFAULT_WAIT
+
+
+def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
+    """Store a session whose room does not exist yet.
+
+    Raises:
+        Invalid: The room can't have this name.
+        Conflict: A session of this room lives, or waits for it.
+    """
+    session_id = new_id("ses")
+    livekit_room = names.new_livekit_name(app.slug, wanted.room_name or session_id)
+    store.lock_rooms(tx, [livekit_room])
+    for other in (store.open_session_of_room(tx, livekit_room), store.created_session_of_room(tx, livekit_room)):
+        if other is not None:
+            raise Conflict(
+                f"The room has a session already: {other.id}.", code="session_exists", extra={"session": other.id}
+            )
+    now = now_ms()
+    session = Session(
+        session_id,
+        app.id,
+        names.short_name(livekit_room),
+        livekit_room,
+        None,
+        "created",
+        started_at=now,
+        started_at_source="session_end",
+        last_seen_at=now,
+        changed_at=now,
+    )
+    plan = Plan(
+        session_id=session_id,
+        kind=wanted.kind,
+        metadata=wanted.metadata,
+        agents=wanted.agents,
+        max_duration=wanted.max_duration,
+        empty_timeout=wanted.empty_timeout,
+        departure_timeout=wanted.departure_timeout,
+        max_participants=wanted.max_participants,
+        created_at=now,
+        wait_until=now + wanted.wait * 1000,
+        cleaned_at=None,
+    )
+    store.insert_session(tx, session)
+    store.insert_plan(tx, plan)
+    return session, plan
+
+
+class Plans:
+    """The plans of rooms, for the path that mints tokens.
+
+    With SQLite this process is the only writer, so the names of rooms that ever had a plan are kept in memory, and a
+    room without one costs nothing. With PostgreSQL another node may announce one, so each question goes to the
+    database.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._rooms: set[str] | None = None
+
+    def note(self, tx: Transaction, livekit_room: str) -> None:
+        """A room has a plan once the transaction is committed."""
+
+        def add() -> None:
+            if self._rooms is not None:
+                self._rooms.add(livekit_room)
+
+        tx.after_commit(add)
+
+    async def of(self, livekit_room: str) -> Plan | None:
+        """The plan that the room is to be made by, or lives by.
+
+        Raises:
+            Conflict: The session that it was made for is over.
+        """
+        if self._database.dialect == "sqlite":
+            if self._rooms is None:
+                # What is announced while these are read is added by `note`, to the set that is there by then.
+                self._rooms = set()
+                self._rooms |= await self._database.read(store.planned_rooms)
+            if livekit_room not in self._rooms:
+                return None
+        found = await self._database.read(lambda tx: store.newest_plan_of_room(tx, livekit_room))
+        if found is None:
+            return None
+        session, plan = found
+        if session.state == "ended":
+            raise Conflict(
+                "The session that this room was for is over.", code="session_ended", extra={"session": session.id}
+            )
+        return plan
+
+
+def cleaned(tx: Transaction, session_id: str) -> None:
+    """Its agents are called off and its bans are lifted."""
+    plan = store.plan_of(tx, session_id)
+    if plan is not None:
+        store.update_plan(tx, replace(plan, cleaned_at=now_ms()))

@@ -1,0 +1,150 @@
+"""Sessions ahead of their rooms: announced, joined with the tokens that come with them, held to their limits, ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from livekit import api as livekit
+
+from tests.support.api_participant import joined, token_for
+from tests.support.api_tenant import fresh
+from tests.support.product import Api, RunningProduct, eventually
+
+
+@pytest.fixture
+async def app(managed_api: Api) -> str:
+    slug = fresh("app")
+    await managed_api("POST", "/apps", {"slug": slug, "organisation": "default"}, expect=201)
+    return slug
+
+
+async def announced(api: Api, app: str, **body: Any) -> dict[str, Any]:
+    return (await api("POST", f"/apps/{app}/sessions", body, expect=201))["data"]
+
+
+async def until_state(api: Api, app: str, session: str, state: str) -> dict[str, Any]:
+    async def look() -> Any:
+        found = (await api("GET", f"/apps/{app}/sessions/{session}"))["data"]
+        return found if found["state"] == state else None
+
+    return await eventually(look)
+
+
+def claims(token: str) -> livekit.access_token.Claims:
+    return livekit.TokenVerifier("any", "any").verify(token, verify_signature=False)
+
+
+async def test_it_is_announced_joined_and_over_under_one_id(managed_api: Api, app: str) -> None:
+    made = await announced(
+        managed_api,
+        app,
+        metadata='{"order":7}',
+        limits={"departureTimeout": 1, "maxParticipants": 5},
+        participants=[{"identity": "ada", "name": "Ada"}, {"identity": "bob", "canPublish": False}],
+    )
+    assert made["state"] == "created"
+    assert (made["room"], made["livekitRoom"]) == (made["id"], f"{app}-{made['id']}")
+    assert (made["startedAt"], made["roomSid"], made["usage"]) == (None, None, None)
+    assert [token["identity"] for token in made["tokens"]] == ["ada", "bob"]
+    assert (await managed_api("GET", f"/apps/{app}/sessions?state=created"))["data"][0]["id"] == made["id"]
+
+    async with joined(made["tokens"][0]) as ada:
+        assert ada.room.name == made["livekitRoom"]
+        live = await until_state(managed_api, app, made["id"], "active")
+        assert live["roomSid"] == await ada.room.sid
+        room = (await managed_api("GET", f"/apps/{app}/rooms/{made['room']}"))["data"]
+        assert (room["session"], room["metadata"]) == (made["id"], '{"order":7}')
+    ended = await until_state(managed_api, app, made["id"], "ended")
+    assert ended["disposition"] == "completed"
+    assert [person["identity"] for person in ended["participants"]] == ["ada"]
+    assert ended["usage"]["participantMinutes"] > 0
+    assert (await managed_api("GET", f"/apps/{app}/sessions/{made['livekitRoom']}"))["data"]["id"] == made["id"]
+    told = [entry["type"] for entry in ended["timeline"]]
+    assert (told.count("session.started"), told.count("session.ended")) == (1, 1)
+
+    refused = await managed_api("POST", f"/apps/{app}/tokens", {"room": made["room"]}, expect=409)
+    assert (refused["code"], refused["session"]) == ("session_ended", made["id"])
+
+
+async def test_every_token_carries_what_was_announced(managed_api: Api, app: str) -> None:
+    made = await announced(
+        managed_api,
+        app,
+        kind="voice",
+        roomName="support",
+        agents=[{"agentName": "helper", "metadata": "be kind"}],
+        limits={"emptyTimeout": "2m", "maxParticipants": 2},
+    )
+    later = await token_for(managed_api, app, "support", "carl", roomConfig={"maxParticipants": 99})
+    for token in (made["tokens"][0]["token"], later["token"]):
+        said = claims(token)
+        assert said.room_config is not None
+        assert (said.room_config.empty_timeout, said.room_config.max_participants) == (120, 2)
+        assert [(agent.agent_name, agent.metadata) for agent in said.room_config.agents] == [("helper", "be kind")]
+        assert said.video is not None
+        assert set(said.video.can_publish_sources or ()) == {"microphone", "screen_share_audio"}
+    again = await managed_api("POST", f"/apps/{app}/sessions", {"roomName": "support"}, expect=409)
+    assert (again["code"], again["session"]) == ("session_exists", made["id"])
+
+
+async def test_agents_are_called_in_and_called_off(managed_api: Api, managed_product: RunningProduct, app: str) -> None:
+    made = await announced(managed_api, app, agents=[{"agentName": "nobody-answers"}])
+    async with joined(made["tokens"][0]):
+        await until_state(managed_api, app, made["id"], "active")
+        async with managed_product.livekit() as server:
+            (dispatch,) = await server.agent_dispatch.list_dispatch(made["livekitRoom"])
+            assert dispatch.agent_name == "nobody-answers"
+    await managed_api("POST", f"/apps/{app}/sessions/{made['id']}/end")
+    await until_state(managed_api, app, made["id"], "ended")
+
+    async def cleaned() -> Any:
+        jobs = (await managed_api("GET", "/jobs?kind=session.cleanup&state=done"))["data"]
+        return [job for job in jobs if job["payload"]["session"] == made["id"]]
+
+    await eventually(cleaned)
+
+
+async def test_it_lasts_no_longer_than_it_may(managed_api: Api, app: str) -> None:
+    made = await announced(managed_api, app, limits={"maxDuration": 2})
+    async with joined(made["tokens"][0]) as guest:
+        await guest.gone
+    ended = await until_state(managed_api, app, made["id"], "ended")
+    assert ended["disposition"] == "timed_out"
+    assert ended["durationMs"] >= 2000
+
+
+async def test_a_room_that_does_not_come_in_time_does_not_come(managed_api: Api, app: str) -> None:
+    made = await announced(managed_api, app, limits={"wait": 1})
+    ended = await until_state(managed_api, app, made["id"], "ended")
+    assert (ended["disposition"], ended["startedAt"], ended["durationMs"]) == ("expired", None, None)
+    assert ended["usage"]["participantMinutes"] == 0
+
+
+async def test_it_is_ended_early(managed_api: Api, app: str) -> None:
+    waiting = await announced(managed_api, app)
+    over = (await managed_api("POST", f"/apps/{app}/sessions/{waiting['id']}/end"))["data"]
+    assert (over["state"], over["disposition"]) == ("ended", "expired")
+    await managed_api("POST", f"/apps/{app}/sessions/{waiting['id']}/end", expect=409)
+
+    live = await announced(managed_api, app)
+    async with joined(live["tokens"][0]) as guest:
+        await until_state(managed_api, app, live["id"], "active")
+        await managed_api("POST", f"/apps/{app}/sessions/{live['id']}/end")
+        await guest.gone
+    assert (await until_state(managed_api, app, live["id"], "ended"))["disposition"] == "terminated"
+
+
+async def test_bad_wishes_are_refused_and_leave_nothing(managed_api: Api, app: str) -> None:
+    for body in (
+        {"kind": "smoke"},
+        {"roomName": "a/b"},
+        {"limits": {"maxDuration": "soon"}},
+        {"limits": {"maxDuration": 0}},
+        {"limits": {"wait": "90d"}},
+        {"participants": [{"ttl": "900d"}]},
+        {"agents": [{"agentName": ""}]},
+        {"surprise": 1},
+    ):
+        await managed_api("POST", f"/apps/{app}/sessions", body, expect=422)
+    assert (await managed_api("GET", f"/apps/{app}/sessions"))["data"] == []
