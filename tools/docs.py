@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from stagedoor.events.catalogue import CATALOGUE, VERSION, EventType
 from stagedoor.events.nouns import Event
+from stagedoor.kernel.metrics import REGISTRY
 from stagedoor.kernel.settings import Settings, environment_names
 from stagedoor.outbox.messages import message
 from stagedoor.tenancy.nouns import App
@@ -41,13 +42,29 @@ def pages() -> dict[Path, str]:
     """What each made page should hold."""
     security = DOCS / "security.md"
     scopes = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in SCOPES.items())
-    text = re.sub(
-        r"(<!-- scopes -->\n).*?(<!-- /scopes -->)",
-        lambda found: found[1] + scopes + found[2],
-        security.read_text(),
-        flags=re.S,
+    observability = DOCS / "observability.md"
+    return {
+        DOCS / "settings.md": settings(),
+        DOCS / "events.md": events(),
+        security: _between("scopes", security.read_text(), scopes),
+        observability: _between("metrics", observability.read_text(), metrics()),
+    }
+
+
+def _between(name: str, text: str, made: str) -> str:
+    return re.sub(
+        rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda found: found[1] + made + found[2], text, flags=re.S
     )
-    return {DOCS / "settings.md": settings(), DOCS / "events.md": events(), security: text}
+
+
+def metrics() -> str:
+    """The rows of the table of metrics of our own."""
+    rows: list[str] = []
+    for family in sorted(REGISTRY.collect(), key=lambda family: family.name):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        if name.startswith("stagedoor_"):
+            rows.append(f"| `{name}` | {family.type} | {family.documentation} |\n")
+    return "".join(rows)
 
 
 def settings() -> str:

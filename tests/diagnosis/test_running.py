@@ -21,9 +21,12 @@ CHECKS = {
     "udp",
     "tcp",
     "events",
+    "jobs",
+    "endpoints",
 }
-ABOUT_OTHERS = {"disk", "events"}
-"""The machine's disk may be small, and other tests of the session leave events of rooms that are no app's."""
+ABOUT_OTHERS = {"disk", "events", "jobs", "endpoints"}
+"""The machine's disk may be small, and other tests of the session leave events of rooms that are no app's, and
+webhooks that nobody takes."""
 
 
 def test_every_check_is_ok(product: RunningProduct) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.diagnosis.support import run_doctor
 from tests.support.product import KEY, SECRET, ExternalLiveKit, RunningProduct, free_ports
 
-NEED_STAGEDOOR = {"stagedoor", "livekit", "livekit-key", "clock", "webhook", "tcp", "events"}
+NEED_STAGEDOOR = {"stagedoor", "livekit", "livekit-key", "clock", "webhook", "tcp", "events", "jobs", "endpoints"}
 
 
 def _flags(data_dir: Path) -> list[str]:

@@ -9,7 +9,7 @@ import aiohttp
 
 from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
 from tests.diagnosis.support import examine, external
-from tests.support.product import KEY, SECRET, Api, RunningProduct, eventually, running
+from tests.support.product import KEY, SECRET, Api, RunningProduct, eventually, free_ports, running
 
 OTHER_KEY = "APIother"
 OTHER_SECRET = "the-secret-of-another-key-of-livekit"
@@ -77,6 +77,31 @@ async def test_an_event_that_finds_no_session(tmp_path: Path, http: aiohttp.Clie
     assert findings["events"]["status"] == "warning"
     assert "found no session: no app has the rooms 'nobodys'" in findings["events"]["finding"]
     assert "events replay EV_" in findings["events"]["next"]
+
+
+async def test_an_endpoint_that_takes_nothing(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    (port,) = free_ports(1)
+    with running(
+        tmp_path,
+        STAGEDOOR_WEBHOOK_ALLOW_PRIVATE_TARGETS="true",
+        STAGEDOOR_WEBHOOK_RETRY_DELAYS="1s",
+        STAGEDOOR_WEBHOOK_DISABLE_AFTER="1s",
+    ) as product:
+        api = Api(http, product.url, product.api_key)
+        made = (await api("POST", "/apps/live/webhooks", {"url": f"http://127.0.0.1:{port}/"}, expect=201))["data"]
+        await api("POST", "/apps/live/rooms", {"name": "demo"}, expect=201)
+
+        async def given_up() -> Any:
+            return not (await api("GET", f"/webhooks/{made['id']}"))["data"]["enabled"]
+
+        await eventually(given_up)
+        code, findings = examine(product)
+    assert code == 0
+    assert (findings["endpoints"]["status"], findings["jobs"]["status"]) == ("warning", "warning")
+    assert f"{made['id']} (http://127.0.0.1:{port}/) was disabled" in findings["endpoints"]["finding"]
+    assert f"/webhooks/{made['id']}/test" in findings["endpoints"]["next"]
+    assert "given up (webhook.deliver)" in findings["jobs"]["finding"]
+    assert "stagedoor jobs retry" in findings["jobs"]["next"]
 
 
 def test_a_livekit_that_went_away(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Final
 
 from stagedoor.diagnosis import (
     browsers,
     clock,
     database,
     disk,
+    endpoints,
     events,
     livekit,
     media,
@@ -18,6 +20,7 @@ from stagedoor.diagnosis import (
     ports,
     process,
     webhook,
+    work,
 )
 from stagedoor.diagnosis.counts import webhook_counts
 from stagedoor.diagnosis.finding import Finding, broken, skipped
@@ -27,6 +30,13 @@ from stagedoor.diagnosis.scene import Scene, look
 from stagedoor.kernel.errors import Problem
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
+
+_KEPT: Final = (
+    (events.check, events.CHECK, "its inbox"),
+    (work.check, work.CHECK, "its jobs"),
+    (endpoints.check, endpoints.CHECK, "its webhooks"),
+)
+"""What a running instance shows of what it keeps."""
 
 
 async def diagnose(settings: Settings) -> list[Finding]:
@@ -53,10 +63,11 @@ async def diagnose(settings: Settings) -> list[Finding]:
             browsers.check(scene.network),
         ]
         findings += await _livekit(scene, instance, gateway)
-        if instance is None:
-            findings.append(skipped(events.CHECK, "Only a running Stagedoor shows its inbox.", process.START))
-        else:
-            findings.append(await events.check(instance))
+        for check, name, what in _KEPT:
+            if instance is None:
+                findings.append(skipped(name, f"Only a running Stagedoor shows {what}.", process.START))
+            else:
+                findings.append(await check(instance))
     return findings
 
 
