@@ -20,12 +20,15 @@ class Step:
 
 async def stop(child: Child, steps: Sequence[Step]) -> int | None:
     """Take the steps until the process ends; after the last one it is killed. Answers as `Child.wait`."""
-    for step in steps:
-        child.send(step.signum)
-        try:
-            async with asyncio.timeout(step.patience_seconds):
-                return await child.wait()
-        except TimeoutError:
-            continue
-    child.send(signal.SIGKILL)
-    return await child.wait()
+    ended = asyncio.ensure_future(child.wait())
+    try:
+        for step in steps:
+            child.send(step.signum)
+            # Not asyncio.timeout: this often runs in a task that was cancelled, where Python 3.11.2 (Debian 12) takes
+            # its end for a second cancellation (gh-102780), and the process would live on.
+            if (await asyncio.wait([ended], timeout=step.patience_seconds))[0]:
+                return ended.result()
+        child.send(signal.SIGKILL)
+        return await ended
+    finally:
+        ended.cancel()
