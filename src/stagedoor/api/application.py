@@ -17,6 +17,7 @@ from stagedoor.api.prefix import PREFIX
 from stagedoor.api.routes import (
     announcing,
     apps,
+    audit,
     events,
     health,
     inbox,
@@ -27,6 +28,7 @@ from stagedoor.api.routes import (
     rooms,
     sessions,
     tokens,
+    transcripts,
     usage,
     webhooks,
 )
@@ -42,11 +44,13 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     participants.router,
     announcing.router,
     sessions.router,
+    transcripts.router,
     events.router,
     inbox.router,
     jobs.router,
     webhooks.router,
     usage.router,
+    audit.router,
 )
 
 

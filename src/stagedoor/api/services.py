@@ -20,8 +20,10 @@ from stagedoor.playback.links import LinkSigner
 from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.plans import Plans
 from stagedoor.storage import Database
+from stagedoor.storage.objects import Objects
 from stagedoor.tenancy.authentication import Authenticator
 from stagedoor.tenancy.directory import Directory
+from stagedoor.transcripts.listening import Scribe
 from stagedoor.webhooks.applier import Applier
 from stagedoor.webhooks.receive import Receiver
 
@@ -51,6 +53,8 @@ class Services:
     doorkeeper: Doorkeeper
     sealer: Sealer
     sender: Sender
+    scribe: Scribe
+    objects: Objects
     starting: Callable[[], str | None]
 
     def forget_tenancy(self) -> None:

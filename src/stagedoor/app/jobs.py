@@ -10,7 +10,10 @@ from stagedoor.jobs.nouns import JobKind
 from stagedoor.jobs.worker import Worker
 from stagedoor.outbox import delivery, endpoints
 from stagedoor.outbox.delivery import Deliverer
+from stagedoor.retention import sweep
 from stagedoor.rooms import enforcing, settling
+from stagedoor.transcripts import archiving
+from stagedoor.transcripts.recording import Recorder
 
 
 def make_worker(parts: Services) -> Worker:
@@ -35,5 +38,8 @@ def kinds(parts: Services) -> Sequence[JobKind]:
         *enforcing.kinds(parts.database, parts.feed, parts.queue, parts.gateway, parts.bans),
         deliverer.kind(settings.webhook_timeout),
         delivery.forget_kind(parts.database, settings.webhook_keep_deliveries),
+        Recorder(parts.database, parts.queue, parts.gateway, parts.scribe).kind(),
+        *archiving.kinds(parts.database, parts.feed, parts.queue, parts.objects),
+        sweep.kind(parts.database, parts.queue, settings.retention_interval),
         endpoints.recover_kind(parts.database, parts.queue),
     ]

@@ -11,6 +11,7 @@ from stagedoor.app.datafolder import Secrets
 from stagedoor.app.network import Network
 from stagedoor.events.feed import Feed
 from stagedoor.jobs.queue import Queue
+from stagedoor.kernel.errors import OperatorError
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
@@ -21,8 +22,10 @@ from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.bouncer import Bouncer
 from stagedoor.rooms.plans import Plans
 from stagedoor.storage import Database
+from stagedoor.storage.objects import Objects, ObjectsUnavailable
 from stagedoor.tenancy.authentication import Authenticator
 from stagedoor.tenancy.directory import Directory
+from stagedoor.transcripts.listening import Scribe
 from stagedoor.webhooks.applier import Applier
 from stagedoor.webhooks.receive import Receiver
 from stagedoor.webhooks.store import intake
@@ -64,6 +67,15 @@ def make_parts(
         doorkeeper=Doorkeeper(signer, api.TokenVerifier(endpoint.api_key, endpoint.api_secret)),
         sealer=Sealer(secrets.sealing_secret),
         sender=Sender(allow_private=settings.webhook_allow_private_targets, timeout_seconds=settings.webhook_timeout),
+        scribe=Scribe(),
+        objects=_objects(settings),
         starting=starting,
     )
     return services, bouncer
+
+
+def _objects(settings: Settings) -> Objects:
+    try:
+        return Objects(settings.objects_url, settings.data_dir / "objects")
+    except ObjectsUnavailable as error:
+        raise OperatorError(f"The object storage can't be used: {error} See STAGEDOOR_OBJECTS_URL.") from None

@@ -144,6 +144,7 @@ class Product:
         parts, bouncer = make_parts(self._settings, secrets, network, database, operator_secret, lambda: self._starting)
         self._closing.push_async_callback(parts.gateway.close)
         self._closing.push_async_callback(parts.sender.close)
+        self._closing.push_async_callback(parts.scribe.close)
         self._work("applier", parts.applier.run())
         self._closing.push_async_callback(self._last_events, parts)
         self._work("bouncer", bouncer.run())

@@ -113,6 +113,20 @@ CATALOGUE: Final[dict[str, EventType]] = {
     "ingress.ended": EventType(
         "LiveKit's ingress service ended.", "IN_4tRn7kLm", {"ingressId": "IN_4tRn7kLm", "identity": "obs"}
     ),
+    "transcript.archived": EventType(
+        "A session's transcript is in the object storage as JSON, WebVTT and plain text.",
+        "ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC",
+        {
+            "sessionId": "ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC",
+            "segments": 42,
+            "interruptions": 0,
+            "truncated": False,
+            "objects": {
+                "json": "transcripts/org_01JDA8R3S2Y6Q0V9X4T7W5Z1BC/app_01JDA8R3S2Y6Q0V9X4T7W5Z1BC/"
+                "ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC/transcript.json",
+            },
+        },
+    ),
     "webhook.disabled": EventType(
         "An outgoing webhook's endpoint was disabled, because it went on failing.",
         "whe_01JDA8R3S2Y6Q0V9X4T7W5Z1BC",

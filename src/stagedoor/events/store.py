@@ -7,7 +7,21 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Row, String, Table, Text, bindparam, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Row,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+)
 
 from stagedoor.events.nouns import Event, NewEvent
 from stagedoor.storage import Prepared, Transaction, metadata
@@ -98,3 +112,21 @@ def _event(row: Row[Any]) -> Event:
     values = record(row)
     values["detail"] = msgspec.json.decode(values["detail"])
     return Event(**values)
+
+
+def delete_events(tx: Transaction, app_id: str, *, at_before: int, seq_until: int | None, limit: int) -> int:
+    """Delete an app's oldest events; how many there were.
+
+    Args:
+        tx: The transaction.
+        app_id: Whose.
+        at_before: Only those that happened before, in milliseconds since the epoch.
+        seq_until: Only those with this number or a lower one.
+        limit: At the most.
+    """
+    query = select(events.c.seq).where(events.c.app_id == app_id, events.c.at < at_before)
+    if seq_until is not None:
+        query = query.where(events.c.seq <= seq_until)
+    due = list(tx.execute(query.order_by(events.c.seq).limit(limit)).scalars())
+    tx.execute(delete(events).where(events.c.seq.in_(due)))
+    return len(due)

@@ -183,6 +183,14 @@ class Settings(BaseModel):
     webhook_keep_deliveries: Duration = Field(
         default=2_592_000, description="Seconds for which a delivery that is over is remembered."
     )
+    objects_url: str | None = Field(
+        default=None,
+        description="Object storage of archives: s3://bucket/prefix, gs://…, az://… or file:///folder;"
+        " `objects` in the data folder if not set.",
+    )
+    retention_interval: Duration = Field(
+        default=3_600, description="Seconds between two sweeps for what apps keep for no longer."
+    )
     jobs_keep_done: Duration = Field(default=86_400, description="Seconds for which a job that is done is remembered.")
     jobs_keep_ended: Duration = Field(
         default=2_592_000, description="Seconds for which a job that failed, died or was cancelled is remembered."

@@ -15,6 +15,10 @@ LONGEST_WORD: Final = 64
 LONGEST_TEXT: Final = 4_096
 LONGEST_METADATA: Final = 1_048_576
 
+OWN_IDENTITY: Final = "stagedoor:"
+"""What the identities of our own helpers in a room begin with. Nobody else gets a token for one, and nobody counts
+them: they are no participants of a call."""
+
 
 def clean(text: str, longest: int = LONGEST_TEXT) -> str:
     """Text of LiveKit's that every database takes: PostgreSQL has no NUL, and columns have a width.

@@ -14,7 +14,15 @@ from livekit import api, protocol
 
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, Invalid, MediaServerFailed, NotFound, Problem, Unavailable
-from stagedoor.mediaserver.facts import ParticipantFact, Permissions, RoomFact, ServerState, TrackFact, clean
+from stagedoor.mediaserver.facts import (
+    OWN_IDENTITY,
+    ParticipantFact,
+    Permissions,
+    RoomFact,
+    ServerState,
+    TrackFact,
+    clean,
+)
 
 _T = TypeVar("_T")
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=10, connect=5)
@@ -98,7 +106,7 @@ class LiveKitGateway:
     async def participants(self, room: str) -> list[ParticipantFact]:
         request = api.ListParticipantsRequest(room=room)
         answer = await _answer(self._api.room.list_participants(request), "list participants")
-        return [_participant(info) for info in answer.participants]
+        return [_participant(info) for info in answer.participants if not info.identity.startswith(OWN_IDENTITY)]
 
     async def participant(self, room: str, identity: str) -> ParticipantFact:
         request = api.RoomParticipantIdentity(room=room, identity=identity)

@@ -306,3 +306,11 @@ def _decoded(row: Row[Any]) -> dict[str, Any]:
     values = record(row)
     values["types"] = tuple(values["types"].split())
     return values
+
+
+def offered_until(tx: Transaction, app_id: str) -> int | None:
+    """The number of the last event of the app that every endpoint has been offered; `None` when nobody is to be."""
+    enabled = endpoints_of_app(tx, app_id)
+    if not enabled:
+        return None
+    return max(cursor_of(tx, app_id) or 0, min(endpoint.from_seq for endpoint in enabled))

@@ -9,7 +9,7 @@ from stagedoor.events.feed import Feed
 from stagedoor.events.nouns import NewEvent
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
-from stagedoor.mediaserver.facts import RoomFact, clean
+from stagedoor.mediaserver.facts import OWN_IDENTITY, RoomFact, clean
 from stagedoor.mediaserver.livekit_event import MEDIA_EVENTS, ROOM_EVENTS, LiveKitEvent, WireEgress, subject_of
 from stagedoor.mediaserver.version import PROBE_PREFIX
 from stagedoor.rooms import machine, names, settling, store
@@ -63,7 +63,7 @@ def apply_event(
     session = session_seen(obs, app.id, short, room, moment)
     if event.event == "room_finished":
         session_gone(obs, session, moment)
-    elif event.participant is not None and event.participant.sid:
+    elif event.participant is not None and event.participant.sid and not _is_ours(event):
         _participant_event(obs, session, event, moment)
     if session.state == "ended":  # it came late, and may have changed what was said of the session
         settling.ask(tx, queue, session)
@@ -97,6 +97,10 @@ def _session_meant(tx: Transaction, event: LiveKitEvent, fact: RoomFact) -> Sess
         if found is not None:
             return found
     return store.open_session_of_room(tx, fact.name) if fact.name else None
+
+
+def _is_ours(event: LiveKitEvent) -> bool:
+    return event.participant is not None and event.participant.identity.startswith(OWN_IDENTITY)
 
 
 def _participant_event(obs: Observer, session: Session, event: LiveKitEvent, moment: Moment) -> None:

@@ -1,4 +1,4 @@
-"""What is asked for when an announced session is announced, begins and is over: jobs, which `enforcing` does."""
+"""What is asked for when a session is announced, begins and is over: jobs, which `enforcing` and `transcripts` do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.rooms import store
 from stagedoor.rooms.nouns import Plan, Session
 from stagedoor.storage import Transaction
+from stagedoor.tenancy.nouns import TranscriptPolicy
+from stagedoor.tenancy.store import app_by_id
 
+RECORD: Final = "transcript.record"
 LIMIT: Final = "session.limit"
 CLEAN_UP: Final = "session.cleanup"
 
@@ -20,11 +23,20 @@ def announced(tx: Transaction, queue: Queue, plan: Plan) -> None:
 
 
 def begun(tx: Transaction, queue: Queue, session: Session) -> None:
-    """Have an end put to it when it has lasted long enough."""
+    """Have an end put to it when it has lasted long enough, and have it recorded if it is to be."""
     plan = store.plan_of(tx, session.id)
+    transcript = plan.transcript if plan is not None and plan.transcript is not None else _of_app(tx, session)
+    if transcript != "off":
+        chat = transcript == "speech_and_chat"
+        queue.put(tx, NewJob(RECORD, {"session": session.id, "chat": chat}, session.id))
     if plan is not None and plan.max_duration is not None:
         at = session.started_at + plan.max_duration * 1000
         queue.put(tx, NewJob(LIMIT, {"session": session.id}, f"{session.id}/duration", run_at=at))
+
+
+def _of_app(tx: Transaction, session: Session) -> TranscriptPolicy:
+    app = app_by_id(tx, session.app_id)
+    return "off" if app is None else app.settings.transcript
 
 
 def over(tx: Transaction, queue: Queue, session: Session) -> None:

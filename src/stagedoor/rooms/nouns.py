@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from stagedoor.tenancy.nouns import TranscriptPolicy
+
 SessionState = Literal["created", "active", "ended"]
 ParticipantState = Literal["joining", "active", "left", "aborted"]
 TimeSource = Literal["livekit", "received", "reconcile", "session_end"]
@@ -78,6 +80,7 @@ class Plan:
         agents: Names of agents that LiveKit calls into the room, and what each is told.
         wait_until: A room that has not come by then does not come.
         cleaned_at: When its agents were called off and its bans lifted.
+        transcript: What is recorded of it; `None` leaves it to the app.
     """
 
     session_id: str
@@ -91,6 +94,7 @@ class Plan:
     created_at: int
     wait_until: int
     cleaned_at: int | None
+    transcript: TranscriptPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

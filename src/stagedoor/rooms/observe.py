@@ -84,6 +84,7 @@ def session_seen(obs: Observer, app_id: str, short: str, room: RoomFact, moment:
         changed_at=obs.now,
     )
     store.insert_session(obs.tx, session)
+    limiting.begun(obs.tx, obs.queue, session)
     obs.say(session, "session.started", session.started_at, room.name, {"roomSid": room.sid})
     return session
 
@@ -125,6 +126,7 @@ def session_back(obs: Observer, session: Session) -> Session:
     """LiveKit lists a room that we had closed."""
     after = machine.session_reopened(session, obs.now)
     store.update_session(obs.tx, after)
+    limiting.begun(obs.tx, obs.queue, after)
     obs.say(after, "session.reopened", obs.now, after.livekit_room)
     return after
 

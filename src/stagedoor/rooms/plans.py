@@ -15,7 +15,7 @@ from stagedoor.kernel.ids import new_id
 from stagedoor.rooms import names, store
 from stagedoor.rooms.nouns import Plan, Session
 from stagedoor.storage import Database, Transaction
-from stagedoor.tenancy.nouns import App
+from stagedoor.tenancy.nouns import App, TranscriptPolicy
 
 DEFAULT_WAIT: Final = 86_400
 """Seconds that a session waits for its room when nobody said how long."""
@@ -33,6 +33,7 @@ class Wanted:
     empty_timeout: int | None
     departure_timeout: int | None
     max_participants: int | None
+    transcript: TranscriptPolicy | None = None
     wait: int = DEFAULT_WAIT
 
 
@@ -76,6 +77,7 @@ def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
         created_at=now,
         wait_until=now + wanted.wait * 1000,
         cleaned_at=None,
+        transcript=wanted.transcript,
     )
     store.insert_session(tx, session)
     store.insert_plan(tx, plan)

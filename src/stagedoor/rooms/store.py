@@ -81,6 +81,7 @@ plans = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("wait_until", BigInteger, nullable=False),
     Column("cleaned_at", BigInteger, nullable=True),
+    Column("transcript", String(16), nullable=True),
 )
 
 participants = Table(

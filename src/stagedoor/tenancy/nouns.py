@@ -8,6 +8,7 @@ from typing import Literal
 from stagedoor.tenancy.principals import Principal
 from stagedoor.tenancy.scopes import expand
 
+TranscriptPolicy = Literal["off", "speech", "speech_and_chat"]
 PlaybackPolicy = Literal["signed", "public"]
 
 
@@ -31,11 +32,17 @@ class AppSettings:
         frame_ancestors: Origins that may show the pages in a frame; `None` lets anybody frame the embed page
             and nobody the others.
         max_token_ttl: Longest life of a join token, in seconds.
+        transcript: What is recorded of every session that does not say otherwise.
+        transcript_retention: Seconds after its end for which a transcript is kept; `None` keeps it.
+        event_retention: Seconds for which events are kept; `None` keeps them.
     """
 
     playback_policy: PlaybackPolicy = "signed"
     frame_ancestors: tuple[str, ...] | None = None
     max_token_ttl: int = 86_400
+    transcript: TranscriptPolicy = "off"
+    transcript_retention: int | None = None
+    event_retention: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ SCOPES: Final[dict[str, str]] = {
     "rooms:write": "Create and end rooms, send data, change, mute and remove participants.",
     "sessions:read": "Read sessions, ended ones included.",
     "sessions:write": "Announce sessions and end them.",
+    "transcripts:read": "Read transcripts.",
+    "transcripts:write": "Begin, stop and delete transcripts.",
+    "audit:read": "Read the audit trail.",
     "events:read": "Follow the live feed.",
     "usage:read": "Read what was used.",
     "webhooks:read": "Read outgoing webhooks and their deliveries.",
@@ -32,6 +35,7 @@ _IMPLIED: Final[dict[str, frozenset[str]]] = {
     "keys:write": frozenset({"keys:read"}),
     "rooms:write": frozenset({"rooms:read"}),
     "sessions:write": frozenset({"sessions:read"}),
+    "transcripts:write": frozenset({"transcripts:read"}),
     "webhooks:write": frozenset({"webhooks:read"}),
 }
 

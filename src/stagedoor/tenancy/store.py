@@ -164,6 +164,16 @@ def apps_of_organisation(tx: Transaction, organisation_id: str) -> list[App]:
     return [_app(row) for row in rows]
 
 
+def apps_that_forget(tx: Transaction) -> list[App]:
+    """Apps that keep something for a time only."""
+    found = [_app(row) for row in tx.execute(select(apps))]
+    return [
+        app
+        for app in found
+        if app.settings.transcript_retention is not None or app.settings.event_retention is not None
+    ]
+
+
 def update_app(tx: Transaction, app: App) -> None:
     tx.execute(update(apps).where(apps.c.id == app.id).values(_app_values(app)))
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from stagedoor.kernel.durations import format_duration, parse_duration
 from stagedoor.kernel.errors import Invalid
+from stagedoor.mediaserver.facts import OWN_IDENTITY
 from stagedoor.rooms.names import new_livekit_name
 from stagedoor.rooms.nouns import Plan
 from stagedoor.tenancy.nouns import App
@@ -81,6 +82,8 @@ def decide(app: App, request: JoinRequest) -> Grant:
     Raises:
         Invalid: The request contradicts itself, or goes beyond the app's limits.
     """
+    if request.identity is not None and request.identity.startswith(OWN_IDENTITY):
+        raise Invalid(f"Identities that begin with {OWN_IDENTITY} are Stagedoor's own.", code="identity_reserved")
     sources = _sources(request)
     # A hidden participant watches; one that publishes would be heard and seen by people who can't see that it is there.
     can_publish = not request.hidden if request.can_publish is None else request.can_publish

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    delete,
     func,
     select,
     update,
@@ -149,3 +150,14 @@ def oldest_pending(tx: Transaction) -> int | None:
 
 def _event(row: Row[Any]) -> InboxEvent:
     return InboxEvent(**record(row))
+
+
+def delete_settled(tx: Transaction, room_prefix: str, *, received_before: int, limit: int) -> int:
+    """Delete the oldest events that were acted on, of rooms whose names begin so; how many there were."""
+    begins = func.substr(inbox.c.livekit_room, 1, len(room_prefix)) == room_prefix
+    query = select(inbox.c.seq).where(
+        begins, inbox.c.received_at < received_before, inbox.c.state.in_(("applied", "ignored"))
+    )
+    due = list(tx.execute(query.order_by(inbox.c.seq).limit(limit)).scalars())
+    tx.execute(delete(inbox).where(inbox.c.seq.in_(due)))
+    return len(due)

@@ -26,7 +26,7 @@ from stagedoor.rooms.plans import Wanted
 from stagedoor.rooms.sessions import SessionView
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps
-from stagedoor.tenancy.nouns import App
+from stagedoor.tenancy.nouns import App, TranscriptPolicy
 from stagedoor.tokens import grants
 from stagedoor.tokens.mint import mint
 
@@ -104,6 +104,11 @@ class NewSession(Ask):
     metadata: _LongText = Field(default="", description="The backend's own; the room gets it too.", examples=["{}"])
     agents: list[NewSessionAgent] = Field(
         default=[], max_length=20, description="Agents that LiveKit calls into the room."
+    )
+    transcript: TranscriptPolicy | None = Field(
+        default=None,
+        description="What is recorded: speech that agents transcribe, and chat; the app's setting if not given.",
+        examples=["speech"],
     )
     limits: NewSessionLimits = Field(default=NewSessionLimits(), description="What the session is held to.")
     participants: list[Invited] = Field(
@@ -228,6 +233,7 @@ def _wanted(body: NewSession) -> Wanted:
         empty_timeout=_seconds("limits.emptyTimeout", limits.empty_timeout),
         departure_timeout=_seconds("limits.departureTimeout", limits.departure_timeout),
         max_participants=limits.max_participants,
+        transcript=body.transcript,
         wait=plans.DEFAULT_WAIT if wait is None else wait,
     )
 

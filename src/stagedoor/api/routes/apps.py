@@ -20,11 +20,12 @@ from stagedoor.rooms import names
 from stagedoor.rooms import store as rooms_store
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, organisations, store
-from stagedoor.tenancy.nouns import App, AppSettings
+from stagedoor.tenancy.nouns import App, AppSettings, TranscriptPolicy
 
 router = APIRouter(prefix=f"{PREFIX}/apps", tags=["Apps"])
 
 _LONGEST_TTL = 30 * 86_400
+_SHORTEST_RETENTION = 3_600
 
 
 def _max_ttl(text: str) -> str:
@@ -35,6 +36,16 @@ def _max_ttl(text: str) -> str:
 
 Ancestor = Annotated[str, StringConstraints(pattern=r"^(\*|'self'|https?://[A-Za-z0-9*.:\[\]-]+)$", max_length=200)]
 MaxTtl = Annotated[str, StringConstraints(pattern=DURATION_PATTERN), AfterValidator(_max_ttl)]
+
+
+def _long_enough(text: str) -> str:
+    if parse_duration(text) < _SHORTEST_RETENTION:
+        raise ValueError("it is at least 1h: LiveKit may send an event again for some time")
+    return text
+
+
+Retention = Annotated[str, StringConstraints(pattern=DURATION_PATTERN), AfterValidator(_long_enough)]
+_TRANSCRIPT = "What is recorded of every session: speech that agents transcribe, and chat."
 
 
 class SettingsBody(Answer):
@@ -49,6 +60,11 @@ class SettingsBody(Answer):
         examples=[["https://www.example.com"]],
     )
     max_token_ttl: str = Field(description="Longest life of a join token.", examples=["1d"])
+    transcript: TranscriptPolicy = Field(description=_TRANSCRIPT, examples=["off"])
+    transcript_retention: str | None = Field(
+        description="How long after its end a transcript is kept; null keeps it.", examples=["90d"]
+    )
+    event_retention: str | None = Field(description="How long events are kept; null keeps them.", examples=["90d"])
 
 
 class SettingsChange(Ask):
@@ -67,6 +83,15 @@ class SettingsChange(Ask):
     )
     max_token_ttl: MaxTtl | None = Field(
         default=None, description="Longest life of a join token, 30d at the most.", examples=["12h"]
+    )
+    transcript: TranscriptPolicy | None = Field(default=None, description=_TRANSCRIPT, examples=["speech"])
+    transcript_retention: Retention | None = Field(
+        default=None, description="How long after its end a transcript is kept; null keeps it.", examples=["90d"]
+    )
+    event_retention: Retention | None = Field(
+        default=None,
+        description="How long events are kept, LiveKit's own among them; null keeps them.",
+        examples=["90d"],
     )
 
 
@@ -121,6 +146,9 @@ def _body(app: App) -> AppBody:
             playback_policy=settings.playback_policy,
             frame_ancestors=None if settings.frame_ancestors is None else list(settings.frame_ancestors),
             max_token_ttl=format_duration(settings.max_token_ttl),
+            transcript=settings.transcript,
+            transcript_retention=_duration(settings.transcript_retention),
+            event_retention=_duration(settings.event_retention),
         ),
         created_at=rfc3339(app.created_at),
         updated_at=rfc3339(app.updated_at),
@@ -135,7 +163,22 @@ def _settings(before: AppSettings, change: SettingsChange) -> AppSettings:
         playback_policy=change.playback_policy or before.playback_policy,
         frame_ancestors=ancestors,
         max_token_ttl=parse_duration(change.max_token_ttl) if change.max_token_ttl else before.max_token_ttl,
+        transcript=change.transcript or before.transcript,
+        transcript_retention=_changed(change, "transcript_retention", before.transcript_retention),
+        event_retention=_changed(change, "event_retention", before.event_retention),
     )
+
+
+def _changed(change: SettingsChange, field: str, before: int | None) -> int | None:
+    """A duration in seconds; null takes it away, and leaving it out leaves it."""
+    if field not in change.model_fields_set:
+        return before
+    given: str | None = getattr(change, field)
+    return None if given is None else parse_duration(given)
+
+
+def _duration(seconds: int | None) -> str | None:
+    return None if seconds is None else format_duration(seconds)
 
 
 @router.post("", status_code=201, summary="Create an app", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))

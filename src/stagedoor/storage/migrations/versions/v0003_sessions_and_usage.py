@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("wait_until", sa.BigInteger(), nullable=False),
         sa.Column("cleaned_at", sa.BigInteger(), nullable=True),
+        sa.Column("transcript", sa.String(length=16), nullable=True),
         sa.ForeignKeyConstraint(
             ["session_id"], ["sessions.id"], name=op.f("fk_session_plans_session_id"), ondelete="CASCADE"
         ),

@@ -1,0 +1,1 @@
+"""Deleting what an app keeps for no longer."""

@@ -1,0 +1,89 @@
+"""Objects: files that are written once and read whole, on a disk or in the object storage of a cloud."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from stagedoor.kernel.errors import StagedoorError
+
+_SCHEMES: Final = ("file", "s3", "gs", "az", "azure", "abfs", "abfss", "memory")
+
+
+class ObjectsUnavailable(StagedoorError):
+    """The object storage can't be used now."""
+
+
+class Objects:
+    """An object storage.
+
+    Args:
+        url: `s3://bucket/prefix`, `gs://…`, `az://…` or `file:///folder`. Credentials come from the environment, by the
+            names that the cloud's own tools use (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, …).
+        folder: Where objects are when there is no URL.
+
+    Raises:
+        ObjectsUnavailable: The URL is none of these, or the folder can't be made.
+    """
+
+    def __init__(self, url: str | None, folder: Path) -> None:
+        self._local = url is None or url.startswith("file:")
+        try:
+            if url is None:
+                self._store: ObjectStore = LocalStore(folder, mkdir=True, automatic_cleanup=True)
+            elif url.split(":", 1)[0] in _SCHEMES:
+                self._store = from_url(url)
+            else:
+                raise ObjectsUnavailable(f"{url!r} is not the URL of an object storage.")
+        except (BaseError, ValueError, OSError) as error:
+            raise ObjectsUnavailable(_sentence(error)) from None
+
+    async def put(self, key: str, content: bytes, content_type: str) -> None:
+        """Write an object; one that has the key is replaced as a whole.
+
+        Raises:
+            ObjectsUnavailable: It can't be written.
+        """
+        try:
+            # A disk has nowhere to keep a content type, and refuses one.
+            await self._store.put_async(
+                key, content, attributes=None if self._local else {"Content-Type": content_type}
+            )
+        except (BaseError, OSError) as error:
+            raise ObjectsUnavailable(_sentence(error)) from None
+
+    async def delete(self, key: str) -> None:
+        """Delete an object; nothing happens when there is none.
+
+        Raises:
+            ObjectsUnavailable: It can't be deleted.
+        """
+        try:
+            await self._store.delete_async(key)
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError) as error:
+            raise ObjectsUnavailable(_sentence(error)) from None
+
+    async def get(self, key: str) -> bytes | None:
+        """An object's content; `None` when there is none.
+
+        Raises:
+            ObjectsUnavailable: It can't be read.
+        """
+        try:
+            found = await self._store.get_async(key)
+            return bytes(await found.bytes_async())
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as error:
+            raise ObjectsUnavailable(_sentence(error)) from None
+
+
+def _sentence(error: Exception) -> str:
+    """The first line: obstore adds the chain of causes with Rust's own debugging text."""
+    text = str(error).strip()
+    return text.splitlines()[0][:300] if text else type(error).__name__

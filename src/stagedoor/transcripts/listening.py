@@ -1,0 +1,134 @@
+"""The scribe's process as the product sees it: started when the first room is to be listened to, started again when it
+ended, and shared by all rooms of this node."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import msgspec
+import structlog
+
+from stagedoor.kernel.errors import StagedoorError
+from stagedoor.transcripts.protocol import Attend, Gone, Leave, Order, Report
+
+_log = structlog.get_logger()
+_LINE_LIMIT_BYTES: Final = 1 << 20
+_WAITING: Final = 1_000
+"""Reports that may wait for one room's consumer; then the scribe waits."""
+_LEAVING_SECONDS: Final = 5.0
+
+
+class ScribeLost(StagedoorError):
+    """The scribe's process ended."""
+
+
+class Scribe:
+    """Listens to rooms."""
+
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+        self._rooms: dict[str, asyncio.Queue[Report | None]] = {}
+
+    @property
+    def pid(self) -> int | None:
+        """The process that listens; `None` when there is none."""
+        return None if self._process is None else self._process.pid
+
+    @asynccontextmanager
+    async def attending(self, order: Attend) -> AsyncGenerator[AsyncIterator[Report]]:
+        """What is heard in a room, until it is left; to leave the block is to leave the room.
+
+        Raises:
+            ScribeLost: By the iterator, when the process ended: whoever wants to go on listening asks anew.
+        """
+        reports: asyncio.Queue[Report | None] = asyncio.Queue(_WAITING)
+        await self._running()
+        self._rooms[order.attendance] = reports
+        gone = False
+
+        async def told() -> AsyncIterator[Report]:
+            nonlocal gone
+            while not gone:
+                report = await reports.get()
+                if report is None:
+                    raise ScribeLost("The process that listens ended.")
+                gone = isinstance(report, Gone)
+                yield report
+
+        try:
+            await self._say(order)
+            yield told()
+        finally:
+            if not gone and self._process is not None:
+                with contextlib.suppress(ScribeLost):
+                    await self._say(Leave(order.attendance))
+            if self._rooms.get(order.attendance) is reports:
+                del self._rooms[order.attendance]
+
+    async def close(self) -> None:
+        """End the process."""
+        process, reading = self._process, self._reading
+        if process is None or reading is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        await asyncio.wait([reading], timeout=_LEAVING_SECONDS)
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await asyncio.wait([reading])
+
+    async def _running(self) -> None:
+        async with self._starting:
+            if self._process is not None:
+                return
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "stagedoor.transcripts.scribe",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env=os.environ | {"RUST_LOG": "error"},
+                start_new_session=True,  # Ctrl-C is for the product, which ends it in its turn
+                limit=_LINE_LIMIT_BYTES,
+            )
+            self._reading = asyncio.create_task(self._read(self._process), name="scribe")
+
+    async def _say(self, order: Order) -> None:
+        process = self._process
+        if process is None or process.stdin is None:
+            raise ScribeLost("The process that listens ended.")
+        try:
+            process.stdin.write(msgspec.json.encode(order) + b"\n")
+            await process.stdin.drain()
+        except (BrokenPipeError, ConnectionResetError):
+            raise ScribeLost("The process that listens ended.") from None
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None  # noqa: S101 - PIPE was asked for
+        try:
+            async for line in process.stdout:
+                report = msgspec.json.decode(line, type=Report)
+                reports = self._rooms.get(report.attendance)
+                if reports is not None:
+                    await reports.put(report)
+        except (msgspec.MsgspecError, ValueError) as error:
+            _log.error("the scribe said something that can't be read; it is ended", error=str(error))
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        finally:
+            self._process = None
+            code = await process.wait()
+            if self._rooms:
+                _log.warning("the scribe ended", exit_code=code, rooms=len(self._rooms))
+            for reports in list(self._rooms.values()):
+                await reports.put(None)
+            self._rooms.clear()

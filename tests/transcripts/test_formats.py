@@ -1,0 +1,60 @@
+"""Files of transcripts, whatever people say."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stagedoor.rooms.nouns import Session
+from stagedoor.transcripts.formats import Whole, as_json, as_txt, as_vtt
+from stagedoor.transcripts.nouns import Segment, Transcript
+
+START = 1_700_000_000_000
+SESSION = Session("ses_1", "app_1", "demo", "live-demo", "RM_1", "ended", START, "livekit", START, START)
+TRANSCRIPT = Transcript("ses_1", "app_1", "archived", True, START, START, START + 60_000, START + 61_000)
+CUE = re.compile(r"(\d{2,}:[0-5]\d:[0-5]\d\.\d{3}) --> (\d{2,}:[0-5]\d:[0-5]\d\.\d{3})\n<v ([^\n<>]*)>([^\n]*)\n")
+
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+segments = st.builds(
+    Segment,
+    kind=st.sampled_from(["speech", "chat"]),
+    speaker=words,
+    segment_id=words,
+    name=words,
+    track_sid=st.none(),
+    language=st.none() | st.just("en-GB"),
+    text=words,
+    final=st.booleans(),
+    started_at=st.integers(START - 5_000, START + 400_000_000),
+    ended_at=st.integers(START - 5_000, START + 400_000_000),
+)
+
+
+@given(st.lists(segments, max_size=8))
+def test_a_webvtt_file_is_made_of_whole_cues(said: list[Segment]) -> None:
+    text = as_vtt(Whole("live", SESSION, TRANSCRIPT, said)).decode()
+    head, *cues = text.split("\n\n")
+    assert head.rstrip("\n") == "WEBVTT"
+    spoken = [segment for segment in said if segment.text.split()]
+    assert len(cues) == len(spoken)
+    for cue in cues:
+        found = CUE.fullmatch(cue.rstrip("\n") + "\n")
+        assert found, cue
+        assert found[1] < found[2] or len(found[1]) < len(found[2])
+        assert "-->" not in found[4]
+
+
+@given(st.lists(segments, max_size=8))
+def test_a_line_of_text_is_a_segment(said: list[Segment]) -> None:
+    lines = as_txt(Whole("live", SESSION, TRANSCRIPT, said)).decode().split("\n")[:-1]
+    assert len(lines) == len([segment for segment in said if segment.text.split()])
+
+
+@given(st.lists(segments, max_size=8))
+def test_json_has_every_segment_as_it_was(said: list[Segment]) -> None:
+    found = json.loads(as_json(Whole("live", SESSION, TRANSCRIPT, said)))["segments"]
+    assert [entry["text"] for entry in found] == [segment.text for segment in said]
+    assert all(entry["offsetMs"] >= 0 for entry in found)
