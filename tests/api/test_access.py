@@ -50,6 +50,7 @@ class Call:
 APP_ROOM = "/apps/{app}/rooms/{room}"
 HOOK = "https://hooks.example.invalid/here"
 WHO = APP_ROOM + "/participants/{identity}"
+TRANSCRIPT = "/apps/{app}/sessions/{session}/transcript"
 CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/organisations"): Call(201, {"name": "{new}"}, 403, 403, installation=True),
     # A key of one app sees no organisation, and lists are of what one sees.
@@ -85,6 +86,13 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/apps/{app}/sessions/{session}"): Call(200),
     ("POST", "/apps/{app}/sessions"): Call(201, {}),
     ("POST", "/apps/{app}/sessions/{session}/end"): Call(200),
+    ("POST", TRANSCRIPT): Call(201),
+    # It has no transcript yet: 404 by another code than a stranger's.
+    ("GET", TRANSCRIPT): Call(404),
+    ("GET", "/sessions/{session}/transcript"): Call(404),
+    ("POST", TRANSCRIPT + "/stop"): Call(404),
+    ("DELETE", TRANSCRIPT): Call(404),
+    ("GET", "/audit"): Call(200, other_app=200, other_organisation=200),
     ("GET", "/apps/{app}/events"): Call(200, query="?after=0"),
     ("GET", "/inbox"): Call(200, None, 403, 403, installation=True),
     ("GET", "/inbox/{event}"): Call(404, None, 403, 403, installation=True),
@@ -109,7 +117,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/webhooks/{webhook}/deliveries/{delivery}"): Call(404),
     ("POST", "/webhooks/{webhook}/deliveries/{delivery}/redeliver"): Call(404),
 }
-STRANGERS_CODES = {"app_not_found", "organisation_not_found", "key_not_found", "webhook_not_found"}
+STRANGERS_CODES = {"app_not_found", "organisation_not_found", "key_not_found", "webhook_not_found", "session_not_found"}
 
 
 def path_of(route: BaseRoute) -> str:

@@ -136,9 +136,11 @@ def rotate(
     return after, plain
 
 
-def delete(tx: Transaction, principal: Principal, endpoint_id: str) -> None:
-    """Delete it, with its deliveries."""
-    store.delete_endpoint(tx, get(tx, principal, endpoint_id).id)
+def delete(tx: Transaction, principal: Principal, endpoint_id: str) -> Endpoint:
+    """Delete it, with its deliveries; what it was."""
+    endpoint = get(tx, principal, endpoint_id)
+    store.delete_endpoint(tx, endpoint.id)
+    return endpoint
 
 
 def get_delivery(tx: Transaction, endpoint: Endpoint, delivery_id: str) -> tuple[Delivery, list[Attempt]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from stagedoor.audit import trail
+from stagedoor.audit import store as trail
 from stagedoor.events import store as events
 from stagedoor.jobs.nouns import Job, JobKind
 from stagedoor.jobs.queue import Queue

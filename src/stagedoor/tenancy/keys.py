@@ -98,11 +98,12 @@ def update(
     return after
 
 
-def revoke(tx: Transaction, principal: Principal, key_id: str) -> None:
-    """End the key; from the next request on it opens nothing."""
+def revoke(tx: Transaction, principal: Principal, key_id: str) -> ApiKey:
+    """End the key, and return what it was; from the next request on it opens nothing."""
     key = get(tx, principal, key_id)
     _check_weaker(principal, key)
     store.delete_key(tx, key.id)
+    return key
 
 
 def _check_weaker(principal: Principal, key: ApiKey) -> None:

@@ -88,7 +88,7 @@ def kinds(database: Database, feed: Feed, queue: Queue, objects: Objects) -> Seq
 
 def _archived(tx: Transaction, feed: Feed, about: Whole, keys: dict[str, str]) -> None:
     session = about.session
-    transcript = store.transcript_of(tx, session.id)
+    transcript = store.transcript_of(tx, session.id, locked=True)
     if transcript is None or transcript.state != "ended" or transcript.ended_at != about.transcript.ended_at:
         return
     now = now_ms()

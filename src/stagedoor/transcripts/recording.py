@@ -176,7 +176,7 @@ class _Page:
 
 
 def _store(tx: Transaction, session_id: str, heard: Sequence[Segment]) -> None:
-    transcript = store.transcript_of(tx, session_id)
+    transcript = store.transcript_of(tx, session_id, locked=True)
     if transcript is None or transcript.truncated:
         return  # deleted meanwhile, or full
     if store.count_segments(tx, session_id) + len(heard) > MOST_SEGMENTS:
@@ -186,7 +186,7 @@ def _store(tx: Transaction, session_id: str, heard: Sequence[Segment]) -> None:
 
 
 def _begun(tx: Transaction, session: Session, *, chat: bool) -> Transcript:
-    known = store.transcript_of(tx, session.id)
+    known = store.transcript_of(tx, session.id, locked=True)
     if known is None:
         new = Transcript(session.id, session.app_id, "recording", chat, now_ms())
         store.insert_transcript(tx, new)
@@ -198,7 +198,7 @@ def _begun(tx: Transaction, session: Session, *, chat: bool) -> Transcript:
 
 
 def _joined(tx: Transaction, session_id: str) -> None:
-    transcript = store.transcript_of(tx, session_id)
+    transcript = store.transcript_of(tx, session_id, locked=True)
     if transcript is None:
         return
     if transcript.joined_at is None:
@@ -208,7 +208,7 @@ def _joined(tx: Transaction, session_id: str) -> None:
 
 
 def _ended(tx: Transaction, queue: Queue, session_id: str) -> Transcript | None:
-    transcript = store.transcript_of(tx, session_id)
+    transcript = store.transcript_of(tx, session_id, locked=True)
     if transcript is None or transcript.state != "recording":
         return transcript
     ended = replace(transcript, state="ended", ended_at=now_ms())

@@ -74,10 +74,10 @@ def update_transcript(tx: Transaction, transcript: Transcript) -> None:
     )
 
 
-def transcript_of(tx: Transaction, session_id: str) -> Transcript | None:
-    """The session's transcript. On PostgreSQL it is locked until the transaction ends."""
+def transcript_of(tx: Transaction, session_id: str, *, locked: bool = False) -> Transcript | None:
+    """The session's transcript; `locked` until the transaction ends, by one that means to change it."""
     query = select(transcripts).where(transcripts.c.session_id == session_id)
-    if tx.dialect == "postgresql":
+    if locked and tx.dialect == "postgresql":
         query = query.with_for_update()
     row = tx.execute(query).first()
     return None if row is None else Transcript(**record(row))

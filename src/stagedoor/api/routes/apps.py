@@ -12,6 +12,7 @@ from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts, Services
 from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Cursor, Data, Limit, Name, Page, page
+from stagedoor.audit import store as trail
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
 from stagedoor.kernel.durations import format_duration, parse_duration
@@ -21,6 +22,7 @@ from stagedoor.rooms import store as rooms_store
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, organisations, store
 from stagedoor.tenancy.nouns import App, AppSettings, TranscriptPolicy
+from stagedoor.tenancy.principals import Principal
 
 router = APIRouter(prefix=f"{PREFIX}/apps", tags=["Apps"])
 
@@ -190,7 +192,9 @@ async def create_app(parts: Parts, caller: AppsWrite, body: NewApp) -> Data[AppB
     def make(tx: Transaction) -> App:
         reference = body.organisation or caller.organisation_id or "default"
         organisation = organisations.get(tx, caller, reference)
-        return apps.create(tx, organisation, body.slug, body.name, _settings(AppSettings(), body.settings))
+        made = apps.create(tx, organisation, body.slug, body.name, _settings(AppSettings(), body.settings))
+        _note(tx, caller, "app.created", made)
+        return made
 
     return Data(data=_body(await parts.database.write(make)))
 
@@ -235,7 +239,9 @@ async def change_app(parts: Parts, caller: AppsWrite, app: AppRef, body: AppChan
         before = apps.get(tx, caller, app)
         settings = _settings(before.settings, body.settings) if body.settings else None
         tx.after_commit(parts.forget_tenancy)
-        return apps.update(tx, caller, app, name=body.name, settings=settings)
+        after = apps.update(tx, caller, app, name=body.name, settings=settings)
+        _note(tx, caller, "app.changed", after)
+        return after
 
     return Data(data=_body(await parts.database.write(change)))
 
@@ -272,10 +278,16 @@ async def delete_app(
 
     def drop(tx: Transaction) -> None:
         apps.delete(tx, found)
+        _note(tx, caller, "app.deleted", found)
         tx.after_commit(parts.forget_tenancy)
 
     await parts.database.write(drop)
     return Response(status_code=204)
+
+
+def _note(tx: Transaction, caller: Principal, action: str, app: App) -> None:
+    detail = {"slug": app.slug}
+    trail.note(tx, caller, action, app.id, organisation_id=app.organisation_id, app_id=app.id, detail=detail)
 
 
 async def end_live_rooms(parts: Services, app: App) -> None:

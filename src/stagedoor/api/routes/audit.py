@@ -12,8 +12,8 @@ from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts
 from stagedoor.api.wire import NO_NUL, Answer, Limit, Page, Timestamp, page
-from stagedoor.audit import trail
-from stagedoor.audit.trail import Entry
+from stagedoor.audit import store as trail
+from stagedoor.audit.store import Entry
 from stagedoor.kernel.clock import from_rfc3339, rfc3339
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, organisations

@@ -25,6 +25,7 @@ from stagedoor.api.wire import (
     page,
     when,
 )
+from stagedoor.audit import store as trail
 from stagedoor.kernel.clock import from_rfc3339, rfc3339
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, keys, organisations, store
@@ -136,7 +137,7 @@ async def create_key(parts: Parts, caller: KeysWrite, body: NewKey) -> Data[NewK
 
     def make(tx: Transaction) -> tuple[ApiKey, str]:
         organisation_id, app_id = _bounds(tx, caller, body)
-        return keys.create(
+        key, secret = keys.create(
             tx,
             caller,
             name=body.name,
@@ -145,6 +146,8 @@ async def create_key(parts: Parts, caller: KeysWrite, body: NewKey) -> Data[NewK
             app_id=app_id,
             expires_at=from_rfc3339(body.expires_at) if body.expires_at else None,
         )
+        _note(tx, caller, "key.created", key)
+        return key, secret
 
     key, secret = await parts.database.write(make)
     return Data(data=NewKeyBody.model_validate(_fields(key) | {"key": secret}))
@@ -192,6 +195,7 @@ async def change_key(parts: Parts, caller: KeysWrite, reference: KeyRef, body: K
             expires_at=from_rfc3339(body.expires_at) if body.expires_at else None,
             change_expiry="expires_at" in body.model_fields_set,
         )
+        _note(tx, caller, "key.changed", changed)
         tx.after_commit(parts.forget_tenancy)
         return changed
 
@@ -203,8 +207,13 @@ async def revoke_key(parts: Parts, caller: KeysWrite, reference: KeyRef) -> Resp
     """From the next request on it opens nothing."""
 
     def drop(tx: Transaction) -> None:
-        keys.revoke(tx, caller, reference)
+        _note(tx, caller, "key.revoked", keys.revoke(tx, caller, reference))
         tx.after_commit(parts.forget_tenancy)
 
     await parts.database.write(drop)
     return Response(status_code=204)
+
+
+def _note(tx: Transaction, caller: Principal, action: str, key: ApiKey) -> None:
+    detail = {"name": key.name, "scopes": list(key.scopes)}
+    trail.note(tx, caller, action, key.id, organisation_id=key.organisation_id, app_id=key.app_id, detail=detail)

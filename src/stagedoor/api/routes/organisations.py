@@ -13,11 +13,13 @@ from stagedoor.api.problems import documented
 from stagedoor.api.routes.apps import end_live_rooms
 from stagedoor.api.services import Parts
 from stagedoor.api.wire import NO_NUL, Answer, Ask, Cursor, Data, Limit, Name, Page, page
+from stagedoor.audit import store as trail
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.errors import Conflict
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, organisations, store
 from stagedoor.tenancy.nouns import App, Organisation
+from stagedoor.tenancy.principals import Principal
 
 router = APIRouter(prefix=f"{PREFIX}/organisations", tags=["Organisations"])
 
@@ -84,8 +86,13 @@ async def create_organisation(
 ) -> Data[OrganisationBody]:
     """Only a key of the whole installation may."""
     caller.require_installation()
-    made = await parts.database.write(lambda tx: organisations.create(tx, body.name, body.slug))
-    return Data(data=_body(made))
+
+    def make(tx: Transaction) -> Organisation:
+        made = organisations.create(tx, body.name, body.slug)
+        _note(tx, caller, "organisation.created", made)
+        return made
+
+    return Data(data=_body(await parts.database.write(make)))
 
 
 @router.get("", summary="List organisations", responses=documented(401, 403, 422, 503))
@@ -115,10 +122,13 @@ async def change_organisation(
     parts: Parts, caller: OrganisationsWrite, reference: OrganisationRef, body: OrganisationChange
 ) -> Data[OrganisationBody]:
     """Fields that are left out stay as they are."""
-    changed = await parts.database.write(
-        lambda tx: organisations.update(tx, caller, reference, name=body.name, slug=body.slug)
-    )
-    return Data(data=_body(changed))
+
+    def change(tx: Transaction) -> Organisation:
+        changed = organisations.update(tx, caller, reference, name=body.name, slug=body.slug)
+        _note(tx, caller, "organisation.changed", changed)
+        return changed
+
+    return Data(data=_body(await parts.database.write(change)))
 
 
 @router.delete(
@@ -153,7 +163,12 @@ async def delete_organisation(
         for app in organisations.apps_of(tx, organisation):
             apps.delete(tx, app)
         organisations.delete(tx, organisation)
+        _note(tx, caller, "organisation.deleted", organisation)
         tx.after_commit(parts.forget_tenancy)
 
     await parts.database.write(drop)
     return Response(status_code=204)
+
+
+def _note(tx: Transaction, caller: Principal, action: str, about: Organisation) -> None:
+    trail.note(tx, caller, action, about.id, organisation_id=about.id, detail={"slug": about.slug})

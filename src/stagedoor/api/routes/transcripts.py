@@ -14,7 +14,7 @@ from stagedoor.api.problems import documented
 from stagedoor.api.routes.sessions import SessionRef
 from stagedoor.api.services import Parts
 from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Data
-from stagedoor.audit import trail
+from stagedoor.audit import store as trail
 from stagedoor.kernel.errors import NotFound
 from stagedoor.rooms import sessions
 from stagedoor.rooms import store as rooms_store

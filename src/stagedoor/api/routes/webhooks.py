@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
@@ -12,6 +13,7 @@ from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts, Services
 from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Cursor, Data, Limit, Page, Text, Timestamp, page, when
+from stagedoor.audit import store as trail
 from stagedoor.events.catalogue import CATALOGUE
 from stagedoor.kernel.clock import from_rfc3339, now_ms, rfc3339
 from stagedoor.kernel.durations import parse_duration
@@ -275,7 +277,7 @@ async def create_app_webhook(parts: Parts, caller: WebhooksWrite, app: AppRef, a
 
     def make(tx: Transaction) -> tuple[Endpoint, str]:
         found = apps.get(tx, caller, app)
-        return endpoints.create(
+        made = endpoints.create(
             tx,
             parts.sealer,
             found.organisation_id,
@@ -286,6 +288,8 @@ async def create_app_webhook(parts: Parts, caller: WebhooksWrite, app: AppRef, a
             enabled=ask.enabled,
             ordered=ask.ordered,
         )
+        _note(tx, caller, "webhook.created", made[0])
+        return made
 
     return _new_body(await parts.database.write(make))
 
@@ -320,7 +324,7 @@ async def create_webhook(parts: Parts, caller: WebhooksWrite, ask: NewOrganisati
         raise Forbidden("This key is bound to an app; create the app's own webhook.", code="organisation_key_required")
 
     def make(tx: Transaction) -> tuple[Endpoint, str]:
-        return endpoints.create(
+        made = endpoints.create(
             tx,
             parts.sealer,
             _organisation(tx, caller, ask.organisation),
@@ -331,6 +335,8 @@ async def create_webhook(parts: Parts, caller: WebhooksWrite, ask: NewOrganisati
             enabled=ask.enabled,
             ordered=ask.ordered,
         )
+        _note(tx, caller, "webhook.created", made[0])
+        return made
 
     return _new_body(await parts.database.write(make))
 
@@ -381,8 +387,9 @@ async def change_webhook(
 ) -> Data[WebhookBody]:
     """What happened while it was disabled is not sent by itself: `recover` does that."""
     url = None if ask.url is None else _url(parts, ask.url)
-    after = await parts.database.write(
-        lambda tx: endpoints.change(
+
+    def change(tx: Transaction) -> Endpoint:
+        after = endpoints.change(
             tx,
             caller,
             reference,
@@ -392,8 +399,10 @@ async def change_webhook(
             enabled=ask.enabled,
             ordered=ask.ordered,
         )
-    )
-    return Data(data=_body(after))
+        _note(tx, caller, "webhook.changed", after)
+        return after
+
+    return Data(data=_body(await parts.database.write(change)))
 
 
 @router.delete(
@@ -404,7 +413,11 @@ async def change_webhook(
 )
 async def delete_webhook(parts: Parts, caller: WebhooksWrite, reference: WebhookRef) -> Response:
     """With its deliveries."""
-    await parts.database.write(lambda tx: endpoints.delete(tx, caller, reference))
+
+    def drop(tx: Transaction) -> None:
+        _note(tx, caller, "webhook.deleted", endpoints.delete(tx, caller, reference))
+
+    await parts.database.write(drop)
     return Response(status_code=204)
 
 
@@ -423,9 +436,13 @@ async def rotate_webhook(
         raise Invalid(f"overlap: {error}.", code="bad_duration") from None
     if overlap > _LONGEST_OVERLAP:
         raise Invalid("overlap: 30 days at the most.", code="bad_duration", extra={"limit": _LONGEST_OVERLAP})
-    return _new_body(
-        await parts.database.write(lambda tx: endpoints.rotate(tx, parts.sealer, caller, reference, overlap))
-    )
+
+    def rotate(tx: Transaction) -> tuple[Endpoint, str]:
+        rotated = endpoints.rotate(tx, parts.sealer, caller, reference, overlap)
+        _note(tx, caller, "webhook.rotated", rotated[0])
+        return rotated
+
+    return _new_body(await parts.database.write(rotate))
 
 
 @router.post(
@@ -516,3 +533,15 @@ async def redeliver(
     """Under its own id, with all its attempts."""
     after = await parts.database.write(lambda tx: endpoints.redeliver(tx, parts.queue, caller, reference, delivery))
     return Data(data=DeliveryBody.model_validate(_delivery_fields(after)))
+
+
+def _note(tx: Transaction, caller: Principal, action: str, endpoint: Endpoint) -> None:
+    trail.note(
+        tx,
+        caller,
+        action,
+        endpoint.id,
+        organisation_id=endpoint.organisation_id,
+        app_id=endpoint.app_id,
+        detail={"host": urlsplit(endpoint.url).hostname},  # the rest of a URL may hold a secret
+    )
