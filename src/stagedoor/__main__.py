@@ -1,5 +1,23 @@
 """`python -m stagedoor` is the `stagedoor` command."""
 
-from stagedoor.cli import main
+from __future__ import annotations
 
-main()
+import signal
+import sys
+from types import FrameType
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+def main() -> None:
+    """The `stagedoor` command. SIGTERM is a wish to end from the first moment on, also while it is being loaded."""
+    signal.signal(signal.SIGTERM, _end)
+    from stagedoor.cli import main as cli  # loading it takes a second
+
+    cli()
+
+
+if __name__ == "__main__":
+    main()

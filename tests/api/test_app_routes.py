@@ -14,15 +14,26 @@ async def test_an_app_is_created_read_changed_and_deleted(managed_api: Api) -> N
     made = (await managed_api("POST", "/apps", {"slug": slug, "organisation": "default"}, expect=201))["data"]
     assert set(made) == {"id", "organisation", "slug", "name", "settings", "createdAt", "updatedAt"}
     assert made["name"] == slug
-    assert made["settings"] == {"playbackPolicy": "signed", "frameAncestors": None, "maxTokenTtl": "1d"}
+    assert made["settings"] == {
+        "playbackPolicy": "signed",
+        "frameAncestors": None,
+        "maxTokenTtl": "7d",
+        "transcript": "off",
+        "transcriptRetention": None,
+        "eventRetention": None,
+    }
     for reference in (made["id"], slug):
         assert (await managed_api("GET", f"/apps/{reference}", expect=200))["data"] == made
     await managed_api("PATCH", f"/apps/{slug}", {"name": "Another"}, expect=200)
     change = {"playbackPolicy": "public", "frameAncestors": ["https://a.example"], "maxTokenTtl": "2h"}
+    change |= {"transcript": "speech", "transcriptRetention": "90d", "eventRetention": "1h"}
     changed = (await managed_api("PATCH", f"/apps/{slug}", {"settings": change}, expect=200))["data"]
     assert (changed["name"], changed["settings"]) == ("Another", change)
     partly = (await managed_api("PATCH", f"/apps/{slug}", {"settings": {"frameAncestors": None}}, expect=200))["data"]
     assert partly["settings"] == change | {"frameAncestors": None}
+    kept = {"transcriptRetention": None}
+    partly = (await managed_api("PATCH", f"/apps/{slug}", {"settings": kept}, expect=200))["data"]
+    assert partly["settings"] == change | {"frameAncestors": None, "transcriptRetention": None}
     await managed_api("DELETE", f"/apps/{slug}", expect=204)
     assert await problem(managed_api, "GET", f"/apps/{slug}") == (404, "app_not_found")
 
@@ -51,6 +62,9 @@ async def test_a_list_can_be_of_one_organisation(managed_api: Api, tenant: Tenan
         {"frameAncestors": ["https://a.example; script-src *"]},
         {"frameAncestors": ["https://a.example\r\nX-Evil: 1"]},
         {"maxTokenTtl": "31d"},
+        {"transcript": "everything"},
+        {"eventRetention": "59m"},
+        {"transcriptRetention": "soon"},
         {"maxTokenTtl": "0s"},
         {"maxTokenTtl": "long"},
         {"unknown": 1},

@@ -104,6 +104,24 @@ def test_a_port_in_use_ends_with_1_and_a_sentence(tmp_path: Path) -> None:
     assert "--http" in done.stderr
 
 
+def test_a_first_run_that_fails_does_not_use_up_the_key(tmp_path: Path) -> None:
+    product = RunningProduct(tmp_path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        (http,) = free_ports(1)
+        done = _up(product.data_dir, ["--http", f"127.0.0.1:{http}", "--livekit-port", port], {})
+    assert done.returncode == 1
+    assert (product.data_dir / "stagedoor.db").exists()
+    try:
+        assert product.start()["apiKey"].startswith("sk_")
+        product.stop()
+        assert product.start()["apiKey"] is None
+    finally:
+        product.close()
+
+
 def test_a_data_folder_that_cannot_be_is_a_mistake(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.touch()

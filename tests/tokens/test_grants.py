@@ -68,7 +68,7 @@ def test_ttl(ttl: str | int, seconds: int) -> None:
     assert decide(APP, JoinRequest(room="demo", ttl=ttl)).ttl == seconds
 
 
-@pytest.mark.parametrize("ttl", ["", "soon", 0, -1, "0s", "86401s", "2d", 86_401])
+@pytest.mark.parametrize("ttl", ["", "soon", 0, -1, "0s", "604801s", "8d", 604_801])
 def test_ttl_that_is_no_duration_or_too_long(ttl: str | int) -> None:
     with pytest.raises(Invalid, match="ttl"):
         decide(APP, JoinRequest(room="demo", ttl=ttl))

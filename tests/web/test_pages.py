@@ -244,6 +244,30 @@ async def test_assets_are_kept_for_ever(http: aiohttp.ClientSession, managed_api
     assert "javascript" in headers["content-type"]
 
 
+async def test_assets_are_sent_compressed(http: aiohttp.ClientSession, managed_api: Api) -> None:
+    url = await link(managed_api, "live", "play")
+    root = url.partition("/play/")[0]
+    _, _, body = await got(http, url)
+    found = re.search(rb'href="(/assets/open-[^"]+\.js)"', body)
+    assert found is not None
+    sizes: dict[str, int] = {}
+    for coding, expected in (("identity", None), ("gzip", "gzip"), ("gzip, br", "br"), ("br;q=0, gzip", "gzip")):
+        headers = {"Accept-Encoding": coding}
+        async with (
+            aiohttp.ClientSession(auto_decompress=False) as raw,
+            raw.get(root + found[1].decode(), headers=headers) as answer,
+        ):
+            assert answer.status == 200
+            assert answer.headers.get("Content-Encoding") == expected
+            assert answer.headers["Vary"] == "Accept-Encoding"
+            assert "javascript" in answer.headers["Content-Type"]
+            sizes[coding] = int(answer.headers["Content-Length"])
+    assert sizes["gzip, br"] < sizes["gzip"] < sizes["identity"] / 2
+    async with http.get(f"{root}/api/v1/openapi.json", headers={"Accept-Encoding": "gzip"}) as answer:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert (await answer.json())["openapi"] == "3.1.0"
+
+
 async def test_the_root_leads_to_the_contract(http: aiohttp.ClientSession, managed_product: RunningProduct) -> None:
     async with http.get(managed_product.url, allow_redirects=False) as answer:
         assert (answer.status, answer.headers["Location"]) == (307, "/api/v1/docs")

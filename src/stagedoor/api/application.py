@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+from functools import lru_cache
 from typing import Final
 
+import msgspec
 from fastapi import APIRouter, FastAPI, Request, Response
-from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute
 
 from stagedoor import __version__
@@ -35,6 +37,7 @@ from stagedoor.api.routes import (
 from stagedoor.api.services import Services
 from stagedoor.api.tracing import TracingMiddleware
 from stagedoor.kernel import tracing
+from stagedoor.kernel.encodings import accepts
 
 _ROUTERS: Final[tuple[APIRouter, ...]] = (
     organisations.router,
@@ -104,4 +107,15 @@ def build(parts: Services, pages: list[BaseRoute]) -> FastAPI:
 
 async def _document(request: Request) -> Response:
     """The OpenAPI document."""
-    return JSONResponse(request.app.openapi())
+    plain, packed = _encoded(request.app)
+    if accepts(request.headers.get("accept-encoding", ""), "gzip"):
+        return Response(
+            packed, media_type="application/json", headers={"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        )
+    return Response(plain, media_type="application/json", headers={"Vary": "Accept-Encoding"})
+
+
+@lru_cache(maxsize=1)
+def _encoded(app: FastAPI) -> tuple[bytes, bytes]:
+    plain = msgspec.json.encode(app.openapi())
+    return plain, gzip.compress(plain)

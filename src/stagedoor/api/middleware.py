@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stagedoor.api.problems import render
 from stagedoor.kernel.errors import TooLarge
 from stagedoor.kernel.metrics import HTTP_REQUESTS, HTTP_SECONDS
+
+DRAINED_BYTES: Final = 64 * 1024 * 1024
 
 
 class BodyLimitMiddleware:
@@ -40,14 +42,31 @@ class BodyLimitMiddleware:
             message = await receive()
             size += len(message.get("body", b""))
             if size > self._limit:
+                if message.get("more_body"):
+                    await drain(receive)
                 raise HTTPException(413)  # the one exception that FastAPI lets through while it reads a body
             return message
 
         await self._app(scope, counted, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await drain(receive)
         problem = TooLarge(f"The body has more than {self._limit} bytes.", extra={"limit": self._limit})
         await render(problem)(scope, receive, send)
+
+
+async def drain(receive: Receive) -> None:
+    """Read on to the body's end and keep nothing of it, up to a bound.
+
+    Many clients write their whole body before they read an answer; to close on them meanwhile resets the connection,
+    and they never see why.
+    """
+    size = 0
+    while size < DRAINED_BYTES:
+        message = await receive()
+        size += len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return
 
 
 class MetricsMiddleware:

@@ -6,6 +6,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from stagedoor.api.hot import HotRoute
+from stagedoor.api.middleware import DRAINED_BYTES
 from stagedoor.api.services import services
 from stagedoor.kernel.errors import BadRequest, TooLarge
 from stagedoor.kernel.metrics import WEBHOOKS
@@ -25,19 +26,20 @@ async def receive_webhook(request: Request) -> Response:
 
 
 async def _body(request: Request, limit: int) -> bytes:
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > limit:
-        raise _too_large(limit)
+    """The body. One that is too large is read on all the same, and not kept: see `stagedoor.api.middleware.drain`."""
     chunks: list[bytes] = []
     size = 0
     try:
         async for chunk in request.stream():
             size += len(chunk)
-            if size > limit:
-                raise _too_large(limit)
-            chunks.append(chunk)
+            if size > DRAINED_BYTES:
+                break
+            if size <= limit:
+                chunks.append(chunk)
     except ClientDisconnect:
         raise BadRequest("The body ended too early.", code="body_cut_off") from None
+    if size > limit:
+        raise _too_large(limit)
     return b"".join(chunks)
 
 

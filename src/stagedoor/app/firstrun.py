@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from stagedoor.audit import store as trail
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, keys, organisations, store
 from stagedoor.tenancy.nouns import AppSettings
@@ -12,19 +13,25 @@ from stagedoor.tenancy.scopes import ADMIN
 
 ORGANISATION: Final = "default"
 APP: Final = "live"
+_MADE: Final = "key.created"
 
 
-def make_first(tx: Transaction) -> str | None:
-    """Make the organisation, the app and an admin key of the installation; the key's secret, once.
+def make_first(tx: Transaction) -> None:
+    """Make the organisation and the app, in an installation that has no organisation."""
+    if not store.list_organisations(tx, OPERATOR, after=None, limit=1):
+        organisation = organisations.create(tx, "Default", ORGANISATION)
+        apps.create(tx, organisation, APP, "Live", AppSettings())
 
-    Returns:
-        The secret, or `None` when the installation has an organisation already.
+
+def make_first_key(tx: Transaction) -> str | None:
+    """Make an admin key of the installation, once in its life; its secret, or `None` when that was done.
+
+    It is made last, when nothing can fail any more between its making and its showing: a first run that is refused a
+    port, or is ended while LiveKit is built, must not use it up.
     """
-    if store.list_organisations(tx, OPERATOR, after=None, limit=1):
+    if trail.was_done_by_system(tx, _MADE):
         return None
-    organisation = organisations.create(tx, "Default", ORGANISATION)
-    apps.create(tx, organisation, APP, "Live", AppSettings())
-    _, secret = keys.create(
+    key, secret = keys.create(
         tx,
         OPERATOR,
         name="first admin key",
@@ -33,4 +40,5 @@ def make_first(tx: Transaction) -> str | None:
         app_id=None,
         expires_at=None,
     )
+    trail.note(tx, None, _MADE, key.id, organisation_id=None)
     return secret

@@ -23,7 +23,7 @@ from stagedoor.api.application import build
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.services import Services
 from stagedoor.app.datafolder import DataFolder
-from stagedoor.app.firstrun import APP, ORGANISATION, make_first
+from stagedoor.app.firstrun import APP, ORGANISATION, make_first, make_first_key
 from stagedoor.app.http import HttpServer
 from stagedoor.app.jobs import make_worker
 from stagedoor.app.network import Network, lay_out
@@ -137,7 +137,7 @@ class Product:
             await migrate(url)
             database = await open_database(url)
             self._closing.push_async_callback(database.close)
-            api_key = await database.write(make_first)
+            await database.write(make_first)
         except StorageUnavailable as error:
             raise OperatorError(f"The database can't be used: {error}") from None
         operator_secret = chance.token_urlsafe(32)
@@ -167,6 +167,10 @@ class Product:
         except (Problem, StorageUnavailable) as error:
             raise OperatorError(_unreachable(network, error)) from None
         self._closing.push_async_callback(_cancelled, self._work("reconcile", watch.run()))
+        try:
+            api_key = await database.write(make_first_key)
+        except StorageUnavailable as error:
+            raise OperatorError(f"The database can't be used: {error}") from None
         self._starting = None
         _settle_memory()
         token = parts.signer.sign("meet", f"{APP}-demo", 86_400)

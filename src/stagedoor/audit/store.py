@@ -90,6 +90,12 @@ def note(
     )
 
 
+def was_done_by_system(tx: Transaction, action: str) -> bool:
+    """True when the product itself has ever done this."""
+    query = select(audit.c.seq).where(audit.c.actor == SYSTEM, audit.c.action == action)
+    return tx.execute(query.limit(1)).first() is not None
+
+
 def entries(
     tx: Transaction,
     caller: Principal,

@@ -54,6 +54,8 @@ def call(settings: Settings, method: str, target: str, body: Any = None, query: 
 
 
 async def _call(settings: Settings, method: str, url: str, body: Any) -> tuple[int, bytes]:
+    if settings.database_url is None and not settings.data_dir.is_dir():
+        raise CallerMistake(f"There is no installation in {settings.data_dir}; `stagedoor up` makes one.")
     folder = DataFolder(settings.data_dir)
     if folder.try_hold():
         try:

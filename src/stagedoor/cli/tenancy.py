@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from stagedoor.cli.client import call, path
 from stagedoor.cli.options import AsJson, DataDir, resolved
 from stagedoor.cli.output import print_json, print_table
+from stagedoor.kernel.errors import CallerMistake
 
 organisations = typer.Typer(no_args_is_help=True, help="Organisations: the tenants.")
 apps = typer.Typer(no_args_is_help=True, help="Apps: namespaces of rooms.")
@@ -38,6 +40,10 @@ def _all(settings: Any, target: str, query: dict[str, Any]) -> dict[str, Any]:
             return {"data": items}
 
 
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 _ORGANISATION = ("id", "slug", "name", "createdAt")
 _APP = ("id", "slug", "name", "organisation", "createdAt")
 _KEY = ("id", "name", "hint", "scopes", "organisation", "app", "expiresAt", "lastUsedAt")
@@ -60,6 +66,27 @@ def create_organisation(
 def list_organisations(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List organisations."""
     _show(_all(resolved(data_dir=data_dir).settings, "organisations", {}), _ORGANISATION, as_json=as_json)
+
+
+@organisations.command("show")
+def show_organisation(reference: Reference, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show one organisation."""
+    found = resolved(data_dir=data_dir).settings
+    _show(call(found, "GET", path("organisations", reference)), _ORGANISATION, as_json=as_json)
+
+
+@organisations.command("change")
+def change_organisation(
+    reference: Reference,
+    name: Annotated[str | None, typer.Option(help="Name for people.")] = None,
+    slug: Annotated[str | None, typer.Option(help="Name for URLs.")] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change an organisation; what is left out stays."""
+    body = _given(name=name, slug=slug)
+    found = resolved(data_dir=data_dir).settings
+    _show(call(found, "PATCH", path("organisations", reference), body), _ORGANISATION, as_json=as_json)
 
 
 @organisations.command("delete")
@@ -94,6 +121,43 @@ def list_apps(
     _show(_all(found, "apps", {"organisation": organisation}), _APP, as_json=as_json)
 
 
+@apps.command("show")
+def show_app(reference: Reference, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show one app with its settings."""
+    found = resolved(data_dir=data_dir).settings
+    _show(call(found, "GET", path("apps", reference)), (*_APP, "settings"), as_json=as_json)
+
+
+@apps.command("change")
+def change_app(
+    reference: Reference,
+    name: Annotated[str | None, typer.Option(help="Name for people.")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting as the API names it: playbackPolicy=public; null takes one away."),
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change an app; what is left out stays."""
+    body = _given(name=name)
+    if setting:
+        body["settings"] = dict(_assignment(text) for text in setting)
+    found = resolved(data_dir=data_dir).settings
+    _show(call(found, "PATCH", path("apps", reference), body), (*_APP, "settings"), as_json=as_json)
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    """`name=value`; a value that is JSON is taken as JSON, any other as a text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise CallerMistake(f"Write --set as NAME=VALUE, not {text!r}.")
+    try:
+        return name, msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return name, value
+
+
 @apps.command("delete")
 def delete_app(reference: Reference, force: Force = False, data_dir: DataDir = None) -> None:
     """Delete an app with its rooms, sessions and keys."""
@@ -125,6 +189,28 @@ def create_key(
 def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List API keys, without their secrets."""
     _show(_all(resolved(data_dir=data_dir).settings, "keys", {}), _KEY, as_json=as_json)
+
+
+@keys.command("show")
+def show_key(
+    key: Annotated[str, typer.Argument(help="The key's id.")], data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
+    """Show one API key, without its secret."""
+    _show(call(resolved(data_dir=data_dir).settings, "GET", path("keys", key)), _KEY, as_json=as_json)
+
+
+@keys.command("change")
+def change_key(
+    key: Annotated[str, typer.Argument(help="The key's id.")],
+    name: Annotated[str | None, typer.Option(help="Name for people.")] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="What it may do; may be repeated.")] = None,
+    expires_at: Annotated[str | None, typer.Option(help="RFC 3339 time.")] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change an API key; what is left out stays."""
+    body = _given(name=name, scopes=scope or None, expiresAt=expires_at)
+    _show(call(resolved(data_dir=data_dir).settings, "PATCH", path("keys", key), body), _KEY, as_json=as_json)
 
 
 @keys.command("revoke")

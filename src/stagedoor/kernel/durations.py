@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _PATTERN = re.compile(r"([0-9]{1,10})([smhd]?)")
+_MOST = 10**10
 PATTERN = r"^[0-9]{1,10}[smhd]?$"
 """The same form as a JSON Schema pattern."""
 
 
-def parse_duration(value: str | int) -> int:
-    """Whole seconds, at least 1.
+def parse_duration(value: str | float) -> int:
+    """Whole seconds, at least 1; a part of a second counts as one.
 
     Raises:
         ValueError: `value` is not a duration; the message says which forms are.
     """
     if isinstance(value, bool):
         raise ValueError("a duration is a number of seconds or a text such as 90s, 10m, 1h or 2d")  # noqa: TRY004
-    if isinstance(value, int):
-        seconds = value
+    if isinstance(value, int | float):
+        if not math.isfinite(value) or abs(value) > _MOST:
+            raise ValueError("a duration is a number of seconds that is not beyond all reason")
+        seconds = math.ceil(value)
     else:
         match = _PATTERN.fullmatch(value)
         if match is None:

@@ -89,6 +89,7 @@ class WireParticipant(_Wire, frozen=True):
     name: str = ""
     kind: str = "STANDARD"
     state: str = "JOINING"
+    joined_at: int = 0
     joined_at_ms: int = 0
     disconnect_reason: str = ""
     metadata: str = ""
@@ -102,7 +103,7 @@ class WireParticipant(_Wire, frozen=True):
             clean(self.name),
             clean(self.kind.lower(), LONGEST_WORD),
             clean(self.state.lower(), LONGEST_WORD),
-            self.joined_at_ms or None,
+            self.joined_at_ms or self.joined_at * 1000 or None,
             clean(self.disconnect_reason, LONGEST_WORD) or None,
             self.metadata,
             self.attributes,

@@ -33,6 +33,7 @@ class Objects:
         self._local = url is None or url.startswith("file:")
         try:
             if url is None:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._store: ObjectStore = LocalStore(folder, mkdir=True, automatic_cleanup=True)
             elif url.split(":", 1)[0] in _SCHEMES:
                 self._store = from_url(url)

@@ -39,7 +39,7 @@ class AppSettings:
 
     playback_policy: PlaybackPolicy = "signed"
     frame_ancestors: tuple[str, ...] | None = None
-    max_token_ttl: int = 86_400
+    max_token_ttl: int = 7 * 86_400
     transcript: TranscriptPolicy = "off"
     transcript_retention: int | None = None
     event_retention: int | None = None

@@ -50,7 +50,7 @@ class JoinRequest:
     can_subscribe: bool = True
     can_publish_data: bool = True
     can_publish_sources: tuple[str, ...] | None = None
-    ttl: str | int | None = None
+    ttl: str | float | None = None
     metadata: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict[str, str])
     hidden: bool = False
@@ -122,7 +122,7 @@ def under_plan(grant: Grant, plan: Plan) -> Grant:
     return replace(grant, room_config=config, can_publish_sources=sources)
 
 
-def time_to_live(app: App, ttl: str | int | None) -> int:
+def time_to_live(app: App, ttl: str | float | None) -> int:
     """Seconds that a token or link may live.
 
     Raises:

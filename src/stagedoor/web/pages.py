@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from mimetypes import guess_type
 from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from stagedoor.api.hot import HotRoute
+from stagedoor.kernel.encodings import accepts
 from stagedoor.kernel.errors import BadRequest, Invalid, NotFound
 from stagedoor.kernel.metrics import TOKENS
 from stagedoor.mediaserver.gateway import Endpoint
@@ -139,11 +145,22 @@ class _AssetsMount(Mount):
 
 
 class _Assets(StaticFiles):
-    """Files whose names change with their content, so they may be kept for ever."""
+    """Files whose names change with their content, so they may be kept for ever; each in the smallest form that the
+    browser takes."""
 
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        response = super().file_response(*args, **kwargs)
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        accepted = Headers(scope=scope).get("accept-encoding", "")
+        response = None
+        for coding, ending in (("br", ".br"), ("gzip", ".gz")):
+            if accepts(accepted, coding):
+                with contextlib.suppress(HTTPException):
+                    response = await super().get_response(path + ending, scope)
+                    response.headers["Content-Encoding"] = coding
+                    response.headers["Content-Type"] = guess_type(path)[0] or "application/octet-stream"
+                    break
+        response = response or await super().get_response(path, scope)
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        response.headers["Vary"] = "Accept-Encoding"
         return response
 
 

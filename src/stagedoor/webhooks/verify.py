@@ -114,7 +114,7 @@ class Keyring:
         return Verified(issuer, "jwt")
 
     def _verify_hmac(self, signature: str, body: bytes) -> Verified:
-        given = signature.encode("utf-8", "replace")
+        given = signature.lower().encode("utf-8", "replace")  # hex has both cases
         matching = [
             key_id
             for key_id, secret in self.secrets.items()

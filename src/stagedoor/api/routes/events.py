@@ -95,7 +95,8 @@ async def follow_events(
     stack = ExitStack()
     place = stack.enter_context(parts.feed.subscribe(found.id))
     FEED_CLIENTS.set(parts.feed.clients)
-    start = newest if given is None else given
+    # A number that no event has yet is of another database: what happens from now on would be below it, and missed.
+    start = newest if given is None else min(given, newest)
     batches = parts.feed.follow(place, start, only, HEARTBEAT_SECONDS)
     return _FeedResponse(_stream(request, parts, batches, found), stack)
 

@@ -111,7 +111,7 @@ class NewToken(_Ask, frozen=True):
         ),
     ] = None
     ttl: Annotated[
-        str | int | None,
+        str | float | None,
         Meta(
             description="How long the token may be used: 90s, 10m, 1h, 2d, or seconds. The app sets the maximum.",
             examples=["1h"],
