@@ -5,6 +5,7 @@ from __future__ import annotations
 from stagedoor.mediaserver.facts import ServerState
 from stagedoor.rooms import machine
 from stagedoor.rooms.names import split
+from stagedoor.rooms.nouns import INFERRED
 from tests.support.rooms_model import LiveKitModel, ModelParticipant
 from tests.support.rooms_world import Snapshot
 
@@ -55,6 +56,8 @@ def is_whole(found: Snapshot) -> None:
     for person in found.participants.values():
         assert (person.left_at is None) == (person.left_at_source is None) == person.open
         assert (person.joined_at is not None) == (person.state in {"active", "left"})
+        failed = person.state == "aborted" and person.left_at_source in INFERRED
+        assert not (failed and found.tracks_of(person)), "who published something had come in"
         if person.joined_at is not None and person.left_at is not None:
             assert person.left_at >= person.joined_at
     for track in found.tracks.values():

@@ -18,6 +18,7 @@ from stagedoor.rooms.observe import (
     Observer,
     participant_gone,
     participant_present,
+    participant_published,
     session_alive,
     session_gone,
     session_seen,
@@ -114,11 +115,13 @@ def _participant_event(obs: Observer, session: Session, event: LiveKitEvent, mom
     if event.event in {"participant_left", "participant_connection_aborted"}:
         participant_gone(obs, session, person, moment, fact.reason)
     elif event.event == "track_published" and event.track is not None:
-        track_present(obs, session, person, event.track.fact(), moment)
+        track = track_present(obs, session, person, event.track.fact(), moment)
+        participant_published(obs, session, person, track)
     elif event.event == "track_unpublished" and event.track is not None:
         # Of a track that we did not know, this says when it ended, and of its beginning only that it was not later.
         track = track_present(obs, session, person, event.track.fact(), Moment(moment.at, "session_end"))
         track_gone(obs, session, person, track, moment)
+        participant_published(obs, session, person, track)
 
 
 def _media_event(obs: Observer, app: App, event: LiveKitEvent, at: int) -> None:

@@ -179,6 +179,12 @@ def joined(person: Participant, fact: ParticipantFact, moment: Moment, now: int)
     return after
 
 
+def must_have_joined(person: Participant, published_at: int, now: int) -> Participant:
+    """Its joining was not heard of, but something that it published: so it was there, since then at the latest."""
+    fact = ParticipantFact(person.sid, person.identity, person.name, person.kind)
+    return joined(person, fact, Moment(published_at, "reconcile"), now)
+
+
 def left(person: Participant, moment: Moment, reason: str | None, now: int) -> Participant:
     """It left. What an event says replaces what we had inferred."""
     if not person.open and not _better(person.left_at_source, moment.source):

@@ -6,7 +6,7 @@ Their fields are in the order of their tables' columns: `store` makes them of ro
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from stagedoor.tenancy.nouns import TranscriptPolicy
 
@@ -16,6 +16,8 @@ TimeSource = Literal["livekit", "received", "reconcile", "session_end"]
 """Where a time comes from: LiveKit's own clock, our clock at receipt, the last list of LiveKit's that still had the
 thing, or an end that it cannot have outlived: of the session, of the participant, or of a track that we first heard of
 when it was over."""
+INFERRED: Final[frozenset[TimeSource]] = frozenset({"reconcile", "session_end"})
+"""What no event of LiveKit's told."""
 
 
 @dataclass(frozen=True, slots=True)

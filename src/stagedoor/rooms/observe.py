@@ -16,7 +16,7 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.ids import new_id
 from stagedoor.mediaserver.facts import ParticipantFact, RoomFact, TrackFact
 from stagedoor.rooms import limiting, machine, metering, settling, store
-from stagedoor.rooms.nouns import Moment, Participant, Room, Session, Track
+from stagedoor.rooms.nouns import INFERRED, Moment, Participant, Room, Session, Track
 from stagedoor.storage import Transaction
 
 
@@ -145,13 +145,7 @@ def participant_present(
     elif after != known and session.state == "ended":
         session = _settled(obs, session)
     if after.joined_at is not None and before.joined_at is None:  # also of one that has left: it is told late
-        obs.say(
-            session,
-            "participant.joined",
-            after.joined_at or moment.at,
-            after.identity,
-            {"sid": after.sid, "name": after.name, "kind": after.kind},
-        )
+        _say_joined(obs, session, after)
     if known is None and not after.open:
         _say_gone(obs, session, after)
     return session, after
@@ -167,10 +161,17 @@ def participant_gone(
     settle: bool = True,
 ) -> Session:
     """A participant left, or its attempt to join failed; its tracks go with it."""
-    after = machine.left(person, moment, reason, obs.now)
+    was_there = person
+    if person.joined_at is None and moment.source in INFERRED:
+        published = [track.published_at for track in store.tracks_of_participant(obs.tx, session.id, person.sid)]
+        if published:
+            was_there = machine.must_have_joined(person, min(published), obs.now)
+    after = machine.left(was_there, moment, reason, obs.now)
     if after == person:
         return session
     store.save_participant(obs.tx, after, new=False)
+    if was_there is not person:
+        _say_joined(obs, session, after)
     over = machine.with_owner(after.left_at or moment.at, after.left_at_source)
     for track in store.tracks_of_participant(obs.tx, session.id, person.sid):
         track_gone(obs, session, after, track, over)
@@ -181,6 +182,23 @@ def participant_gone(
     if settle and session.state == "ended":
         session = _settled(obs, session)
     return session
+
+
+def participant_published(obs: Observer, session: Session, person: Participant, track: Track) -> None:
+    """Of somebody who seemed to have come and gone without arriving, a track is heard of late."""
+    if person.state != "aborted" or person.left_at_source not in INFERRED:
+        return
+    after = machine.must_have_joined(person, track.published_at, obs.now)
+    store.save_participant(obs.tx, after, new=False)
+    _say_joined(obs, session, after)
+    if session.state == "ended":
+        _settled(obs, session)
+
+
+def _say_joined(obs: Observer, session: Session, person: Participant) -> None:
+    at = person.joined_at or obs.now
+    detail = {"sid": person.sid, "name": person.name, "kind": person.kind}
+    obs.say(session, "participant.joined", at, person.identity, detail)
 
 
 def _say_gone(obs: Observer, session: Session, person: Participant) -> None:
