@@ -109,8 +109,10 @@ def _participant_event(obs: Observer, session: Session, event: LiveKitEvent, mom
     fact = event.participant.fact()
     # A leaving names the time of joining, so a joining that was lost is made good here.
     active = event.event == "participant_joined" or (event.event == "participant_left" and fact.joined_at is not None)
+    moment = machine.within(moment, session.ended_at, session.ended_at_source)
     session, person = participant_present(obs, session, fact, moment, active=active)
     if event.track is not None:
+        moment = machine.within(moment, person.left_at, person.left_at_source)
         session = session_alive(obs, session, moment.at)
     if event.event in {"participant_left", "participant_connection_aborted"}:
         participant_gone(obs, session, person, moment, fact.reason)

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Final
 
 from stagedoor.mediaserver.facts import ParticipantFact, TrackFact
-from stagedoor.rooms.nouns import Moment, Participant, Session, TimeSource, Track
+from stagedoor.rooms.nouns import INFERRED, Moment, Participant, Session, TimeSource, Track
 
 _TRUST: Final[dict[TimeSource | None, int]] = {
     None: 0,
@@ -52,6 +52,13 @@ def event_moment(received_at: int, created_at_seconds: int) -> Moment:
     earliest = created_at_seconds * 1000
     at = min(max(received_at, earliest), earliest + 999)
     return Moment(at, "received" if at == received_at else "livekit")
+
+
+def within(moment: Moment, end: int | None, source: TimeSource | None) -> Moment:
+    """What LiveKit's whole seconds put after the end that LiveKit told of what it was in happened by that end."""
+    if end is None or source in INFERRED or moment.at <= end:
+        return moment
+    return Moment(end, moment.source)
 
 
 def _better(old: TimeSource | None, new: TimeSource) -> bool:
