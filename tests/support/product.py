@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -65,9 +65,15 @@ def clean_environment() -> dict[str, str]:
 
 
 class ExternalLiveKit:
-    """A LiveKit that Stagedoor does not run, with a webhook to it."""
+    """A LiveKit that Stagedoor does not run, with a webhook to it.
 
-    def __init__(self, folder: Path, webhook_url: str) -> None:
+    Args:
+        folder: Where its configuration and log go.
+        webhook_url: Where it sends its events.
+        overrides: Laid over its configuration.
+    """
+
+    def __init__(self, folder: Path, webhook_url: str, overrides: Mapping[str, object] | None = None) -> None:
         self.http_port, tcp_port, udp_port = free_ports(3)
         self._config = folder / "external-livekit.yaml"
         self._log = folder / "external-livekit.log"
@@ -81,6 +87,7 @@ class ExternalLiveKit:
             api_key=KEY,
             api_secret=SECRET,
             webhook_urls=(webhook_url,),
+            overrides=overrides or {},
         )
         self._config.write_text(render(config))
         self._process: subprocess.Popen[bytes] | None = None
@@ -88,6 +95,10 @@ class ExternalLiveKit:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
 
     @property
     def pid(self) -> int:
@@ -125,6 +136,7 @@ class RunningProduct:
     Attributes:
         ready: The line that it printed.
         api_key: The first run's admin key.
+        external: The LiveKit that stands beside it; another may be put in its place before the start.
     """
 
     def __init__(self, folder: Path, mode: Mode = "managed", **environment: str) -> None:
@@ -134,9 +146,14 @@ class RunningProduct:
         self.url = f"http://127.0.0.1:{self.http_port}"
         self.ready: dict[str, Any] = {}
         self.api_key = ""
-        self.external = ExternalLiveKit(folder, f"{self.url}/webhooks/livekit") if mode == "external" else None
+        self.external = ExternalLiveKit(folder, self.webhook_url) if mode == "external" else None
         self._environment = clean_environment() | environment
         self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def webhook_url(self) -> str:
+        """Where it takes LiveKit's events."""
+        return f"{self.url}/webhooks/livekit"
 
     @property
     def data_dir(self) -> Path:
