@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+import zlib
+from collections.abc import Collection
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -106,30 +108,39 @@ _INSERT: Final = insert(jobs).values(_VALUES)
 
 
 def _insert_unique(dialect: str) -> Any:
-    """Insert, or mark the unfinished job of the same key: an earlier time counts, and one that runs runs once more."""
+    """Insert, or mark the unfinished job of the same key: an earlier time counts, and one that runs runs once more.
+
+    While a job runs, its time is that of the next run, once there is to be one.
+    """
     make = postgresql_insert if dialect == "postgresql" else sqlite_insert
     statement = make(jobs).values(_VALUES)
     runs = jobs.c.state == "running"
+    first = runs & ~jobs.c.again
     sooner = statement.excluded.run_at < jobs.c.run_at
     return statement.on_conflict_do_update(
         index_elements=["kind", "unique_key"],
         index_where=_IS_UNFINISHED,
         set_={
             "again": or_(jobs.c.again, runs),
-            "run_at": case((or_(runs, sooner), statement.excluded.run_at), else_=jobs.c.run_at),
+            "run_at": case((or_(first, sooner), statement.excluded.run_at), else_=jobs.c.run_at),
         },
     ).returning(jobs.c.id)
 
 
 _INSERT_UNIQUE: Final = {dialect: _insert_unique(dialect) for dialect in ("sqlite", "postgresql")}
-_earlier = jobs.alias("earlier")
+_other = jobs.alias("other")
 _IS_FIRST_OF_LANE: Final = or_(
     jobs.c.lane.is_(None),
-    ~exists().where(_earlier.c.lane == jobs.c.lane, _earlier.c.seq < jobs.c.seq, _earlier.c.state.in_(UNFINISHED)),
+    ~exists().where(
+        _other.c.lane == jobs.c.lane,
+        _other.c.state.in_(UNFINISHED),
+        # One that an operator has done once more is earlier than the one that runs, and waits for it all the same.
+        or_(_other.c.seq < jobs.c.seq, _other.c.state == "running"),
+    ),
 )
 _CLAIM: Final = (
     update(jobs)
-    .where(jobs.c.seq.in_(bindparam("seqs", expanding=True)))
+    .where(jobs.c.seq.in_(bindparam("seqs", expanding=True)), _IS_FIRST_OF_LANE)
     .values(
         state="running",
         owner=bindparam("claimer"),
@@ -147,21 +158,21 @@ _KEEP: Final = (
         jobs.c.state == "running",
     )
     .values(lease_until=bindparam("until"))
-    .returning(jobs.c.seq)
+    .returning(jobs.c.seq, jobs.c.owner)
 )
 _LEAVE: Final = (
     update(jobs)
     .where(jobs.c.seq == bindparam("key"), jobs.c.owner == bindparam("claimer"), jobs.c.state == "running")
     .values(
         state=bindparam("to"),
-        run_at=bindparam("at"),
+        run_at=func.coalesce(bindparam("at", type_=BigInteger), jobs.c.run_at),
         attempts=bindparam("tried"),
         error=bindparam("reason"),
         finished_at=bindparam("finished"),
         owner=None,
         lease_until=None,
     )
-    .returning(jobs.c.again)
+    .returning(jobs.c.again, jobs.c.run_at)
 )
 _LOOK_AHEAD: Final = 4
 """How many jobs are looked at for each that may be taken, so that those of a full group hide no others."""
@@ -207,7 +218,7 @@ def claim(
     """
     full = [group for group, running in running_of_group.items() if running >= group_limit]
     query = (
-        select(jobs.c.seq, jobs.c.group_key)
+        select(jobs.c.seq, jobs.c.group_key, jobs.c.lane)
         .where(jobs.c.kind == kind, jobs.c.state == "queued", jobs.c.run_at <= now, _IS_FIRST_OF_LANE)
         .order_by(jobs.c.run_at, jobs.c.seq)
         .limit(limit * _LOOK_AHEAD)
@@ -217,35 +228,67 @@ def claim(
     if tx.dialect == "postgresql":
         query = query.with_for_update(skip_locked=True, of=jobs)
     counts = dict(running_of_group)
-    chosen: list[int] = []
+    chosen: list[tuple[int, str | None]] = []
     for row in tx.execute(query):
         if row.group_key is not None:
             if counts.get(row.group_key, 0) >= group_limit:
                 continue
             counts[row.group_key] = counts.get(row.group_key, 0) + 1
-        chosen.append(row.seq)
+        chosen.append((row.seq, row.lane))
         if len(chosen) == limit:
             break
-    if not chosen:
+    lanes = _lock_lanes(tx, {lane for _, lane in chosen if lane is not None})
+    seqs = [seq for seq, lane in chosen if lane is None or lane in lanes]
+    if not seqs:
         return []
-    rows = tx.execute(_CLAIM, {"seqs": chosen, "claimer": claimer, "until": until, "now": now})
+    rows = tx.execute(_CLAIM, {"seqs": seqs, "claimer": claimer, "until": until, "now": now})
     return sorted(map(_job, rows), key=lambda job: (job.run_at, job.seq))
 
 
-def keep(tx: Transaction, claims: Mapping[int, str], until: int) -> set[int]:
-    """Lengthen leases, given as claimer by number; the numbers of those that are still the claimer's."""
-    values = {"seqs": list(claims), "claimers": list(set(claims.values())), "until": until}
-    return {row.seq for row in tx.execute(_KEEP, values)}
+def _lock_lanes(tx: Transaction, lanes: Collection[str]) -> Collection[str]:
+    """Keep other nodes from claiming in these lanes until the transaction ends; those that no other node is at.
+
+    Two nodes may each see another job as the first of a lane: one that was asked for earlier may appear, by its late
+    commit or an operator's retry, while a later one is being claimed. The claim looks again under this lock.
+    """
+    if tx.dialect == "sqlite" or not lanes:
+        return lanes
+    numbers = {lane: zlib.crc32(lane.encode()) >> 1 for lane in lanes}
+    rows = tx.execute(_LOCK_LANES, {"numbers": sorted(set(numbers.values()))})
+    locked = {row.number for row in rows if row.locked}
+    return {lane for lane, number in numbers.items() if number in locked}
+
+
+_number = func.unnest(bindparam("numbers", type_=ARRAY(Integer))).column_valued("number")
+_LOCK_CLASS: Final = 0x5D05
+_LOCK_LANES: Final = select(_number, func.pg_try_advisory_xact_lock(_LOCK_CLASS, _number).label("locked"))
+
+
+def keep(tx: Transaction, claims: Collection[tuple[int, str]], until: int) -> set[tuple[int, str]]:
+    """Lengthen leases, given as numbers and claimers; those that are still the claimers'."""
+    values = {
+        "seqs": [seq for seq, _ in claims],
+        "claimers": list({claimer for _, claimer in claims}),
+        "until": until,
+    }
+    return {(row.seq, row.owner) for row in tx.execute(_KEEP, values)}
+
+
+class Left(NamedTuple):
+    """What a job that was let go of leaves to be done: whether it is to run `again`, and when."""
+
+    again: bool
+    run_at: int
 
 
 def leave(
     tx: Transaction, job: Job, state: JobState, *, now: int, run_at: int | None = None, attempts: int, error: str | None
-) -> bool | None:
+) -> Left | None:
     """Let go of a job that the caller has on lease, as ended or to be tried again.
 
     Returns:
-        Whether it was asked for again while it ran; `None` when the caller has no lease on it any more, and then
-        nothing may be changed on its behalf.
+        What was asked for while it ran; `None` when the caller has no lease on it any more, and then nothing may be
+        changed on its behalf.
     """
     row = tx.execute(
         _LEAVE,
@@ -253,13 +296,13 @@ def leave(
             "key": job.seq,
             "claimer": job.owner,
             "to": state,
-            "at": job.run_at if run_at is None else run_at,
+            "at": run_at,
             "tried": attempts,
             "reason": error,
             "finished": None if state == "queued" else now,
         },
     ).first()
-    return None if row is None else bool(row.again)
+    return None if row is None else Left(bool(row.again), row.run_at)
 
 
 def expired(tx: Transaction, now: int, limit: int) -> list[Job]:

@@ -40,6 +40,15 @@ _EXPIRED_AT_ONCE: Final = 100
 _AWAY_SECONDS: Final = 5.0
 
 
+_Claim = tuple[int, str]
+"""A job's number and who claimed it. A worker that let a lease run out may find the job itself and have it twice for
+a while: as the claim that lost, which may change nothing any more, and as the one that counts."""
+
+
+def _claim_of(job: Job) -> _Claim:
+    return job.seq, job.owner or ""
+
+
 class _LeaseLost(Exception):
     """Somebody else has the job now, or nobody should."""
 
@@ -103,7 +112,7 @@ class Worker:
         self._alone = database.dialect == "sqlite" if alone is None else alone
         self._name = new_id("wrk")
         self._claims = 0
-        self._running: dict[int, tuple[Job, asyncio.Task[None]]] = {}
+        self._running: dict[_Claim, tuple[Job, asyncio.Task[None]]] = {}
         self._ready = set(self._kinds)
         self._awake = asyncio.Event()
         queue.listen(self)
@@ -171,11 +180,11 @@ class Worker:
         )
         for job in claimed or ():
             task = asyncio.create_task(self._work(kind, job), name=f"job {job.kind} {job.id}")
-            self._running[job.seq] = job, task
+            self._running[_claim_of(job)] = job, task
             task.add_done_callback(lambda _, job=job: self._ended(job))
 
     def _ended(self, job: Job) -> None:
-        del self._running[job.seq]
+        del self._running[_claim_of(job)]
         self.ready(job.kind)
 
     async def _work(self, kind: JobKind, job: Job) -> None:
@@ -230,16 +239,17 @@ class Worker:
         return "retried"
 
     def _finish(self, tx: Transaction, job: Job, state: JobState, error: str | None, effect: Effect | None) -> None:
-        again = store.leave(tx, job, state, now=now_ms(), attempts=job.attempts, error=error)
-        if again is None:
+        left = store.leave(tx, job, state, now=now_ms(), attempts=job.attempts, error=error)
+        if left is None:
             raise _LeaseLost
         if effect is not None:
             effect(tx)
         every = self._kinds[job.kind].every_seconds
         if job.unique_key == RECURRING and every is not None:
             self._queue.put(tx, NewJob(job.kind, unique_key=RECURRING, run_at=now_ms() + int(every * 1000)))
-        elif again:
-            self._queue.put(tx, NewJob(job.kind, job.payload, job.unique_key, job.lane, job.group_key, trace=job.trace))
+        elif left.again:
+            asked = NewJob(job.kind, job.payload, job.unique_key, job.lane, job.group_key, left.run_at, job.trace)
+            self._queue.put(tx, asked)
 
     def _schedule(self, tx: Transaction) -> bool:
         """Have those done that are done again and again; on several nodes the key leaves one of each."""
@@ -269,15 +279,15 @@ class Worker:
     async def _keep_leases(self) -> None:
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
-            claims = {seq: job.owner or "" for seq, (job, _) in self._running.items()}
+            claims = set(self._running)
             if not claims:
                 continue
             until = now_ms() + int(self._lease_seconds * 1000)
             kept = await self._try(lambda tx: store.keep(tx, claims, until))  # noqa: B023
             if kept is None:
                 continue  # the database is away, for everybody
-            for seq in claims.keys() - kept:
-                running = self._running.get(seq)
+            for lost in claims - kept:
+                running = self._running.get(lost)
                 if running is not None:
                     running[1].cancel()
 
