@@ -11,12 +11,17 @@ from stagedoor.storage import Database, migrate, open_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Database]:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where `database` is, for tests that open it more than once."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'test.db'}"
-    else:
-        url = request.getfixturevalue("postgres_server").create_database()
-    await migrate(url)
-    opened = await open_database(url)
+        return f"sqlite:///{tmp_path / 'test.db'}"
+    url: str = request.getfixturevalue("postgres_server").create_database()
+    return url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncGenerator[Database]:
+    await migrate(database_url)
+    opened = await open_database(database_url)
     yield opened
     await opened.close()
