@@ -232,6 +232,23 @@ async def test_what_was_missed_can_be_had_again_and_nothing_comes_twice(world: W
         assert len(receiver.ids) == len(set(receiver.ids)) == 4
 
 
+async def test_what_is_recovered_before_it_is_given_out_is_given_out_all_the_same(world: World) -> None:
+    """The job that recovers may come to an event before the worker that gives events out has."""
+    async with receiving() as receiver:
+        began = now_ms()
+        await world.happen()
+        endpoint, _ = await world.endpoint(receiver.url)
+        await world.happen()
+        async with world.recovering():
+            await world.finished(
+                await world.database.write(lambda tx: endpoints.recover(tx, world.queue, OPERATOR, endpoint.id, began))
+            )
+        await world.happen()
+        async with world.working():
+            await world.until(endpoint, *["delivered"] * 3)
+        assert len(receiver.ids) == len(set(receiver.ids)) == 3
+
+
 async def test_two_nodes_give_out_each_event_once(world: World) -> None:
     async with receiving() as receiver, world.working(), world.working():
         endpoint, _ = await world.endpoint(receiver.url)

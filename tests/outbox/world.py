@@ -10,7 +10,7 @@ from typing import Any
 
 from stagedoor.events.feed import Feed
 from stagedoor.events.nouns import NewEvent
-from stagedoor.jobs.queue import Queue
+from stagedoor.jobs.queue import Queue, get
 from stagedoor.jobs.worker import Worker
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.sealing import Sealer
@@ -101,6 +101,24 @@ class World:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await made.close()
+
+    @asynccontextmanager
+    async def recovering(self) -> AsyncGenerator[None]:
+        """A worker that only recovers."""
+        task = asyncio.create_task(
+            Worker(self.database, self.queue, [endpoints.recover_kind(self.database, self.queue)]).run()
+        )
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def finished(self, job_id: str) -> None:
+        """Return when the job is done."""
+        async with asyncio.timeout(20):
+            while (await self.database.read(lambda tx: get(tx, job_id))).state != "done":  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
 
 async def make_world(database: Database) -> World:

@@ -217,7 +217,9 @@ def _recover_bite(tx: Transaction, queue: Queue, endpoint_id: str, app_id: str, 
     if not store.lock_app(tx, app_id):
         raise Retry("Another node gives out this app's events.", after_seconds=1, counted=False)
     batch = events.events_since(tx, app_id, since, after=after, limit=_BITE)
-    wanted = [event for event in batch if endpoint.wants(event.type)]
+    # What comes after is still to be given out, and an event is given to an endpoint once.
+    given_out = max(endpoint.from_seq, store.cursor_of(tx, app_id) or 0)
+    wanted = [event for event in batch if event.seq <= given_out and endpoint.wants(event.type)]
     known = store.deliveries_of_events(tx, endpoint.id, [event.seq for event in wanted])
     for event in wanted:
         delivery = known.get(event.seq)
