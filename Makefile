@@ -13,7 +13,7 @@ UV := $(shell command -v uv || echo .make/uv/bin/uv)
 RUN := $(UV) run --no-sync
 export UV_PYTHON_DOWNLOADS ?= never
 
-.PHONY: help up test check bench pages setup format fast wheel clean
+.PHONY: help up test long check bench pages setup format fast wheel clean
 
 help: ## List the verbs
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -27,6 +27,11 @@ test: setup pages ## Run every check and every test
 	$(MAKE) --no-print-directory static
 	$(RUN) python tools/pages.py check
 	$(RUN) pytest $(ARGS)
+
+long: setup pages ## Run the long tests: two hundred kills under load, an hour or so
+	@$(RUN) python tools/system_packages.py postgresql
+	$(RUN) stagedoor livekit install
+	STAGEDOOR_KILLS=200 $(RUN) pytest tests/kill/test_jobs_killed.py $(ARGS)
 
 check: setup pages static fast ## Format, lint, types, import contracts and the fast tests
 
