@@ -1,4 +1,4 @@
-"""The load: many kept-alive connections that each send the next request when their answer has come.
+"""The load: many kept-alive connections that each send the next request when their answer has come, or when it is due.
 
 A program of its own, so that it has a core of its own. It reads a specification from the file that it is given, says
 `ready` when every connection stands, waits for a line, and prints what it measured as JSON.
@@ -10,7 +10,7 @@ import asyncio
 import sys
 import time
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 from typing import Final, cast
 
@@ -22,12 +22,18 @@ _LENGTH: Final = b"content-length:"
 
 
 class Spec(msgspec.Struct):
-    """What to send. Request number `i` is `requests[i % len(requests)]`."""
+    """What to send. Request number `i` is `requests[i % len(requests)]`.
+
+    Attributes:
+        per_second: When given, request number `i` is due `i / per_second` after the first, whatever became of those
+            before it, and its delay counts from then: a server that stands still does not hide behind fewer requests.
+    """
 
     port: int
     connections: int
     total: int
     requests: list[bytes]
+    per_second: float = 0.0
 
 
 class Measured(msgspec.Struct):
@@ -59,15 +65,30 @@ class _Run:
         self._total = spec.total
         self._taken = 0
         self._answered = 0
+        self._per_second = spec.per_second
+        self._due: deque[float] = deque()
+        self.idle: deque[_Connection] = deque()
         self.statuses: Counter[str] = Counter()
         self.delays = array("d")
         self.done = asyncio.get_running_loop().create_future()
 
-    def take(self) -> bytes | None:
-        if self._taken == self._total:
+    def take(self) -> tuple[bytes, float] | None:
+        """The next request, and since when it waits to be sent."""
+        if self._taken == self._total or (self._per_second and not self._due):
             return None
         self._taken += 1
-        return self._requests[(self._taken - 1) % len(self._requests)]
+        request = self._requests[(self._taken - 1) % len(self._requests)]
+        return request, self._due.popleft() if self._due else time.perf_counter()
+
+    async def pace(self) -> None:
+        """Let requests become due."""
+        began = time.perf_counter()
+        for number in range(self._total):
+            due = began + number / self._per_second
+            await asyncio.sleep(due - time.perf_counter())
+            self._due.append(due)
+            if self.idle:
+                self.idle.popleft().next()
 
     def answered(self, status: str, delay: float) -> None:
         self.statuses[status] += 1
@@ -89,10 +110,12 @@ class _Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def next(self) -> None:
-        request = self._run.take()
-        self._waiting = request is not None
-        if request is not None and self._transport is not None:
-            self._sent = time.perf_counter()
+        taken = self._run.take()
+        self._waiting = taken is not None
+        if taken is None:
+            self._run.idle.append(self)
+        elif self._transport is not None:
+            request, self._sent = taken
             self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -138,6 +161,8 @@ async def _main(spec: Spec) -> Measured:
     for connection in connections:
         connection.next()
     async with asyncio.timeout(_LONGEST_SECONDS):
+        if spec.per_second:
+            await run.pace()
         await run.done
     seconds, busy = time.perf_counter() - began, time.process_time() - used
     delays = sorted(run.delays)

@@ -43,7 +43,13 @@ class Driven:
 
 
 def drive(
-    port: int, requests: Sequence[bytes], cpu: Callable[[], float], *, total: int = 0, connections: int = CONNECTIONS
+    port: int,
+    requests: Sequence[bytes],
+    cpu: Callable[[], float],
+    *,
+    total: int = 0,
+    connections: int = CONNECTIONS,
+    per_second: float = 0.0,
 ) -> Driven:
     """Send requests, each once, or `total` of them over and over.
 
@@ -53,8 +59,9 @@ def drive(
         cpu: The CPU seconds that the server has used so far.
         total: How many to send.
         connections: How many wait for an answer at a time.
+        per_second: A steady pace; as fast as the answers come by default.
     """
-    spec = Spec(port, connections, total or len(requests), list(requests))
+    spec = Spec(port, connections, total or len(requests), list(requests), per_second)
     measured, spent = run_program("benchmarks.support.generator", spec, Measured, cpu)
     return Driven(measured, spent)
 

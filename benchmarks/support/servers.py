@@ -59,10 +59,10 @@ def uvicorn(application: str) -> Generator[Server]:
 
 
 @contextmanager
-def module(name: str) -> Generator[Server]:
+def module(name: str, *arguments: str) -> Generator[Server]:
     """A Python program of ours that listens on the port it is given."""
     (port,) = free_ports(1)
-    with serving([sys.executable, "-m", name, str(port)], port) as server:
+    with serving([sys.executable, "-m", name, str(port), *arguments], port) as server:
         yield server
 
 

@@ -48,8 +48,18 @@ class Stagedoor:
 
     def get(self, path: str) -> Any:
         """`data` of a REST answer."""
+        return self._ask("GET", path, None)
+
+    def post(self, path: str, body: Any) -> Any:
+        """`data` of the answer to a REST request with a body."""
+        return self._ask("POST", path, json.dumps(body).encode())
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> Any:
         request = urllib.request.Request(
-            f"{self.product.url}/api/v1{path}", headers={"Authorization": f"Bearer {self.product.api_key}"}
+            f"{self.product.url}/api/v1{path}",
+            method=method,
+            data=body,
+            headers={"Authorization": f"Bearer {self.product.api_key}", "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)["data"]
@@ -75,10 +85,10 @@ class Stagedoor:
 
 
 @contextmanager
-def stagedoor(folder: Path, database_url: str | None = None) -> Generator[Stagedoor]:
+def stagedoor(folder: Path, database_url: str | None = None, **settings: str) -> Generator[Stagedoor]:
     """A started Stagedoor on a new data folder, or on what is in `folder` already."""
     folder.mkdir(parents=True, exist_ok=True)
-    environment = dict(_QUIET)
+    environment = _QUIET | settings
     if database_url is not None:
         environment["STAGEDOOR_DATABASE_URL"] = database_url
     product = RunningProduct(folder, "managed", **environment)
