@@ -148,3 +148,23 @@ async def test_bad_wishes_are_refused_and_leave_nothing(managed_api: Api, app: s
     ):
         await managed_api("POST", f"/apps/{app}/sessions", body, expect=422)
     assert (await managed_api("GET", f"/apps/{app}/sessions"))["data"] == []
+
+
+async def test_a_limit_that_an_operator_lets_run_too_early_holds_all_the_same(managed_api: Api, app: str) -> None:
+    made = await announced(managed_api, app, limits={"maxDuration": 4})
+
+    async def limits() -> list[dict[str, Any]]:
+        jobs = (await managed_api("GET", "/jobs?kind=session.limit"))["data"]
+        return [job for job in jobs if job["payload"]["session"] == made["id"]]
+
+    async with joined(made["tokens"][0]) as guest:
+        await until_state(managed_api, app, made["id"], "active")
+        for job in await limits():
+            await managed_api("POST", f"/jobs/{job['id']}/retry")
+
+        async def looked() -> Any:
+            return all(job["error"] == "Its time has not come." for job in await limits())
+
+        await eventually(looked)
+        await guest.gone
+    assert (await until_state(managed_api, app, made["id"], "ended"))["disposition"] == "timed_out"

@@ -26,6 +26,9 @@ def kinds(database: Database, feed: Feed, queue: Queue, gateway: LiveKitGateway,
         due = await database.write(lambda tx: _due(tx, session_id))
         if due is None:
             return None
+        if isinstance(due, int):
+            # It was asked for by a time that was corrected since, or an operator let it run now.
+            raise Retry("Its time has not come.", after_seconds=due / 1000, counted=False)
         if due.state == "created":
             return lambda tx: expire(tx, feed, queue, session_id)
         try:
@@ -66,8 +69,11 @@ def expire(tx: Transaction, feed: Feed, queue: Queue, session_id: str) -> None:
         session_gone(Observer(tx, feed, queue, "api", now, Counter()), session, Moment(now, "received"))
 
 
-def _due(tx: Transaction, session_id: str) -> Session | None:
-    """The session, if its time has come; one that lasts is marked, so that its end is told for what it is."""
+def _due(tx: Transaction, session_id: str) -> Session | int | None:
+    """The session, if its time has come, or the milliseconds until then; `None` if nothing is to be done any more.
+
+    One that lasts is marked, so that its end is told for what it is.
+    """
     found = store.session_anywhere(tx, session_id)
     if found is None:
         return None
@@ -77,9 +83,12 @@ def _due(tx: Transaction, session_id: str) -> Session | None:
         return None
     now = now_ms()
     if session.state == "created":
-        return session if now >= plan.wait_until else None
-    if plan.max_duration is None or now < session.started_at + plan.max_duration * 1000:
+        return session if now >= plan.wait_until else plan.wait_until - now
+    if plan.max_duration is None:
         return None
+    end = session.started_at + plan.max_duration * 1000
+    if now < end:
+        return end - now
     after = machine.timed_out(session)
     store.update_session(tx, after)
     return after
