@@ -28,6 +28,13 @@ class Postgres:
 
     url: str
     pid: int
+    binaries: Path
+
+    def create_database(self, name: str) -> str:
+        """Make an empty database; its URL."""
+        command = [str(self.binaries / "createdb"), "--maintenance-db", self.url, name]
+        subprocess.run(command, check=True, cwd="/")
+        return f"{self.url.rpartition('/')[0]}/{name}"
 
     def cpu(self) -> float:
         """CPU seconds of all its processes."""
@@ -56,7 +63,7 @@ def running_postgres(binaries: Path, folder: Path) -> Generator[Postgres]:
         )
         try:
             _wait(binaries, port)
-            yield Postgres(f"postgresql://stagedoor@127.0.0.1:{port}/postgres", server.pid)
+            yield Postgres(f"postgresql://stagedoor@127.0.0.1:{port}/postgres", server.pid, binaries)
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(_START_SECONDS)
