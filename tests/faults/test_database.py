@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import asyncpg
@@ -118,7 +118,7 @@ async def test_a_read_only_database(
 
 async def read_only(url: str, switch: str) -> None:
     """Turn it, and end the connections that were made before."""
-    connection: Any = await asyncpg.connect(url)  # pyright: ignore[reportUnknownMemberType]
+    connection = cast("Any", await asyncpg.connect(url))  # pyright: ignore[reportUnknownMemberType]
     name = url.rpartition("/")[2]
     try:
         await connection.execute("SET default_transaction_read_only = off")
