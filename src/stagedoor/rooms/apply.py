@@ -16,6 +16,7 @@ from stagedoor.rooms import machine, names, settling, store
 from stagedoor.rooms.nouns import Moment, Session
 from stagedoor.rooms.observe import (
     Observer,
+    participant_alive,
     participant_gone,
     participant_present,
     participant_published,
@@ -110,12 +111,14 @@ def _participant_event(obs: Observer, session: Session, event: LiveKitEvent, mom
     # A leaving names the time of joining, so a joining that was lost is made good here.
     active = event.event == "participant_joined" or (event.event == "participant_left" and fact.joined_at is not None)
     moment = machine.within(moment, session.ended_at, session.ended_at_source)
+    if session.state == "ended":
+        session = session_alive(obs, session, moment.at)
     session, person = participant_present(obs, session, fact, moment, active=active)
     if event.track is not None:
         moment = machine.within(moment, person.left_at, person.left_at_source)
-        session = session_alive(obs, session, moment.at)
+        person = participant_alive(obs, person, moment.at)
     if event.event in {"participant_left", "participant_connection_aborted"}:
-        participant_gone(obs, session, person, moment, fact.reason)
+        session = participant_gone(obs, session, person, moment, fact.reason)
     elif event.event == "track_published" and event.track is not None:
         track = track_present(obs, session, person, event.track.fact(), moment)
         participant_published(obs, session, person, track)
@@ -124,6 +127,7 @@ def _participant_event(obs: Observer, session: Session, event: LiveKitEvent, mom
         track = track_present(obs, session, person, event.track.fact(), Moment(moment.at, "session_end"))
         track_gone(obs, session, person, track, moment)
         participant_published(obs, session, person, track)
+    session_alive(obs, session, moment.at)
 
 
 def _media_event(obs: Observer, app: App, event: LiveKitEvent, at: int) -> None:

@@ -63,7 +63,8 @@ def session_seen(obs: Observer, app_id: str, short: str, room: RoomFact, moment:
             store.update_session(obs.tx, better)
         return better
     _adopt(obs, app_id, short, room)
-    at, source = (room.created_at, "livekit") if room.created_at is not None else (moment.at, moment.source)
+    # What is first heard of may be anything that happened in it: its time is that of the beginning only for want of it.
+    at, source = (room.created_at, "livekit") if room.created_at is not None else (moment.at, "reconcile")
     announced = store.created_session_of_room(obs.tx, room.name)
     if announced is not None:
         session = machine.begun(announced, room.sid, Moment(at, source), obs.now)
@@ -141,7 +142,7 @@ def participant_present(
     if after != known:
         store.save_participant(obs.tx, after, new=known is None)
     if after.state == "active" and before.state == "joining":
-        session = _counted(obs, session, +1, after.joined_at or moment.at)
+        session = _counted(obs, session, +1, max(after.joined_at or 0, moment.at))
     elif after != known and session.state == "ended":
         session = _settled(obs, session)
     if after.joined_at is not None and before.joined_at is None:  # also of one that has left: it is told late
@@ -240,10 +241,23 @@ def track_present(obs: Observer, session: Session, person: Participant, fact: Tr
 
 def session_alive(obs: Observer, session: Session, at: int) -> Session:
     """LiveKit spoke of something in a session as of `at`: it ended no earlier, should its end be inferred."""
-    if session.state == "ended" or at <= session.last_seen_at:
+    if session.ended_at is not None:
+        if session.ended_at_source != "reconcile" or at <= session.ended_at:
+            return session
+        return _settled(obs, replace(session, ended_at=at))
+    if at <= session.last_seen_at:
         return session
     after = replace(session, last_seen_at=at)
     store.update_session(obs.tx, after)
+    return after
+
+
+def participant_alive(obs: Observer, person: Participant, at: int) -> Participant:
+    """LiveKit spoke of something that a participant did at `at`: it left no earlier, should its leaving be inferred."""
+    if person.left_at is None or person.left_at_source != "reconcile" or at <= person.left_at:
+        return person
+    after = replace(person, left_at=at)
+    store.save_participant(obs.tx, after, new=False)
     return after
 
 
