@@ -10,7 +10,7 @@ from stagedoor.kernel.clock import from_rfc3339, now_ms
 from tests.faults.conftest import Stage
 from tests.faults.plan import Plan
 from tests.faults.scenario import Scenario
-from tests.faults.verdict import becomes_livekits, everything_arrived, is_right, told
+from tests.faults.verdict import all_arrived, all_ended, becomes_livekits, is_right, told
 
 pytestmark = pytest.mark.slow
 
@@ -30,9 +30,9 @@ async def test_what_it_had_is_over_and_what_comes_is_new(stage: Stage) -> None:
     await asyncio.to_thread(stage.livekit.start)
     await scenario.join("live-a", "ann")
     await stage.proxy.calm()
+    await all_arrived(stage, scenario)
     await becomes_livekits(stage)
-    await scenario.end()
-    await everything_arrived(stage)
+    await all_ended(stage, scenario)
     sessions = {session["roomSid"]: session for session in await told(stage.api)}
     assert len(lost) == 2
     for sid in lost:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.conftest import Stage
 from tests.faults.scenario import Scenario
-from tests.faults.verdict import becomes_livekits, everything_arrived, is_right
+from tests.faults.verdict import all_arrived, all_ended, becomes_livekits, is_right
 from tests.support.product import ExternalLiveKit, eventually
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,6 @@ def given_up(livekit: ExternalLiveKit) -> list[str]:
     return [line["id"] for line in lines if line["msg"] in {"failed to send webhook", "dropped webhook"}]
 
 
-@pytest.mark.timeout(100)
 async def test_what_livekit_gave_up_is_found_out_by_comparing(stage: Stage) -> None:
     """Of two events of a room, tried one after the other for 15 s each, LiveKit gives up the second after 30 s."""
     scenario = Scenario(stage.livekit.url, stage.chronicle)
@@ -48,8 +47,8 @@ async def test_what_livekit_gave_up_is_found_out_by_comparing(stage: Stage) -> N
     await eventually(both_rooms_gave_up, 60)
     lost = set(given_up(stage.livekit))
     await asyncio.to_thread(stage.product.start)
+    await all_arrived(stage, scenario)
     await becomes_livekits(stage)
-    await scenario.end()
-    await everything_arrived(stage)
+    await all_ended(stage, scenario)
     found = await is_right(stage, scenario)
     assert lost.isdisjoint(event.id for event in found.inbox)

@@ -9,12 +9,13 @@ import pytest
 from tests.faults.conftest import Stage
 from tests.faults.plan import FAULTS, Plan
 from tests.faults.scenario import Scenario
-from tests.faults.verdict import becomes_livekits, damaged_is_refused, everything_arrived, is_right
+from tests.faults.verdict import all_arrived, all_ended, becomes_livekits, damaged_is_refused, is_right
 
 pytestmark = pytest.mark.slow
 
-SEEDS = [int(seed) for seed in os.environ.get("STAGEDOOR_FAULT_SEEDS", "1 2 4").split()]
-"""Some by default; for a long run say `STAGEDOOR_FAULT_SEEDS="$(seq -s ' ' 100)"`."""
+SEEDS = [int(seed) for seed in os.environ.get("STAGEDOOR_FAULT_SEEDS", "2 3 5").split()]
+"""Three of the four mixtures of faults by default, as the fourth is where LiveKit is killed; for a long run say
+`STAGEDOOR_FAULT_SEEDS="$(seq -s ' ' 100)"`."""
 
 
 def test_a_plan_is_its_seed() -> None:
@@ -34,9 +35,9 @@ async def test_the_state_is_livekits_and_the_past_is_what_happened(stage: Stage,
     scenario = Scenario(stage.livekit.url, stage.chronicle, seed)
     await scenario.play()
     await stage.proxy.calm()
+    await all_arrived(stage, scenario)
     await becomes_livekits(stage)
-    await scenario.end()
-    await everything_arrived(stage)
+    await all_ended(stage, scenario)
     await becomes_livekits(stage)
     damaged_is_refused(stage.proxy)
     await is_right(stage, scenario)

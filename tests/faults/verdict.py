@@ -16,7 +16,7 @@ from stagedoor.rooms.reconcile import GRACE_MS
 from tests.faults.chronicle import FOREVER, History, Life, Presence, Span
 from tests.faults.conftest import Stage
 from tests.faults.proxy import Delivery, FaultyProxy
-from tests.faults.scenario import Scenario
+from tests.faults.scenario import ROOMS, WITNESS, Scenario
 from tests.support.product import Api, eventually
 from tests.support.rooms_truth import is_whole, nothing_waits, tells_one_story
 from tests.support.rooms_world import Snapshot, snapshot_of
@@ -58,15 +58,29 @@ async def becomes_livekits(stage: Stage) -> None:
     assert await same()
 
 
-async def everything_arrived(stage: Stage) -> None:
-    """LiveKit sends a room's webhooks in order: with the end of the last life of each, all have come that will."""
-    last = {life.name: life.sid for life, _ in stage.chronicle.history().rooms.values()}
+async def all_arrived(stage: Stage, scenario: Scenario) -> None:
+    """Return when no webhook of before is on its way any more.
 
-    async def came() -> bool:
-        ends = {one.webhook.room_sid for one in stage.proxy.accepted if one.webhook.event == "room_finished"}
-        return set(last.values()) <= ends
+    LiveKit sends a room's webhooks in order, each until it is taken or given up; so with the news that somebody comes
+    into a room now, all have come of what was before.
+    """
+    stays = [await scenario.join(room, WITNESS) for room in ROOMS]
+    await _heard(stage, "participant_joined", {stay.sid for stay in stays})
 
-    await eventually(came, 30)
+
+async def all_ended(stage: Stage, scenario: Scenario) -> None:
+    """Everybody leaves, LiveKit ends every room, and all that it says of it arrives."""
+    rooms = {life.sid for life in (await stage.chronicle.now()).lives}
+    await scenario.end()
+    await _heard(stage, "room_finished", rooms)
+
+
+async def _heard(stage: Stage, event: str, of: set[str]) -> None:
+    async def heard() -> bool:
+        found = [one.webhook for one in stage.proxy.accepted if one.webhook.event == event]
+        return of <= {one.participant or one.room_sid for one in found}
+
+    await eventually(heard, 40)
 
 
 _SECOND_MS: Final = 1_000
@@ -144,6 +158,11 @@ class Evidence:
         """Whether a webhook about it got through, or a comparison began and ended while LiveKit listed it."""
         return any(map(about, self.accepted)) or self._sure(span) is not None
 
+    def only_tracks_were_heard_of(self, span: Span, about: Callable[[Delivery], bool]) -> bool:
+        """Whether no comparison was sure to see it, and no webhook about itself got through."""
+        heard = {delivery.webhook.event for delivery in self.accepted if about(delivery)}
+        return heard <= {"track_published", "track_unpublished"} and self._sure(span) is None
+
     def may_be_inferred(self, span: Span, about: Callable[[Delivery], bool]) -> tuple[int, int]:
         """The earliest and the latest that an end may be said to be of which no webhook told.
 
@@ -169,7 +188,11 @@ def _session_is_right(evidence: Evidence, session: dict[str, Any], life: Life, s
         return delivery.webhook.room_sid == life.sid
 
     assert (session["livekitRoom"], session["state"]) == (life.name, "ended")
-    assert (from_rfc3339(session["startedAt"]), session["startedAtSource"]) == (life.created_at, "livekit")
+    if session["startedAtSource"] == "livekit":
+        assert from_rfc3339(session["startedAt"]) == life.created_at
+    else:
+        assert evidence.only_tracks_were_heard_of(span, about), "all else names the time of creation"
+        assert life.created_at <= from_rfc3339(session["startedAt"]) <= span.gone + _SECOND_MS
     _end_is_right(evidence, session["endedAt"], session["endedAtSource"], span, about, session)
     there = {sid: one for sid, one in evidence.history.people.items() if one.room.sid == life.sid}
     people = {person["sid"]: person for person in session["participants"]}
@@ -206,8 +229,7 @@ def _participant_is_right(
         assert joined_at == presence.person.joined_at
     else:
         assert person["joinedAtSource"] == "reconcile"
-        heard = {delivery.webhook.event for delivery in evidence.accepted if about(delivery)}
-        assert heard <= {"track_published", "track_unpublished"}, "the others name the time of joining"
+        assert evidence.only_tracks_were_heard_of(presence.span, about), "all else names the time of joining"
         assert presence.person.joined_at <= joined_at <= presence.span.gone + _SECOND_MS
     if person["leftAtSource"] == "session_end":
         assert person["leftAt"] == session["endedAt"]
