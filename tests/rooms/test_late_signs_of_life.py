@@ -68,3 +68,27 @@ async def test_livekits_creation_time_replaces_the_time_of_a_late_first_event(wo
     await world.apply([joined])
     (session,) = (await world.snapshot()).sessions.values()
     assert (session.started_at, session.started_at_source) == (room.created_at, "livekit")
+
+
+async def test_a_track_ends_with_a_leaving_that_is_told_late(world: World) -> None:
+    """The comparison had inferred a later end, as somebody else came and kept the session alive."""
+    model = LiveKitModel()
+    room = model.create("live-a")
+    ann = model.connect("live-a", "ann")
+    model.activate(room, ann)
+    model.publish(room, ann, "video")
+    known = list(model.sent)
+    model.now += 5_000
+    model.leave(room, ann, "CLIENT_INITIATED")
+    late = model.sent[-1]
+    left_at = model.now
+    model.now += 15_000
+    model.activate(room, model.connect("live-a", "bob"))
+    await world.apply([*known, model.sent[-1]])
+    await world.compare(model.listing())
+    await world.apply([late])
+    found = await world.snapshot()
+    is_whole(found)
+    tells_one_story(found)
+    (track,) = found.tracks.values()
+    assert (found.participants[ann.sid].left_at, track.unpublished_at) == (left_at, left_at)

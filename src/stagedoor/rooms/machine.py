@@ -261,8 +261,11 @@ def published_known(track: Track, fact: TrackFact, moment: Moment) -> Track:
 
 
 def unpublished(track: Track, moment: Moment, now: int) -> Track:
-    """It is over; what an event says replaces what we had inferred, and of two inferences the earlier one counts."""
-    earlier = track.unpublished_at_source == moment.source and moment.at < (track.unpublished_at or 0)
+    """It is over; what an event says replaces what we had inferred, and of two inferences the earlier one counts: no
+    track outlives whose it is."""
+    before = track.unpublished_at_source
+    comparable = before == moment.source or (before in INFERRED and moment.source in INFERRED)
+    earlier = comparable and moment.at < (track.unpublished_at or 0)
     if not track.open and not earlier and not _better(track.unpublished_at_source, moment.source):
         return track
     return replace(
