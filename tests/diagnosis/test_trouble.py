@@ -76,7 +76,7 @@ async def test_an_event_that_finds_no_session(tmp_path: Path, http: aiohttp.Clie
     assert findings["webhook"]["status"] == "ok"
     assert findings["events"]["status"] == "warning"
     assert "found no session: no app has the rooms 'nobodys'" in findings["events"]["finding"]
-    assert "events replay EV_" in findings["events"]["next"]
+    assert "Name rooms after their app" in findings["events"]["next"]
 
 
 async def test_an_endpoint_that_takes_nothing(tmp_path: Path, http: aiohttp.ClientSession) -> None:

@@ -37,7 +37,11 @@ async def test_an_unclaimed_event_is_counted_listed_and_applied_when_its_app_com
     replay = f"/inbox/{started['id']}/replay"
     assert (await managed_api("POST", replay, expect=200))["data"]["state"] == "unclaimed"
     await managed_api("POST", "/apps", {"slug": slug}, expect=201)
-    assert (await managed_api("POST", replay, expect=200))["data"]["state"] == "applied"
+
+    async def applied() -> bool:
+        return await state() == "applied"
+
+    await eventually(applied)
     sessions = (await managed_api("GET", f"/apps/{slug}/sessions"))["data"]
     assert [session["roomSid"] for session in sessions] == [started["room"]["sid"]]
     await managed_api("POST", replay, expect=200)

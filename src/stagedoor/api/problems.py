@@ -15,6 +15,7 @@ from starlette.routing import Match
 
 from stagedoor.kernel import errors
 from stagedoor.kernel.errors import Problem, StorageUnavailable
+from stagedoor.kernel.wording import wording
 
 _log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
@@ -96,7 +97,7 @@ async def _validation(_: Request, error: Exception) -> Response:
     found = error.errors()
     if any(item["type"] == "json_invalid" for item in found):
         return render(errors.BadRequest("The body is not JSON.", code="not_json"))
-    items = [{"field": _field(item["loc"]), "message": _message(item)} for item in found[:20]]
+    items = [{"field": _field(item["loc"]), "message": wording(item)} for item in found[:20]]
     first = items[0]
     place = f"{first['field']}: " if first["field"] else ""
     return render(errors.Invalid(f"{place}{first['message']}.", code="validation_failed", extra={"errors": items}))
@@ -152,8 +153,3 @@ class MethodNotAllowed(Problem):
 
 def _field(location: tuple[Any, ...]) -> str:
     return ".".join(str(part) for part in location if part not in {"body", "query", "path", "header"})
-
-
-def _message(item: dict[str, Any]) -> str:
-    message = str(item["msg"]).removeprefix("Value error, ").rstrip(".")
-    return "this field is not known" if item["type"] == "extra_forbidden" else message

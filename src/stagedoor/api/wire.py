@@ -10,10 +10,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic.alias_generators import to_camel
 
 from stagedoor.kernel.clock import from_rfc3339, rfc3339
+from stagedoor.kernel.wording import form
 
 T = TypeVar("T")
 
-NO_NUL = r"^[^\x00]*$"
+NO_NUL = form(r"^[^\x00]*$", "it has no NUL character")
 """PostgreSQL's text holds every character but this one."""
 
 

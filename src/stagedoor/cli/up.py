@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from stagedoor.app.product import Product, Summary
 from stagedoor.cli.options import AsJson, ConfigFile, DataDir, resolved
-from stagedoor.kernel.settings import Settings
+from stagedoor.kernel.settings import Settings, unknown_variables
 
 
 def up(
@@ -43,6 +44,8 @@ def up(
         livekit_binary=livekit_binary,
         database_url=database_url,
     )
+    for name in unknown_variables(os.environ):
+        sys.stderr.write(f"stagedoor: there is no setting {name}; `stagedoor settings` lists every one\n")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(found.settings, as_json=as_json))
 

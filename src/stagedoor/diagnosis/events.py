@@ -41,12 +41,11 @@ def _no_session(events: list[dict[str, Any]]) -> Finding:
     names = list(dict.fromkeys(str(event["livekitRoom"]) for event in events))
     shown = ", ".join(repr(name) for name in names[:_SHOWN]) + (" and others" if len(names) > _SHOWN else "")
     apps = list(dict.fromkeys(parts[0] for name in names if (parts := split(name)) is not None))
-    create = f" or make the app with `stagedoor apps create {apps[0]}`" if apps else ""
+    create = f", or make the app with `stagedoor apps create {apps[0]}`, which takes them in" if apps else ""
     return warning(
         CHECK,
         f"{_count(events)} of the last day found no session: no app has the rooms {shown}.",
-        f"Name rooms after their app, such as live-demo for the app live{create}; then"
-        f" `stagedoor events replay {events[0]['id']}` and its like take them in. Leave it if somebody else uses this"
+        f"Name rooms after their app, such as live-demo for the app live{create}. Leave it if somebody else uses this"
         " LiveKit as well.",
     )
 

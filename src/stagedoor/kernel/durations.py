@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 
+from stagedoor.kernel.wording import form
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _PATTERN = re.compile(r"([0-9]{1,10})([smhd]?)")
 _MOST = 10**10
-PATTERN = r"^[0-9]{1,10}[smhd]?$"
+PATTERN = form(r"^[0-9]{1,10}[smhd]?$", "it is a duration such as 90s, 10m, 1h or 2d")
 """The same form as a JSON Schema pattern."""
 
 

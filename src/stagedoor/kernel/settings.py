@@ -28,6 +28,7 @@ from pydantic import (
 
 from stagedoor.kernel.durations import parse_duration
 from stagedoor.kernel.errors import CallerMistake
+from stagedoor.kernel.wording import wording
 
 Origin = Literal["flag", "environment", "file", "default"]
 
@@ -287,6 +288,12 @@ def environment_names(setting: str) -> list[str]:
     return [f"STAGEDOOR_{setting.upper()}"]
 
 
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Variables that are named like settings and are none: mistyped ones, most likely."""
+    known = {"STAGEDOOR_CONFIG", *(name for setting in Settings.model_fields for name in environment_names(setting))}
+    return sorted(name for name in environment if name.startswith("STAGEDOOR_") and name not in known)
+
+
 def resolve(flags: Mapping[str, Any], environment: Mapping[str, str], config_file: Path | None = None) -> Resolved:
     """Settings from flags, environment, file and defaults, in that order.
 
@@ -353,7 +360,7 @@ def _read_file(file: Path) -> dict[str, Any]:
 
 def _sentence(error: ValidationError, origins: Mapping[str, Origin]) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
-    message = first["msg"].removeprefix("Value error, ")
+    message = wording(first)
     if not first["loc"]:
         return f"The settings don't fit together: {message}."
     name = str(first["loc"][0])

@@ -9,12 +9,15 @@ from typing import Final
 from stagedoor.kernel.clock import now_ms, rfc3339
 from stagedoor.kernel.errors import Conflict, Invalid, NotFound
 from stagedoor.kernel.ids import new_id
+from stagedoor.kernel.wording import form
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import store
 from stagedoor.tenancy.nouns import App, AppSettings, Organisation
 from stagedoor.tenancy.principals import Principal
 
-SLUG_PATTERN: Final = r"^[a-z0-9_]{1,32}$"
+SLUG_PATTERN: Final = form(
+    r"^[a-z0-9_]{1,32}$", "it has lower-case letters, digits and _ only, 32 at the most, and no hyphen"
+)
 """No hyphen: the first hyphen of a LiveKit room name ends the app's slug."""
 
 

@@ -152,6 +152,12 @@ def _event(row: Row[Any]) -> InboxEvent:
     return InboxEvent(**record(row))
 
 
+def claim(tx: Transaction, room_prefix: str) -> int:
+    """Have events applied that found no app, of rooms whose names begin so; how many there are."""
+    begins = func.substr(inbox.c.livekit_room, 1, len(room_prefix)) == room_prefix
+    return tx.execute(update(inbox).where(inbox.c.state == "unclaimed", begins).values(state="pending")).rowcount
+
+
 def delete_settled(tx: Transaction, room_prefix: str, *, received_before: int, limit: int) -> int:
     """Delete the oldest events that were acted on, of rooms whose names begin so; how many there were."""
     begins = func.substr(inbox.c.livekit_room, 1, len(room_prefix)) == room_prefix

@@ -44,3 +44,9 @@ test('Retry-After is seconds or a date', () => {
   expect(parseRetryAfter('soon', 0)).toBeUndefined();
   expect(parseRetryAfter(null, 0)).toBeUndefined();
 });
+
+test('times in a detail are the reader’s own', () => {
+  const { detail } = problemFrom(403, { detail: 'You are banned until 2026-11-21T07:39:39.372Z.' });
+  expect(detail).toMatch(/^You are banned until .*2026.*\.$/);
+  expect(detail).not.toContain('T07:39');
+});

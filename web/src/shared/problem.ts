@@ -46,11 +46,18 @@ export function parseRetryAfter(header: string | null, now: number): number | un
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
+/** The API's times are RFC 3339 in UTC; people read their own. */
+function inLocalTime(sentence: string): string {
+  return sentence.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (time) =>
+    new Date(time).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' }),
+  );
+}
+
 export function problemFrom(status: number, body: unknown, retryAfterMs?: number): Problem {
   const fields = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>;
   const title =
     TITLES[status] ?? (status >= 500 ? 'The server is having trouble' : 'You cannot come in right now');
-  const detail = text(fields.detail) || DETAILS[status] || 'Please try again in a moment.';
+  const detail = inLocalTime(text(fields.detail)) || DETAILS[status] || 'Please try again in a moment.';
   return new Problem(status, title, detail, text(fields.code), retryAfterMs);
 }
 

@@ -17,12 +17,14 @@ from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
 from stagedoor.kernel.durations import format_duration, parse_duration
 from stagedoor.kernel.errors import Conflict, NotFound
+from stagedoor.kernel.wording import form
 from stagedoor.rooms import names
 from stagedoor.rooms import store as rooms_store
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, organisations, store
 from stagedoor.tenancy.nouns import App, AppSettings, TranscriptPolicy
 from stagedoor.tenancy.principals import Principal
+from stagedoor.webhooks import store as inbox
 
 router = APIRouter(prefix=f"{PREFIX}/apps", tags=["Apps"])
 
@@ -36,7 +38,10 @@ def _max_ttl(text: str) -> str:
     return text
 
 
-Ancestor = Annotated[str, StringConstraints(pattern=r"^(\*|'self'|https?://[A-Za-z0-9*.:\[\]-]+)$", max_length=200)]
+_ANCESTOR = form(
+    r"^(\*|'self'|https?://[A-Za-z0-9*.:\[\]-]+)$", "it is an origin such as https://www.example.com, or * or 'self'"
+)
+Ancestor = Annotated[str, StringConstraints(pattern=_ANCESTOR, max_length=200)]
 MaxTtl = Annotated[str, StringConstraints(pattern=DURATION_PATTERN), AfterValidator(_max_ttl)]
 
 
@@ -185,7 +190,7 @@ def _duration(seconds: int | None) -> str | None:
 
 @router.post("", status_code=201, summary="Create an app", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))
 async def create_app(parts: Parts, caller: AppsWrite, body: NewApp) -> Data[AppBody]:
-    """The key must not be bound to one app."""
+    """The key must not be bound to one app. What LiveKit told before of rooms of the app's name is taken in now."""
     if caller.app_id is not None:
         raise NotFound("There is no such organisation.", code="organisation_not_found")
 
@@ -194,6 +199,8 @@ async def create_app(parts: Parts, caller: AppsWrite, body: NewApp) -> Data[AppB
         organisation = organisations.get(tx, caller, reference)
         made = apps.create(tx, organisation, body.slug, body.name, _settings(AppSettings(), body.settings))
         _note(tx, caller, "app.created", made)
+        if inbox.claim(tx, f"{made.slug}-"):
+            tx.after_commit(parts.applier.wake)
         return made
 
     return Data(data=_body(await parts.database.write(make)))

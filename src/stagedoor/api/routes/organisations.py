@@ -16,6 +16,7 @@ from stagedoor.api.wire import NO_NUL, Answer, Ask, Cursor, Data, Limit, Name, P
 from stagedoor.audit import store as trail
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.errors import Conflict
+from stagedoor.kernel.wording import form
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, organisations, store
 from stagedoor.tenancy.nouns import App, Organisation
@@ -23,7 +24,10 @@ from stagedoor.tenancy.principals import Principal
 
 router = APIRouter(prefix=f"{PREFIX}/organisations", tags=["Organisations"])
 
-SLUG = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+SLUG = form(
+    r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+    "it has lower-case letters, digits and - only, 63 at the most, and begins and ends with a letter or digit",
+)
 OrganisationRef = Annotated[
     str,
     Path(

@@ -17,6 +17,7 @@ from stagedoor.api.services import services
 from stagedoor.kernel.clock import now_ms, rfc3339
 from stagedoor.kernel.errors import BadRequest, Invalid, NotFound
 from stagedoor.kernel.metrics import TOKENS
+from stagedoor.kernel.wording import wording_of_msgspec
 from stagedoor.tokens import grants
 from stagedoor.tokens.mint import mint
 
@@ -205,7 +206,10 @@ def _decode(body: bytes) -> grants.JoinRequest:
     try:
         asked = _decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise Invalid(f"{error}.".replace("`$.", "`"), code="validation_failed") from None
+        field, message = wording_of_msgspec(str(error))
+        items = [{"field": field, "message": message}]
+        place = f"{field}: " if field else ""
+        raise Invalid(f"{place}{message}.", code="validation_failed", extra={"errors": items}) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadRequest("The body is not JSON.", code="not_json") from None
     sources = asked.can_publish_sources
