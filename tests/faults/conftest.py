@@ -12,6 +12,7 @@ import pytest
 
 from tests.faults.chronicle import Chronicle
 from tests.faults.proxy import FaultyProxy, faulty_proxy
+from tests.faults.scenario import Scenario
 from tests.support.product import Api, ExternalLiveKit, RunningProduct
 
 _ROOM = {"room": {"departure_timeout": 1}}
@@ -26,6 +27,7 @@ class Stage:
     livekit: ExternalLiveKit
     proxy: FaultyProxy
     chronicle: Chronicle
+    scenario: Scenario
     api: Api
 
 
@@ -39,6 +41,10 @@ async def stage(tmp_path: Path, http: aiohttp.ClientSession) -> AsyncGenerator[S
         try:
             await asyncio.to_thread(product.start)
             async with Chronicle(product, http) as chronicle:
-                yield Stage(product, livekit, proxy, chronicle, Api(http, product.url, product.api_key))
+                scenario = Scenario(livekit.url, chronicle)
+                try:
+                    yield Stage(product, livekit, proxy, chronicle, scenario, Api(http, product.url, product.api_key))
+                finally:
+                    await scenario.forsake()  # clients that are left connected take ports of the next LiveKit
         finally:
             await asyncio.to_thread(product.close)

@@ -9,7 +9,6 @@ import pytest
 from stagedoor.kernel.clock import from_rfc3339, now_ms
 from tests.faults.conftest import Stage
 from tests.faults.plan import Plan
-from tests.faults.scenario import Scenario
 from tests.faults.verdict import all_arrived, all_ended, becomes_livekits, is_right, told
 
 pytestmark = pytest.mark.slow
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 async def test_what_it_had_is_over_and_what_comes_is_new(stage: Stage) -> None:
     stage.proxy.plan = Plan(4)
-    scenario = Scenario(stage.livekit.url, stage.chronicle)
+    scenario = stage.scenario
     await scenario.join("live-a", "ann")
     await scenario.publish("live-a", "ann")
     await scenario.join("live-a", "bob")
@@ -30,12 +29,12 @@ async def test_what_it_had_is_over_and_what_comes_is_new(stage: Stage) -> None:
     await asyncio.to_thread(stage.livekit.start)
     await scenario.join("live-a", "ann")
     await stage.proxy.calm()
-    await all_arrived(stage, scenario)
+    await all_arrived(stage)
     await becomes_livekits(stage)
-    await all_ended(stage, scenario)
+    await all_ended(stage)
     sessions = {session["roomSid"]: session for session in await told(stage.api)}
     assert len(lost) == 2
     for sid in lost:
         assert (sessions[sid]["disposition"], sessions[sid]["endedAtSource"]) == ("server_lost", "reconcile")
         assert from_rfc3339(sessions[sid]["endedAt"]) <= killed_at
-    await is_right(stage, scenario)
+    await is_right(stage)

@@ -8,7 +8,6 @@ import json
 import pytest
 
 from tests.faults.conftest import Stage
-from tests.faults.scenario import Scenario
 from tests.faults.verdict import all_arrived, all_ended, becomes_livekits, is_right
 from tests.support.product import ExternalLiveKit, eventually
 
@@ -23,7 +22,7 @@ def given_up(livekit: ExternalLiveKit) -> list[str]:
 
 async def test_what_livekit_gave_up_is_found_out_by_comparing(stage: Stage) -> None:
     """Of two events of a room, tried one after the other for 15 s each, LiveKit gives up the second after 30 s."""
-    scenario = Scenario(stage.livekit.url, stage.chronicle)
+    scenario = stage.scenario
     await scenario.join("live-a", "ann")
     await scenario.publish("live-a", "ann")
     await scenario.join("live-a", "bob")
@@ -47,8 +46,8 @@ async def test_what_livekit_gave_up_is_found_out_by_comparing(stage: Stage) -> N
     await eventually(both_rooms_gave_up, 60)
     lost = set(given_up(stage.livekit))
     await asyncio.to_thread(stage.product.start)
-    await all_arrived(stage, scenario)
+    await all_arrived(stage)
     await becomes_livekits(stage)
-    await all_ended(stage, scenario)
-    found = await is_right(stage, scenario)
+    await all_ended(stage)
+    found = await is_right(stage)
     assert lost.isdisjoint(event.id for event in found.inbox)

@@ -8,7 +8,6 @@ import pytest
 
 from tests.faults.conftest import Stage
 from tests.faults.plan import FAULTS, Plan
-from tests.faults.scenario import Scenario
 from tests.faults.verdict import all_arrived, all_ended, becomes_livekits, damaged_is_refused, is_right
 
 pytestmark = pytest.mark.slow
@@ -32,12 +31,11 @@ def test_a_plan_is_its_seed() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_the_state_is_livekits_and_the_past_is_what_happened(stage: Stage, seed: int) -> None:
     stage.proxy.plan = Plan(seed)
-    scenario = Scenario(stage.livekit.url, stage.chronicle, seed)
-    await scenario.play()
+    await stage.scenario.play(seed)
     await stage.proxy.calm()
-    await all_arrived(stage, scenario)
+    await all_arrived(stage)
     await becomes_livekits(stage)
-    await all_ended(stage, scenario)
+    await all_ended(stage)
     await becomes_livekits(stage)
     damaged_is_refused(stage.proxy)
-    await is_right(stage, scenario)
+    await is_right(stage)

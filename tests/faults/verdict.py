@@ -16,7 +16,7 @@ from stagedoor.rooms.reconcile import GRACE_MS
 from tests.faults.chronicle import FOREVER, History, Life, Presence, Span
 from tests.faults.conftest import Stage
 from tests.faults.proxy import Delivery, FaultyProxy
-from tests.faults.scenario import ROOMS, WITNESS, Scenario
+from tests.faults.scenario import ROOMS, WITNESS
 from tests.support.product import Api, eventually
 from tests.support.rooms_truth import is_whole, nothing_waits, tells_one_story
 from tests.support.rooms_world import Snapshot, snapshot_of
@@ -58,20 +58,20 @@ async def becomes_livekits(stage: Stage) -> None:
     assert await same()
 
 
-async def all_arrived(stage: Stage, scenario: Scenario) -> None:
+async def all_arrived(stage: Stage) -> None:
     """Return when no webhook of before is on its way any more.
 
     LiveKit sends a room's webhooks in order, each until it is taken or given up; so with the news that somebody comes
     into a room now, all have come of what was before.
     """
-    stays = [await scenario.join(room, WITNESS) for room in ROOMS]
+    stays = [await stage.scenario.join(room, WITNESS) for room in ROOMS]
     await _heard(stage, "participant_joined", {stay.sid for stay in stays})
 
 
-async def all_ended(stage: Stage, scenario: Scenario) -> None:
+async def all_ended(stage: Stage) -> None:
     """Everybody leaves, LiveKit ends every room, and all that it says of it arrives."""
     rooms = {life.sid for life in (await stage.chronicle.now()).lives}
-    await scenario.end()
+    await stage.scenario.end()
     await _heard(stage, "room_finished", rooms)
 
 
@@ -97,10 +97,10 @@ def damaged_is_refused(proxy: FaultyProxy) -> None:
     assert {delivery.status for delivery in proxy.deliveries if delivery.damaged} <= {400, 401}
 
 
-async def is_right(stage: Stage, scenario: Scenario) -> Snapshot:
+async def is_right(stage: Stage) -> Snapshot:
     """All that is over is told as it was, and once. Stagedoor is stopped for it, and its database returned."""
     evidence = Evidence(stage.chronicle.history(), stage.chronicle.comparisons(), stage.proxy.accepted)
-    for stay in scenario.stays:  # two witnesses: the clients, and LiveKit's lists
+    for stay in stage.scenario.stays:  # two witnesses: the clients, and LiveKit's lists
         presence = evidence.history.people[stay.sid]
         assert (presence.person.identity, presence.room.name, presence.room.sid) == (
             stay.identity,
@@ -114,7 +114,7 @@ async def is_right(stage: Stage, scenario: Scenario) -> Snapshot:
         if sid not in sessions:
             assert not evidence.knew(span, lambda delivery, sid=sid: delivery.webhook.room_sid == sid), life
             continue
-        _session_is_right(evidence, sessions[sid], life, span, deleted=sid in scenario.deleted)
+        _session_is_right(evidence, sessions[sid], life, span, deleted=sid in stage.scenario.deleted)
     assert await asyncio.to_thread(stage.product.stop) == 0
     found = await snapshot_of(stage.product.data_dir / "stagedoor.db")
     assert {event.id for event in found.inbox} == {delivery.webhook.id for delivery in stage.proxy.accepted}

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -30,16 +31,20 @@ Mode = Literal["managed", "external"]
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nothing uses on loopback, for TCP and UDP alike."""
+    """Ports that nothing uses on any interface, for TCP and UDP alike.
+
+    They are below the range from which the kernel takes ports for connections: between our looking and the server's
+    listening one of those goes to the next client, which on a busy machine was one start in thirty.
+    """
     with contextlib.ExitStack() as stack:
         found: list[int] = []
         while len(found) < count:
+            port = random.randrange(20_000, 32_000)
             tcp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            tcp.bind(("127.0.0.1", 0))
-            port = int(tcp.getsockname()[1])
             udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             try:
-                udp.bind(("127.0.0.1", port))
+                tcp.bind(("", port))  # LiveKit listens for media on all interfaces
+                udp.bind(("", port))
             except OSError:
                 continue
             found.append(port)
