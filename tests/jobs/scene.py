@@ -27,7 +27,8 @@ GROUP_LIMIT: Final = 1
 ATTEMPTS: Final = 3
 _HOUR_MS: Final = 3_600_000
 _ALL: Final = 100_000
-_SECONDS: Final = 30
+_SECONDS: Final = 15
+"""A worker looks by itself every second, so what is not begun by then is lost."""
 
 Verdict = Literal["done", "done with an effect", "retry now", "retry later", "give up", "an exception"]
 VERDICTS: Final[tuple[Verdict, ...]] = (

@@ -125,6 +125,7 @@ async def test_a_worker_that_finds_its_own_job_keeps_the_claim_that_counts(scene
     assert [item.attempts for item in scene.items("done")] == [2]
 
 
+@pytest.mark.timeout(600)  # half a minute when all is well; Hypothesis makes a failure small for five minutes
 async def test_whatever_happens(database: Database, database_url: str) -> None:
     loop = asyncio.get_running_loop()
 
