@@ -45,7 +45,7 @@ FEWER: Final = max(2, KILLS // 10)
 EVENTS_A_KILL: Final = 60
 ROOMS: Final = ("live-a", "live-b", "live-c", "live-d")
 PAUSES: Final = (0.0, 0.01, 0.05, 0.2, 0.5)
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180 + 30 * KILLS)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600 + 60 * KILLS)]
 
 SETTINGS: Final = {
     "STAGEDOOR_WEBHOOK_ALLOW_PRIVATE_TARGETS": "true",
@@ -177,10 +177,10 @@ async def survives(product: RunningProduct, api: Api, http: aiohttp.ClientSessio
         assert len(load.acknowledged) == len(history.sent)
 
         # Stopping ends what is open, which is told at the next start; the second stop has nothing to end.
-        await eventually(lambda: quiet(api), seconds=120)
+        await eventually(lambda: quiet(api), seconds=120 + 10 * kills)
         assert await asyncio.to_thread(product.stop) == 0
         await asyncio.to_thread(product.start)
-        await eventually(lambda: quiet(api), seconds=120)
+        await eventually(lambda: quiet(api), seconds=120 + 10 * kills)
         assert await asyncio.to_thread(product.stop) == 0
         found = await found_at(url)
 
