@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse
@@ -30,6 +30,15 @@ from stagedoor.transcripts.nouns import TRANSCRIPT_STATES
 router = APIRouter(prefix=PREFIX, tags=["Transcripts"])
 
 _HERE: Final = "/apps/{app}/sessions/{session}/transcript"
+_FILES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The transcript in the format that was asked for.",
+        "content": {
+            "text/vtt": {"schema": {"type": "string"}, "example": "WEBVTT\n"},
+            "text/plain": {"schema": {"type": "string"}, "example": "[00:00:01] Ada: Good morning.\n"},
+        },
+    }
+}
 FormatField = Annotated[Format, Query(description="JSON, WebVTT or plain text.", examples=["vtt"])]
 
 
@@ -126,7 +135,7 @@ async def begin_transcript(
     _HERE,
     summary="Get a transcript",
     response_model=Data[TranscriptBody],
-    responses=documented(401, 403, 404, 422, 503),
+    responses=_FILES | documented(401, 403, 404, 422, 503),
 )
 async def get_transcript(
     parts: Parts, caller: TranscriptsRead, app: AppRef, reference: SessionRef, format: FormatField = "json"
@@ -140,7 +149,7 @@ async def get_transcript(
     "/sessions/{session}/transcript",
     summary="Get a transcript by its session's id",
     response_model=Data[TranscriptBody],
-    responses=documented(401, 403, 404, 422, 503),
+    responses=_FILES | documented(401, 403, 404, 422, 503),
 )
 async def get_transcript_of_session(
     parts: Parts,
