@@ -60,8 +60,7 @@ def object_schemas(where: str, schema: Any) -> Iterator[tuple[str, dict[str, Any
 
 
 def has_example(schema: dict[str, Any]) -> bool:
-    """An example of its own, or a component's, whose fields each have one."""
-    return "examples" in schema or "example" in schema or any(True for _ in references(schema))
+    return "examples" in schema or "example" in schema
 
 
 async def test_the_version_is_3_1(document: dict[str, Any]) -> None:
@@ -87,7 +86,7 @@ async def test_every_field_is_explained_and_has_an_example(document: dict[str, A
         for name, field in schema["properties"].items():
             if not field.get("description"):
                 missing.append(f"{where}.{name} has no description")
-            if not has_example(field):
+            if "examples" not in field and "example" not in field:
                 missing.append(f"{where}.{name} has no example")
     assert missing == []
 
@@ -142,8 +141,8 @@ async def test_every_operation_with_a_scope_says_so(document: dict[str, Any]) ->
 async def test_every_post_takes_an_idempotency_key(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
         given = {parameter["name"] for parameter in operation.get("parameters", [])}
-        assert ("Idempotency-Key" in given) == (name.startswith("POST ")), name
-        if name.startswith("POST "):
+        assert ("Idempotency-Key" in given) == (name.startswith("POST /api/v1/")), name
+        if name.startswith("POST /api/v1/"):
             assert {"400", "409", "422"} <= set(operation["responses"]), name
 
 
@@ -156,7 +155,7 @@ async def test_no_route_of_the_contract_is_left_out(
     for route in routes:
         if isinstance(route, APIRoute) and route.include_in_schema:
             expected |= {f"{method} {route.path_format}" for method in route.methods or ()}
-        elif isinstance(route, HotRoute) and route.path.startswith("/api/v1/") and route.needed_scope:
+        elif isinstance(route, HotRoute) and route.operation is not None:
             expected.add(f"{route.method} {route.path}")
     assert {name for name, _ in operations(document)} == expected
 

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from stagedoor import __version__
+from stagedoor.api import examples
 from stagedoor.api.access import SECURITY_SCHEME, scope_of
 from stagedoor.api.hot import HotRoute
 from stagedoor.api.problems import ProblemBody, documented
@@ -84,6 +85,7 @@ def build(app: FastAPI, prefix: str) -> dict[str, Any]:
             post.setdefault("parameters", []).append(_IDEMPOTENCY)
             for status in (400, 409, 422):
                 post["responses"].setdefault(str(status), documented(status)[status])
+    examples.complete(schemas)
     document["paths"] = dict(sorted(document["paths"].items()))
     return document
 
@@ -102,6 +104,8 @@ def _mark(operation: dict[str, Any], route: BaseRoute) -> None:
     scope = scope_of(route)
     if scope is None:
         operation["security"] = []
+        if isinstance(route, HotRoute):
+            operation["x-access"] = f"public: {route.public_because}"
         return
     operation["security"] = [{SECURITY_SCHEME: []}]
     operation["x-scope"] = scope

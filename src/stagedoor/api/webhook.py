@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from stagedoor.api.hot import HotRoute
 from stagedoor.api.middleware import DRAINED_BYTES
+from stagedoor.api.problems import documented
 from stagedoor.api.services import services
 from stagedoor.kernel.errors import BadRequest, TooLarge
 from stagedoor.kernel.metrics import WEBHOOKS
@@ -51,4 +54,48 @@ def _too_large(limit: int) -> TooLarge:
 def routes(configured_path: str) -> list[HotRoute]:
     """The webhook's routes."""
     paths = dict.fromkeys((FIXED_PATH, configured_path))
-    return [HotRoute(path, receive_webhook, method="POST", public_because="LiveKit signs it") for path in paths]
+    return [
+        HotRoute(
+            path,
+            receive_webhook,
+            method="POST",
+            public_because="LiveKit signs it",
+            operation=_operation(f"receive_webhook{number or ''}"),
+        )
+        for number, path in enumerate(paths)
+    ]
+
+
+def _operation(operation_id: str) -> dict[str, Any]:
+    return {
+        "tags": ["LiveKit"],
+        "summary": "Take one of LiveKit's webhooks",
+        "description": "LiveKit signs the body with the API key that its `webhook.api_key` names. The answer is given"
+        " once the event is durable; an event that is there already is answered in the same way.",
+        "operationId": operation_id,
+        "parameters": [
+            {
+                "name": "Authorization",
+                "in": "header",
+                "required": True,
+                "description": "LiveKit's JWT, with the SHA-256 of the body in its claim `sha256`.",
+                "schema": {"type": "string", "examples": ["eyJhbGciOiJIUzI1NiJ9.e30.c2ln"]},
+            }
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/webhook+json": {
+                    "schema": {
+                        "type": "object",
+                        "description": "LiveKit's `WebhookEvent`.",
+                        "examples": [{"event": "room_started", "id": "EV_eugWmGhovZmm", "createdAt": "1769860800"}],
+                    }
+                }
+            },
+        },
+        "responses": {
+            "200": {"description": "It is stored."},
+            **{str(status): body for status, body in documented(400, 401, 413, 503).items()},
+        },
+    }
