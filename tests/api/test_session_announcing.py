@@ -113,6 +113,20 @@ async def test_it_lasts_no_longer_than_it_may(managed_api: Api, app: str) -> Non
     assert ended["disposition"] == "timed_out"
     assert ended["durationMs"] >= 2000
 
+    # Its token lives longer than it does: who comes back with it does not get another session.
+    async with joined(made["tokens"][0]) as again:
+        await again.gone
+    later = (await managed_api("GET", f"/apps/{app}/sessions?state=ended"))["data"]
+    assert {session["room"] for session in later} == {made["room"]}
+
+
+async def test_a_name_that_a_backend_chose_is_free_again(managed_api: Api, app: str) -> None:
+    made = await announced(managed_api, app, roomName="support")
+    await managed_api("POST", f"/apps/{app}/sessions/{made['id']}/end")
+    await managed_api("POST", f"/apps/{app}/tokens", {"room": "support"}, expect=201)
+    again = await announced(managed_api, app, roomName="support")
+    assert again["id"] != made["id"]
+
 
 async def test_a_room_that_does_not_come_in_time_does_not_come(managed_api: Api, app: str) -> None:
     made = await announced(managed_api, app, limits={"wait": 1})
@@ -124,7 +138,9 @@ async def test_a_room_that_does_not_come_in_time_does_not_come(managed_api: Api,
 async def test_it_is_ended_early(managed_api: Api, app: str) -> None:
     waiting = await announced(managed_api, app)
     over = (await managed_api("POST", f"/apps/{app}/sessions/{waiting['id']}/end"))["data"]
-    assert (over["state"], over["disposition"]) == ("ended", "expired")
+    assert (over["state"], over["disposition"], over["durationMs"]) == ("ended", "terminated", None)
+    (said,) = [entry for entry in over["timeline"] if entry["type"] == "session.ended"]
+    assert (said["detail"]["disposition"], said["detail"]["durationMs"]) == ("terminated", None)
     await managed_api("POST", f"/apps/{app}/sessions/{waiting['id']}/end", expect=409)
 
     live = await announced(managed_api, app)
@@ -145,8 +161,12 @@ async def test_bad_wishes_are_refused_and_leave_nothing(managed_api: Api, app: s
         {"participants": [{"ttl": "900d"}]},
         {"agents": [{"agentName": ""}]},
         {"surprise": 1},
+        {"roomName": "ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"},
+        {"participants": [{"identity": "ada"}, {"identity": "ada"}]},
     ):
         await managed_api("POST", f"/apps/{app}/sessions", body, expect=422)
+    wrong = await managed_api("POST", f"/apps/{app}/sessions", {"limits": {"maxDuration": [1]}}, expect=422)
+    assert {item["field"] for item in wrong["errors"]} == {"limits.maxDuration"}
     assert (await managed_api("GET", f"/apps/{app}/sessions"))["data"] == []
 
 
@@ -168,3 +188,20 @@ async def test_a_limit_that_an_operator_lets_run_too_early_holds_all_the_same(ma
         await eventually(looked)
         await guest.gone
     assert (await until_state(managed_api, app, made["id"], "ended"))["disposition"] == "timed_out"
+
+
+async def test_what_was_announced_holds_whoever_makes_the_room(
+    managed_api: Api, managed_product: RunningProduct, app: str
+) -> None:
+    made = await announced(
+        managed_api, app, metadata="from the plan", agents=[{"agentName": "helper"}], limits={"maxParticipants": 1}
+    )
+    wish = {"name": made["room"], "metadata": "another", "maxParticipants": 50}
+    room = (await managed_api("POST", f"/apps/{app}/rooms", wish, expect=201))["data"]
+    assert (room["session"], room["metadata"]) == (made["id"], "from the plan")
+    async with managed_product.livekit() as server:
+        (listed,) = (await server.room.list_rooms(livekit.ListRoomsRequest(names=[made["livekitRoom"]]))).rooms
+        assert listed.max_participants == 1
+        (dispatch,) = await server.agent_dispatch.list_dispatch(made["livekitRoom"])
+        assert dispatch.agent_name == "helper"
+    await managed_api("POST", f"/apps/{app}/sessions/{made['id']}/end")

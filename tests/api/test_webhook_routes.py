@@ -87,6 +87,10 @@ async def test_the_secret_is_shown_once_and_can_be_changed(hooks_api: Api, recei
     assert (test["outcome"], test["status"]) == ("ok", 200)
     for secret in (hook["secret"], rotated["secret"]):
         assert Webhook(secret).verify(receiver.taken[0].body, receiver.taken[0].headers)["type"] == "webhook.test"
+    twice = await hooks_api("POST", f"/webhooks/{hook['id']}/rotate", {"overlap": "1h"}, expect=409)
+    assert twice["code"] == "rotation_running"
+    leaked = (await hooks_api("POST", f"/webhooks/{hook['id']}/rotate", {"overlap": "0s"}))["data"]
+    assert leaked["oldSecretUntil"] is None
     bad = await hooks_api("POST", f"/webhooks/{hook['id']}/rotate", {"overlap": "90d"}, expect=422)
     assert bad["code"] == "bad_duration"
     await hooks_api("DELETE", f"/webhooks/{hook['id']}", expect=204)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 
@@ -10,7 +11,8 @@ from stagedoor.jobs import store
 from stagedoor.jobs.nouns import Effect, GiveUp, Job, JobKind, NewJob, Retry
 from stagedoor.jobs.queue import Queue
 from stagedoor.jobs.worker import Worker
-from stagedoor.storage import Database
+from stagedoor.kernel.clock import now_ms
+from stagedoor.storage import Database, Transaction
 
 
 @asynccontextmanager
@@ -207,3 +209,34 @@ async def test_stopping_puts_back_what_runs_without_counting_it(database: Databa
 
 def void(_: object) -> None:
     """Nothing."""
+
+
+async def test_a_node_takes_up_its_own_jobs_at_once_when_it_comes_back(database: Database) -> None:
+    """And leaves alone those of another node that works on the same database."""
+    queue = Queue()
+
+    def claimed(tx: Transaction, node: str) -> str:
+        """A job that a process of the node had when it was killed."""
+        job_id = queue.put(tx, NewJob("long"))
+        now = now_ms()
+        claimer, until = f"{node}.wrk_dead:1", now + 600_000
+        (job,) = store.claim(
+            tx, "long", claimer=claimer, now=now, until=until, limit=1, group_limit=1, running_of_group=Counter()
+        )
+        assert job.id == job_id
+        return job_id
+
+    mine = await database.write(lambda tx: claimed(tx, "here"))
+    others = await database.write(lambda tx: claimed(tx, "there"))
+
+    async def does(_: Job) -> None:
+        return None
+
+    worker = Worker(database, queue, [JobKind("long", does)], alone=False, node="here")
+    task = asyncio.create_task(worker.run())
+    try:
+        await until_state(database, mine, "done")
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert (await state_of(database, others)).state == "running"

@@ -28,7 +28,8 @@ from stagedoor.webhooks.store import inbox
 from tests.support.api_webhook import Sender, room_event, signed
 from tests.support.collector import Collector, Received
 from tests.support.postgres import PostgresServer
-from tests.support.product import RunningProduct, running
+from tests.support.product import Api, RunningProduct, running
+from tests.support.receiver import receiving
 
 SERVER, CONSUMER = 2, 5
 
@@ -49,14 +50,23 @@ def new_traceparent() -> tuple[str, str, str]:
 async def test_a_webhook_and_what_is_made_of_it_are_one_trace(
     collector: Collector, http: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    with running(tmp_path, "managed", **collector.environment) as product:
-        body = room_event("room_started", "live-traced")
-        assert await Sender(http, product)(body) == 200
-        applied, posted = await asyncio.to_thread(
-            collector.wait,
-            called("inbox apply", stagedoor_inbox_id=body["id"]),
-            called("POST /webhooks/livekit"),
-        )
+    environment = collector.environment | {"STAGEDOOR_WEBHOOK_ALLOW_PRIVATE_TARGETS": "true"}
+    async with receiving() as receiver:
+        with running(tmp_path, "managed", **environment) as product:
+            await Api(http, product.url, product.api_key)(
+                "POST", "/apps/live/webhooks", {"url": receiver.url}, expect=201
+            )
+            body = room_event("room_started", "live-traced")
+            assert await Sender(http, product)(body) == 200
+            applied, posted = await asyncio.to_thread(
+                collector.wait,
+                called("inbox apply", stagedoor_inbox_id=body["id"]),
+                called("POST /webhooks/livekit"),
+            )
+            (delivered,) = await asyncio.to_thread(
+                collector.wait, lambda span: span.name == "job webhook.deliver" and span.trace_id == applied.trace_id
+            )
+        assert (delivered.parent_id, delivered.kind) == (applied.span_id, CONSUMER)
         # LiveKit's own webhooks may come in as well, so the arrival is the one that the applying names.
         posted = next(span for span in collector.spans if span.span_id == applied.parent_id)
         assert (posted.name, posted.kind, posted.failed) == ("POST /webhooks/livekit", SERVER, False)

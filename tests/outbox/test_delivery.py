@@ -10,9 +10,12 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from stagedoor.jobs.store import list_jobs
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict
 from stagedoor.outbox import endpoints, store
+from stagedoor.outbox.delivery import KIND
+from stagedoor.outbox.fanout import Fanout
 from stagedoor.storage import Database, Transaction
 from stagedoor.tenancy import apps
 from stagedoor.tenancy.nouns import App, AppSettings
@@ -267,3 +270,20 @@ async def test_retry_after_is_heard(world: World) -> None:
         receiver.answer = None
         await world.until(endpoint, "delivered")
         assert now_ms() - first >= 900
+
+
+async def test_a_message_whose_job_was_cancelled_can_be_sent_again(database: Database) -> None:
+    world = await make_world(database)
+    async with receiving() as receiver:
+        endpoint, _ = await world.endpoint(receiver.url)
+        await world.happen()
+        fanout = Fanout(world.database, world.feed, world.queue)
+        await fanout.drain()
+        (delivery,) = await world.deliveries(endpoint)
+        (job,) = await world.database.read(lambda tx: list_jobs(tx, state="queued", kind=KIND, before=None, limit=10))
+        await world.database.write(lambda tx: world.queue.cancel(tx, job.id))
+        (delivery,) = await world.until(endpoint, "dead")
+        await world.database.write(lambda tx: endpoints.redeliver(tx, world.queue, OPERATOR, endpoint.id, delivery.id))
+        async with world.working():
+            await world.until(endpoint, "delivered")
+        assert len(receiver.taken) == 1

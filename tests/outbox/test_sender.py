@@ -145,13 +145,27 @@ class Names(AbstractResolver):
         pass
 
 
-async def test_a_private_address_is_refused_whatever_its_name_is() -> None:
+async def test_a_private_address_is_refused_whatever_its_name_is(monkeypatch: pytest.MonkeyPatch) -> None:
     names = Names({"inside.example": ["127.0.0.1"], "rebinds.example": ["93.184.215.14", "127.0.0.1"]})
     async with receiving() as receiver, sending(allow_private=False, resolver=names) as sender:
         port = receiver.url.split(":")[2].split("/")[0]
-        for host in ("inside.example", "127.0.0.1", "[::1]", "localhost", "127.1", "2130706433", "[::ffff:127.0.0.1]"):
+        for host in (
+            "inside.example",
+            "127.0.0.1",
+            "[::1]",
+            "localhost",
+            "127.1",
+            "2130706433",
+            "[::ffff:127.0.0.1]",
+            "①②⑦.0.0.1",
+        ):
             answered = await sender.send(f"http://{host}:{port}/x", "evt_1", b"{}", [new_secret()])
             assert answered.outcome == "refused_target", (host, answered.detail)
+        # The address has the last word, whatever became of the URL on the way to it.
+        with monkeypatch.context() as patch:
+            patch.setattr(targets, "check_host", str)
+            answered = await sender.send(f"http://127.0.0.1:{port}/x", "evt_1", b"{}", [new_secret()])
+            assert answered.outcome == "refused_target"
         # What is checked is what is connected to: asked once, and the second answer is never used.
         answered = await sender.send(f"http://rebinds.example:{port}/x", "evt_1", b"{}", [new_secret()])
         assert answered.outcome in {"connection", "timeout"}
@@ -205,6 +219,8 @@ def test_which_addresses_are_the_internets(address: str, public: bool) -> None:
         "https://[::1]/",
         "https://localhost/",
         "https://0x7f000001/",
+        "https://①②⑦.0.0.1/",
+        "https://localhost./",
         "https://example.com/" + "x" * 2000,
     ],
 )

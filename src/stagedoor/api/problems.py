@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -152,4 +153,12 @@ class MethodNotAllowed(Problem):
 
 
 def _field(location: tuple[Any, ...]) -> str:
-    return ".".join(str(part) for part in location if part not in {"body", "query", "path", "header"})
+    # In a union pydantic adds which of its members it tried: `constrained-str`, `int`, `function-after[…]`.
+    return ".".join(
+        str(part)
+        for part in location
+        if part not in {"body", "query", "path", "header"} and not _MEMBER.fullmatch(str(part))
+    )
+
+
+_MEMBER = re.compile(r"str|int|float|bool|constrained-.*|[a-z-]+\[.*\]", re.DOTALL)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -57,6 +59,13 @@ class DataFolder:
     def operator_file(self) -> Path:
         """Address and secret of the running instance, for the CLI of the same user."""
         return self.path / "operator.json"
+
+    @property
+    def node(self) -> str:
+        """A name of this folder on this machine. Whoever holds the folder may take it that no other process lives that
+        bore the name; a copy of the folder elsewhere has another one."""
+        where = f"{socket.gethostname()}\n{self.path}\n{self.path.stat().st_ino}"
+        return hashlib.sha256(where.encode()).hexdigest()[:12]
 
     def try_hold(self) -> bool:
         """False when another process holds the folder."""

@@ -11,14 +11,15 @@ from stagedoor.jobs.worker import Worker
 from stagedoor.outbox import delivery, endpoints
 from stagedoor.outbox.delivery import Deliverer
 from stagedoor.retention import sweep
-from stagedoor.rooms import enforcing, settling
+from stagedoor.rooms import settling
+from stagedoor.rooms.enforcing import Enforcer
 from stagedoor.transcripts import archiving
 from stagedoor.transcripts.recording import Recorder
 
 
-def make_worker(parts: Services) -> Worker:
-    """The worker of this node."""
-    return Worker(parts.database, parts.queue, kinds(parts))
+def make_worker(parts: Services, node: str) -> Worker:
+    """The worker of this node, by the name that it keeps over restarts."""
+    return Worker(parts.database, parts.queue, kinds(parts), node=node)
 
 
 def kinds(parts: Services) -> Sequence[JobKind]:
@@ -35,7 +36,7 @@ def kinds(parts: Services) -> Sequence[JobKind]:
     return [
         forget.kind(parts.database, settings.jobs_keep_done, settings.jobs_keep_ended),
         *settling.kinds(parts.database, parts.feed),
-        *enforcing.kinds(parts.database, parts.feed, parts.queue, parts.gateway, parts.bans),
+        *Enforcer(parts.database, parts.feed, parts.queue, parts.gateway, parts.bans).kinds(),
         deliverer.kind(settings.webhook_timeout),
         delivery.forget_kind(parts.database, settings.webhook_keep_deliveries),
         Recorder(parts.database, parts.queue, parts.gateway, parts.scribe).kind(),

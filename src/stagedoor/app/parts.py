@@ -15,6 +15,7 @@ from stagedoor.kernel.errors import OperatorError
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
+from stagedoor.outbox import delivery
 from stagedoor.outbox.sender import Sender
 from stagedoor.playback.admission import Doorkeeper
 from stagedoor.playback.links import LinkSigner
@@ -25,6 +26,7 @@ from stagedoor.storage import Database
 from stagedoor.storage.objects import Objects, ObjectsUnavailable
 from stagedoor.tenancy.authentication import Authenticator
 from stagedoor.tenancy.directory import Directory
+from stagedoor.transcripts import recording
 from stagedoor.transcripts.listening import Scribe
 from stagedoor.webhooks.applier import Applier
 from stagedoor.webhooks.receive import Receiver
@@ -45,7 +47,7 @@ def make_parts(
     gateway = LiveKitGateway(endpoint)
     feed = Feed(database, max_clients=settings.feed_max_clients)
     bouncer = Bouncer(database, gateway, feed)
-    queue = Queue()
+    queue = Queue({delivery.KIND: delivery.cancelled, recording.RECORD: recording.cancelled})
     applier = Applier(database, feed, queue, bouncer)
     extra = {key: secret.get_secret_value() for key, secret in settings.webhook_extra_keys.items()}
     keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.webhook_hmac_enabled)

@@ -148,7 +148,7 @@ class Product:
         self._work("applier", parts.applier.run())
         self._closing.push_async_callback(self._last_events, parts)
         self._work("bouncer", bouncer.run())
-        self._work("jobs", make_worker(parts).run())
+        self._work("jobs", make_worker(parts, folder.node).run())
         self._work("webhook fan-out", Fanout(parts.database, parts.feed, parts.queue).run())
         self._work("key use", _record_use(parts))
         document = f"{PREFIX}/openapi.json"

@@ -33,7 +33,12 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A stored event; `seq` grows in the order in which an app's events were committed."""
+    """A stored event.
+
+    Attributes:
+        seq: Grows in the order in which an app's events were committed.
+        trace: W3C `traceparent` of what caused it.
+    """
 
     seq: int
     app_id: str
@@ -44,3 +49,4 @@ class Event:
     subject: str
     session_id: str | None
     detail: Mapping[str, Any]
+    trace: str | None = None

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from stagedoor.events.nouns import Event, NewEvent
+from stagedoor.kernel import tracing
 from stagedoor.storage import Prepared, Transaction, metadata
 from stagedoor.storage.records import record
 from stagedoor.storage.types import row_id
@@ -40,6 +41,7 @@ events = Table(
     Column("subject", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("trace", String(64), nullable=True),
     Index("ix_events_app_id", "app_id", "seq"),
     Index("ix_events_session_id", "session_id", "seq"),
     sqlite_autoincrement=True,  # a sequence number is never given twice, not even after a delete
@@ -72,6 +74,7 @@ def insert_event(tx: Transaction, event: NewEvent) -> int:
             "subject": event.subject,
             "detail": msgspec.json.encode(event.detail).decode(),
             "at": event.at,
+            "trace": tracing.traceparent(),
         },
     )
     return int(seq)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -26,12 +27,17 @@ class Listener(Protocol):
         ...
 
 
+WhenCancelled = Callable[[Transaction, "Queue", Job], object]
+
+
 class Queue:
     """Where jobs are asked for. Workers of this process are told at the commit; those of other nodes look by
     themselves."""
 
-    def __init__(self) -> None:
+    def __init__(self, when_cancelled: Mapping[str, WhenCancelled] | None = None) -> None:
+        """`when_cancelled`: what changes when a job of a kind is cancelled, in the same transaction."""
         self._listeners: list[Listener] = []
+        self._when_cancelled = when_cancelled or {}
 
     def listen(self, listener: Listener) -> None:
         """Have `listener` told."""
@@ -57,6 +63,8 @@ class Queue:
         if job.state not in UNFINISHED:
             raise Conflict(f"This job is {job.state}; there is nothing to cancel.", code="job_finished")
         store.set_state(tx, job, "cancelled", now=now_ms())
+        if job.kind in self._when_cancelled:
+            self._when_cancelled[job.kind](tx, self, job)
 
         def tell() -> None:
             for listener in self._listeners:

@@ -318,6 +318,12 @@ def expired(tx: Transaction, now: int, limit: int) -> list[Job]:
     return [_job(row) for row in tx.execute(query)]
 
 
+def expire_of(tx: Transaction, node: str) -> None:
+    """Every lease of a node's earlier processes runs out now."""
+    mine = func.substr(jobs.c.owner, 1, len(node) + 1) == f"{node}."
+    tx.execute(update(jobs).where(jobs.c.state == "running", mine).values(lease_until=0))
+
+
 def expire_all(tx: Transaction) -> None:
     """End every lease: whoever held one is known to be gone."""
     tx.execute(update(jobs).where(jobs.c.state == "running").values(lease_until=0))

@@ -94,6 +94,8 @@ class Worker:
         kinds: What it can do.
         lease_seconds: How long after its last sign of life its jobs are another worker's.
         alone: No other process works on this database, so at the start every lease is a dead one's.
+        node: A name that this place keeps over restarts, and no other has: at the start the leases of its earlier
+            processes are dead ones'.
     """
 
     def __init__(
@@ -104,13 +106,15 @@ class Worker:
         *,
         lease_seconds: float = LEASE_SECONDS,
         alone: bool | None = None,
+        node: str | None = None,
     ) -> None:
         self._database = database
         self._queue = queue
         self._kinds = {kind.name: kind for kind in kinds}
         self._lease_seconds = lease_seconds
         self._alone = database.dialect == "sqlite" if alone is None else alone
-        self._name = new_id("wrk")
+        self._node = node
+        self._name = new_id("wrk") if node is None else f"{node}.{new_id('wrk')}"
         self._claims = 0
         self._running: dict[_Claim, tuple[Job, asyncio.Task[None]]] = {}
         self._ready = set(self._kinds)
@@ -128,6 +132,8 @@ class Worker:
         try:
             if self._alone:
                 await self._try(store.expire_all)
+            elif self._node is not None:
+                await self._try(lambda tx: store.expire_of(tx, self._node or ""))
             scheduled = None
             while True:
                 self._awake.clear()

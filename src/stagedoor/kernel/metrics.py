@@ -128,4 +128,10 @@ _from_zero(WEBHOOKS, "stored", "duplicate", "refused", "malformed", "too_large",
 _from_zero(WEBHOOK_REFUSALS, "missing", "unknown_key", "bad_signature", "body_changed", "expired", "not_yet")
 _from_zero(INBOX_APPLIED, "applied", "unclaimed", "ignored", "retried", "failed")
 _from_zero(RECONCILE_RUNS, "ok", "failed")
+_from_zero(
+    REPAIRS,
+    *(f"session.{what}" for what in ("started", "ended", "reopened")),
+    *(f"participant.{what}" for what in ("joined", "left", "aborted", "reopened")),
+    *(f"track.{what}" for what in ("published", "unpublished", "reopened")),
+)
 _from_zero(DELIVERIES, "ok", "status", "dns", "connection", "tls", "timeout", "refused_target")

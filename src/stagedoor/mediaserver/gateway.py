@@ -75,6 +75,7 @@ class LiveKitGateway:
         empty_timeout: int = 0,
         departure_timeout: int = 0,
         max_participants: int = 0,
+        agents: Sequence[tuple[str, str]] = (),
     ) -> RoomFact:
         """Create a room, or get the one that lives; time-outs are seconds, and 0 is LiveKit's own default."""
         request = api.CreateRoomRequest(
@@ -83,6 +84,7 @@ class LiveKitGateway:
             empty_timeout=empty_timeout,
             departure_timeout=departure_timeout,
             max_participants=max_participants,
+            agents=[api.RoomAgentDispatch(agent_name=agent, metadata=told) for agent, told in agents],
         )
         return _room(await _answer(self._api.room.create_room(request), "create the room"))
 

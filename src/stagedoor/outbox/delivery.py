@@ -16,7 +16,9 @@ import structlog
 from stagedoor.events.feed import Feed
 from stagedoor.events.nouns import NewEvent
 from stagedoor.jobs.nouns import Effect, GiveUp, Job, JobKind, NewJob, Retry
+from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.durations import format_duration
 from stagedoor.kernel.metrics import DELIVERIES, DELIVERY_SECONDS
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.outbox import secret, store
@@ -32,8 +34,8 @@ _OVERHEAD_SECONDS: Final = 30.0
 """Beyond the sender's own time-out, for reading the delivery."""
 
 
-def job_of(endpoint: Endpoint, delivery: Delivery) -> NewJob:
-    """The job that delivers it."""
+def job_of(endpoint: Endpoint, delivery: Delivery, trace: str | None) -> NewJob:
+    """The job that delivers it, as a part of the trace of what it tells of."""
     place = delivery.session_id or delivery.app_id
     return NewJob(
         KIND,
@@ -41,6 +43,7 @@ def job_of(endpoint: Endpoint, delivery: Delivery) -> NewJob:
         unique_key=delivery.id,
         lane=f"{endpoint.id}/{place}" if endpoint.ordered else None,
         group_key=endpoint.id,
+        trace=trace,
     )
 
 
@@ -126,8 +129,8 @@ class Deliverer:
         if delivery is None or endpoint is None or endpoint.failing_since is None or not endpoint.enabled:
             return
         if now_ms() - endpoint.failing_since >= self._disable_after_ms:
-            days = self._disable_after_ms / 86_400_000
-            self._disable(tx, endpoint, delivery.app_id, f"Every message of {days:g} days failed.")
+            kept = format_duration(max(1, self._disable_after_ms // 1000))
+            self._disable(tx, endpoint, delivery.app_id, f"Every message of the last {kept} failed.")
 
     def _disable(self, tx: Transaction, endpoint: Endpoint, app_id: str, reason: str) -> None:
         """Disable it, and say so where its owner looks: in the app's events, which other endpoints get."""
@@ -180,6 +183,11 @@ def _failed(tx: Transaction, delivery_id: str, answered: Answered) -> None:
     endpoint = _record(tx, delivery_id, answered, "pending")
     if endpoint is not None and endpoint.failing_since is None:
         store.update_endpoint(tx, replace(endpoint, failing_since=answered.at))
+
+
+def cancelled(tx: Transaction, _queue: Queue, job: Job) -> None:
+    """An operator cancelled the job: the message can be sent again, by whoever wants it."""
+    _set_dead(tx, str(job.payload["delivery"]))
 
 
 def _set_dead(tx: Transaction, delivery_id: str) -> Delivery | None:

@@ -10,7 +10,7 @@ from stagedoor.events import store as events
 from stagedoor.events.catalogue import CATALOGUE
 from stagedoor.jobs.nouns import Job, JobKind, NewJob, Retry
 from stagedoor.jobs.queue import Queue
-from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.clock import now_ms, rfc3339
 from stagedoor.kernel.errors import Conflict, Invalid, NotFound, TooMany
 from stagedoor.kernel.ids import new_id
 from stagedoor.kernel.sealing import Sealer
@@ -121,9 +121,19 @@ def change(
 def rotate(
     tx: Transaction, sealer: Sealer, principal: Principal, endpoint_id: str, overlap_seconds: int
 ) -> tuple[Endpoint, str]:
-    """Give it a new secret; messages carry signatures of both until the overlap is over."""
+    """Give it a new secret; messages carry signatures of both until the overlap is over.
+
+    Raises:
+        Conflict: The overlap of the change before is not over: a third secret would end the first one early.
+    """
     before = _locked(tx, principal, endpoint_id)
     now = now_ms()
+    if overlap_seconds and before.old_secret_until is not None and before.old_secret_until > now:
+        raise Conflict(
+            f"The secret was changed lately; the one before counts until {rfc3339(before.old_secret_until)}. Wait, or"
+            " rotate with an overlap of 0, which ends both.",
+            code="rotation_running",
+        )
     plain = new_secret()
     after = replace(
         before,
@@ -226,7 +236,7 @@ def _recover_bite(tx: Transaction, queue: Queue, endpoint_id: str, app_id: str, 
         if delivery is None:
             delivery = delivery_for(endpoint, app, event)
             store.insert_deliveries(tx, [delivery])
-            queue.put(tx, job_of(endpoint, delivery))
+            queue.put(tx, job_of(endpoint, delivery, event.trace))
         elif delivery.state == "dead":
             _again(tx, queue, endpoint, delivery)
     return batch[-1].seq if len(batch) == _BITE else None
@@ -235,7 +245,7 @@ def _recover_bite(tx: Transaction, queue: Queue, endpoint_id: str, app_id: str, 
 def _again(tx: Transaction, queue: Queue, endpoint: Endpoint, delivery: Delivery) -> Delivery:
     after = replace(delivery, state="pending", delivered_at=None)
     store.update_delivery(tx, after)
-    queue.put(tx, job_of(endpoint, after))
+    queue.put(tx, job_of(endpoint, after, None))
     return after
 
 

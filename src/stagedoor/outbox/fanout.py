@@ -75,14 +75,14 @@ class Fanout:
         after = max(first, cursor or 0)
         batch = events.events_after(tx, app_id, after, livekit_room=None, limit=_BATCH)
         deliveries = [
-            (endpoint, delivery_for(endpoint, app, event))
+            (endpoint, delivery_for(endpoint, app, event), event.trace)
             for event in batch
             for endpoint in endpoints
             if event.seq > endpoint.from_seq and endpoint.wants(event.type)
         ]
-        store.insert_deliveries(tx, [delivery for _, delivery in deliveries])
-        for endpoint, delivery in deliveries:
-            self._queue.put(tx, job_of(endpoint, delivery))
+        store.insert_deliveries(tx, [delivery for _, delivery, _ in deliveries])
+        for endpoint, delivery, trace in deliveries:
+            self._queue.put(tx, job_of(endpoint, delivery, trace))
         store.set_cursor(tx, app_id, batch[-1].seq if batch else after)
         return True
 

@@ -55,6 +55,7 @@ class Sender:
             family=socket.AF_UNSPEC,
             # A connection that an endpoint closes after its answer would break the next message, for no fault of its.
             force_close=True,
+            socket_factory=None if allow_private else targets.checked_socket,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -95,6 +96,8 @@ class Sender:
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, ssl.SSLError) as error:
             return answered("tls", f"TLS failed: {_tls_reason(error)}.")
         except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, RefusedTarget):
+                return answered("refused_target", str(error.os_error))
             return answered("connection", f"The connection failed: {_os_reason(error.os_error)}.")
         except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError) as error:
             return answered("connection", f"The connection broke: {str(error)[:200] or type(error).__name__}.")

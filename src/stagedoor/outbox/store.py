@@ -291,6 +291,14 @@ def delete_old_deliveries(tx: Transaction, before: int, limit: int) -> int:
     return tx.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
 
 
+def delete_deliveries_of_app(tx: Transaction, app_id: str, before: int, limit: int) -> int:
+    """Forget an app's deliveries that are over and tell of what it keeps no longer; how many."""
+    old = select(deliveries.c.id).where(
+        deliveries.c.app_id == app_id, deliveries.c.created_at < before, deliveries.c.state != "pending"
+    )
+    return tx.execute(delete(deliveries).where(deliveries.c.id.in_(old.limit(limit)))).rowcount
+
+
 # Values and rows
 
 

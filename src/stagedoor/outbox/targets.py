@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from stagedoor.kernel.errors import Invalid
 
 LONGEST_URL: Final = 2_000
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[Any, ...]]
+"""As `socket.getaddrinfo` has it."""
+
 _IPv4 = ipaddress.IPv4Address
 _IPv6 = ipaddress.IPv6Address
 
@@ -33,7 +37,7 @@ def check_url(url: str, *, allow_private: bool) -> str:
         port = parts.port
     except ValueError:
         raise _invalid("it is not a URL") from None
-    host = parts.hostname or ""
+    host = _host(url)
     if len(url) > LONGEST_URL or not host or not url.isprintable() or " " in url or port == 0:
         raise _invalid("it is not a URL")
     if parts.scheme not in ({"https", "http"} if allow_private else {"https"}):
@@ -70,7 +74,8 @@ class CheckedResolver(AbstractResolver):
     """Resolves a name and refuses it if any of its addresses is private.
 
     What it returns is what is connected to, so a name that changes its address between a check and the connection gains
-    nothing. aiohttp does not ask it about a host that is an address already: `check_host` does.
+    nothing. aiohttp does not ask it about a host that is an address already: `check_host` does, and `checked_socket`
+    has the last word about each.
     """
 
     def __init__(self, resolver: AbstractResolver) -> None:
@@ -89,15 +94,35 @@ class CheckedResolver(AbstractResolver):
         await self._resolver.close()
 
 
+def checked_socket(address: _AddressInfo) -> socket.socket:
+    """The socket for a connection to the address; aiohttp asks for it right before it connects.
+
+    Raises:
+        RefusedTarget: The address is private.
+    """
+    family, kind, protocol, _, place = address
+    if not is_public(str(place[0])):
+        raise RefusedTarget(f"{place[0]} is a private address.")
+    return socket.socket(family, kind, protocol)
+
+
 def check_host(url: str) -> None:
     """Refuse a URL whose host is a private address.
 
     Raises:
         RefusedTarget: It is.
     """
-    host = urlsplit(url).hostname or ""
+    host = _host(url)
     if _is_private_host(host):
         raise RefusedTarget(f"{host} is a private address.")
+
+
+def _host(url: str) -> str:
+    """The host as aiohttp connects to it: IDNA makes 127.0.0.1 of digits in circles, and localhost of other letters."""
+    try:
+        return (URL(url).raw_host or "").rstrip(".")
+    except ValueError:
+        return ""
 
 
 def _is_private_host(host: str) -> bool:

@@ -58,7 +58,10 @@ async def _transcripts(database: Database, queue: Queue, app: App) -> None:
 
 
 async def _events(database: Database, app: App) -> None:
-    """Events, and LiveKit's own that they came from. What no endpoint has been offered yet is left."""
+    """Events, LiveKit's own that they came from, and the messages that told of them.
+
+    What no endpoint has been offered yet is left.
+    """
     kept = app.settings.event_retention
     if kept is None:
         return
@@ -68,7 +71,8 @@ async def _events(database: Database, app: App) -> None:
         offered = outbox.offered_until(tx, app.id)
         deleted = events.delete_events(tx, app.id, at_before=until, seq_until=offered, limit=_BITE)
         raw = inbox.delete_settled(tx, f"{app.slug}-", received_before=until, limit=_BITE)
-        if deleted + raw:
+        sent = outbox.delete_deliveries_of_app(tx, app.id, until, _BITE)
+        if deleted + raw + sent:
             trail.note(
                 tx,
                 None,
@@ -76,9 +80,9 @@ async def _events(database: Database, app: App) -> None:
                 app.id,
                 organisation_id=app.organisation_id,
                 app_id=app.id,
-                detail={"events": deleted, "inbox": raw, "before": rfc3339(until)},
+                detail={"events": deleted, "inbox": raw, "deliveries": sent, "before": rfc3339(until)},
             )
-        return max(deleted, raw)
+        return max(deleted, raw, sent)
 
     while await database.write(bite) == _BITE:
         pass

@@ -18,47 +18,96 @@ from stagedoor.rooms.observe import Observer, session_gone
 from stagedoor.storage import Database, Transaction
 
 
-def kinds(database: Database, feed: Feed, queue: Queue, gateway: LiveKitGateway, bans: Bans) -> Sequence[JobKind]:
-    """The jobs."""
+class Enforcer:
+    """Does the jobs."""
 
-    async def limit(job: Job) -> Effect | None:
+    def __init__(self, database: Database, feed: Feed, queue: Queue, gateway: LiveKitGateway, bans: Bans) -> None:
+        self._database = database
+        self._feed = feed
+        self._queue = queue
+        self._gateway = gateway
+        self._bans = bans
+
+    def kinds(self) -> Sequence[JobKind]:
+        """The jobs."""
+        return [
+            JobKind(limiting.LIMIT, self._limit),
+            JobKind(limiting.CLEAN_UP, self._clean_up),
+            JobKind(limiting.REFUSE, self._refuse),
+        ]
+
+    async def _limit(self, job: Job) -> Effect | None:
         session_id = str(job.payload["session"])
-        due = await database.write(lambda tx: _due(tx, session_id))
+        due = await self._database.write(lambda tx: _due(tx, session_id))
         if due is None:
             return None
         if isinstance(due, int):
             # It was asked for by a time that was corrected since, or an operator let it run now.
             raise Retry("Its time has not come.", after_seconds=due / 1000, counted=False)
         if due.state == "created":
-            return lambda tx: expire(tx, feed, queue, session_id)
-        try:
-            await gateway.delete_room(due.livekit_room)
-        except NotFound:
-            pass  # it ended by itself, and its event is on the way
-        except Problem as problem:
-            raise Retry(problem.detail) from None
+            return lambda tx: expire(tx, self._feed, self._queue, session_id)
+        await self._end(due)
         return None
 
-    async def clean_up(job: Job) -> Effect | None:
+    async def _clean_up(self, job: Job) -> Effect | None:
         session_id = str(job.payload["session"])
-        session = await database.read(lambda tx: store.session_anywhere(tx, session_id))
+        session = await self._database.read(lambda tx: store.session_anywhere(tx, session_id))
         if session is None:
             return None
         try:
             # LiveKit forgets them with the room, and says "no response from servers" of one that is gone (1.13.5);
             # a room that came back is another session's, with agents of its own.
-            room = await gateway.find_room(session.livekit_room)
-            if room is not None and room.sid == session.room_sid:
-                await gateway.delete_dispatches(session.livekit_room)
+            if await self._lives(session):
+                await self._gateway.delete_dispatches(session.livekit_room)
         except Problem as problem:
             raise Retry(problem.detail) from None
-        return lambda tx: _cleaned(tx, bans, session)
+        return lambda tx: _cleaned(tx, self._bans, session)
 
-    return [JobKind(limiting.LIMIT, limit), JobKind(limiting.CLEAN_UP, clean_up)]
+    async def _refuse(self, job: Job) -> Effect | None:
+        session_id = str(job.payload["session"])
+        session = await self._database.write(lambda tx: _refused(tx, session_id))
+        if session is not None:
+            await self._end(session)
+        return None
+
+    async def _end(self, session: Session) -> None:
+        """End the session's room; what follows comes by LiveKit's event."""
+        try:
+            if await self._lives(session):
+                await self._gateway.delete_room(session.livekit_room)
+        except NotFound:
+            pass  # it ended by itself, and its event is on the way
+        except Problem as problem:
+            raise Retry(problem.detail) from None
+
+    async def _lives(self, session: Session) -> bool:
+        room = await self._gateway.find_room(session.livekit_room)
+        return room is not None and room.sid == session.room_sid
 
 
-def expire(tx: Transaction, feed: Feed, queue: Queue, session_id: str) -> None:
-    """End a session whose room did not come; one whose room has come meanwhile goes on."""
+def _refused(tx: Transaction, session_id: str) -> Session | None:
+    found = store.session_anywhere(tx, session_id)
+    if found is None:
+        return None
+    store.lock_rooms(tx, [found.livekit_room])
+    session = store.session_anywhere(tx, session_id)
+    if session is None or session.state == "ended":
+        return None
+    after = machine.terminated(session)
+    store.update_session(tx, after)
+    return after
+
+
+def expire(tx: Transaction, feed: Feed, queue: Queue, session_id: str, *, asked: bool = False) -> None:
+    """End a session whose room did not come; one whose room has come meanwhile goes on.
+
+    Args:
+        tx: The transaction.
+        feed: Told of the end.
+        queue: Where what follows is asked for.
+        session_id: Which one.
+        asked: A caller ended it; otherwise its time was over.
+    """
     found = store.session_anywhere(tx, session_id)
     if found is None:
         return
@@ -66,6 +115,7 @@ def expire(tx: Transaction, feed: Feed, queue: Queue, session_id: str) -> None:
     session = store.session_anywhere(tx, session_id)
     if session is not None and session.state == "created":
         now = now_ms()
+        session = machine.terminated(session) if asked else session
         session_gone(Observer(tx, feed, queue, "api", now, Counter()), session, Moment(now, "received"))
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from stagedoor.jobs.nouns import NewJob
 from stagedoor.jobs.queue import Queue
 from stagedoor.rooms import store
-from stagedoor.rooms.nouns import Plan, Session
+from stagedoor.rooms.nouns import SESSION, Plan, Session
 from stagedoor.storage import Transaction
 from stagedoor.tenancy.nouns import TranscriptPolicy
 from stagedoor.tenancy.store import app_by_id
@@ -15,6 +15,7 @@ from stagedoor.tenancy.store import app_by_id
 RECORD: Final = "transcript.record"
 LIMIT: Final = "session.limit"
 CLEAN_UP: Final = "session.cleanup"
+REFUSE: Final = "session.refuse"
 
 
 def announced(tx: Transaction, queue: Queue, plan: Plan) -> None:
@@ -29,9 +30,19 @@ def begun(tx: Transaction, queue: Queue, session: Session) -> None:
     if transcript != "off":
         chat = transcript == "speech_and_chat"
         queue.put(tx, NewJob(RECORD, {"session": session.id, "chat": chat}, session.id))
+    if plan is None and _is_of_one_that_is_over(tx, session):
+        queue.put(tx, NewJob(REFUSE, {"session": session.id}, session.id))
     if plan is not None and plan.max_duration is not None:
         at = session.started_at + plan.max_duration * 1000
         queue.put(tx, NewJob(LIMIT, {"session": session.id}, f"{session.id}/duration", run_at=at))
+
+
+def _is_of_one_that_is_over(tx: Transaction, session: Session) -> bool:
+    """A room that is named after a session is that session's alone; somebody has come back with a token of its."""
+    if not session.room.startswith(f"{SESSION}_"):
+        return False
+    announced = store.session_anywhere(tx, session.room)
+    return announced is not None and announced.app_id == session.app_id and announced.state == "ended"
 
 
 def _of_app(tx: Transaction, session: Session) -> TranscriptPolicy:

@@ -39,6 +39,6 @@ def said(session: Session, amounts: Amounts) -> dict[str, Any]:
     return {
         "sessionId": session.id,
         "disposition": session.disposition,
-        "durationMs": session.duration_ms,
+        "durationMs": session.duration_ms if session.room_sid is not None else None,
         "usage": minutes(amounts),
     }

@@ -51,6 +51,11 @@ def new_livekit_name(app: str, reference: str) -> str:
     return f"{app}-{short}"
 
 
+def reference_is_like(app: str, reference: str | None, beginning: str) -> bool:
+    """Whether the short name that a reference, if any, means begins so."""
+    return reference is not None and reference.removeprefix(f"{app}-").startswith(beginning)
+
+
 def split(name: str) -> tuple[str, str] | None:
     """The app's slug and the short name in a LiveKit name; `None` when it is no app's room."""
     app, hyphen, short = name.partition("-")

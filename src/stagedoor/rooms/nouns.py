@@ -10,6 +10,9 @@ from typing import Final, Literal
 
 from stagedoor.tenancy.nouns import TranscriptPolicy
 
+SESSION: Final = "ses"
+"""What the ids of sessions begin with."""
+
 SessionState = Literal["created", "active", "ended"]
 ParticipantState = Literal["joining", "active", "left", "aborted"]
 TimeSource = Literal["livekit", "received", "reconcile", "session_end"]

@@ -16,7 +16,7 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.ids import new_id
 from stagedoor.mediaserver.facts import ParticipantFact, RoomFact, TrackFact
 from stagedoor.rooms import limiting, machine, metering, settling, store
-from stagedoor.rooms.nouns import INFERRED, Moment, Participant, Room, Session, Track
+from stagedoor.rooms.nouns import INFERRED, SESSION, Moment, Participant, Room, Session, Track
 from stagedoor.storage import Transaction
 
 
@@ -73,7 +73,7 @@ def session_seen(obs: Observer, app_id: str, short: str, room: RoomFact, moment:
         obs.say(session, "session.started", at, room.name, {"roomSid": room.sid})
         return session
     session = Session(
-        new_id("ses"),
+        new_id(SESSION),
         app_id,
         short,
         room.name,

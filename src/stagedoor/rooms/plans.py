@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from stagedoor.kernel.clock import now_ms
-from stagedoor.kernel.errors import Conflict
+from stagedoor.kernel.errors import Conflict, Invalid
 from stagedoor.kernel.ids import new_id
 from stagedoor.rooms import names, store
-from stagedoor.rooms.nouns import Plan, Session
+from stagedoor.rooms.nouns import SESSION, Plan, Session
 from stagedoor.storage import Database, Transaction
 from stagedoor.tenancy.nouns import App, TranscriptPolicy
 
@@ -44,7 +44,9 @@ def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
         Invalid: The room can't have this name.
         Conflict: A session of this room lives, or waits for it.
     """
-    session_id = new_id("ses")
+    session_id = new_id(SESSION)
+    if names.reference_is_like(app.slug, wanted.room_name, f"{SESSION}_"):
+        raise Invalid(f"A name that begins with {SESSION}_ is a session's id.", code="bad_room_name")
     livekit_room = names.new_livekit_name(app.slug, wanted.room_name or session_id)
     store.lock_rooms(tx, [livekit_room])
     for other in (store.open_session_of_room(tx, livekit_room), store.created_session_of_room(tx, livekit_room)):
@@ -109,7 +111,7 @@ class Plans:
         """The plan that the room is to be made by, or lives by.
 
         Raises:
-            Conflict: The session that it was made for is over.
+            Conflict: The session that it is named after is over.
         """
         if self._database.dialect == "sqlite":
             if self._rooms is None:
@@ -122,6 +124,8 @@ class Plans:
         if found is None:
             return None
         session, plan = found
+        if session.state == "ended" and session.room != session.id:
+            return None  # a name that a backend chose is free again
         if session.state == "ended":
             raise Conflict(
                 "The session that this room was for is over.", code="session_ended", extra={"session": session.id}

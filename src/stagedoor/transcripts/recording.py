@@ -67,6 +67,11 @@ def stop(tx: Transaction, queue: Queue, session: Session) -> Transcript | None:
     return ended
 
 
+def cancelled(tx: Transaction, queue: Queue, job: Job) -> None:
+    """An operator cancelled the job: what was recorded is archived, as after a stop."""
+    _ended(tx, queue, str(job.payload["session"]))
+
+
 class Recorder:
     """Works on the jobs."""
 

@@ -93,7 +93,9 @@ def due(tx: Transaction, app_id: str, ended_before: int, limit: int) -> list[str
     """Sessions whose transcripts ended before, and are nobody's work now; the oldest first."""
     query = (
         select(transcripts.c.session_id)
-        .where(transcripts.c.app_id == app_id, transcripts.c.ended_at < ended_before, transcripts.c.state == "archived")
+        .where(
+            transcripts.c.app_id == app_id, transcripts.c.ended_at < ended_before, transcripts.c.state != "recording"
+        )
         .order_by(transcripts.c.ended_at)
         .limit(limit)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import (
     BigInteger,
@@ -18,6 +18,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     select,
     update,
 )
@@ -174,25 +175,43 @@ def used(
     tx: Transaction,
     principal: Principal,
     *,
-    by_session: bool,
+    per: Literal["organisation", "app", "session"],
+    span_ms: int | None,
     since: int,
     until: int,
     organisation_id: str | None,
     app_id: str | None,
     limit: int,
-) -> list[tuple[str, str, str | None, int, Amounts]]:
-    """Organisation, app, session (or `None`), hour and amounts, as far as the caller may see them."""
-    table = session_hours if by_session else app_hours
+) -> list[tuple[str, str | None, str | None, int, Amounts]]:
+    """Sums of what the caller may see: organisation, app and session (`None` for those that are summed over), the start
+    of the span, and the amounts.
+
+    Args:
+        tx: The transaction.
+        principal: The caller.
+        per: What each sum is of.
+        span_ms: Of how much time; a multiple of an hour that a day is a multiple of. `None`: all of it, from 0.
+        since: From this hour on.
+        until: Up to this time.
+        organisation_id: Only of this organisation.
+        app_id: Only of this app.
+        limit: Rows at the most.
+    """
+    table = session_hours if per == "session" else app_hours
     sums = [func.sum(table.c[meter]).label(meter) for meter in METERS]
-    keys: list[Any] = [apps.c.organisation_id, table.c.app_id, table.c.hour]
-    if by_session:
+    start = literal(0) if span_ms is None else table.c.hour - table.c.hour % span_ms
+    start = start.label("start")
+    keys: list[Any] = [apps.c.organisation_id]
+    if per != "organisation":
+        keys.append(table.c.app_id)
+    if per == "session":
         keys.append(table.c.session_id)
     query = (
-        select(*keys, *sums)
+        select(*keys, start, *sums)
         .join(apps, apps.c.id == table.c.app_id)
         .where(visible(principal, apps.c.organisation_id, apps.c.id), table.c.hour >= since, table.c.hour < until)
-        .group_by(*keys)
-        .order_by(table.c.hour, *keys)
+        .group_by(*keys, start)
+        .order_by(start, *keys)
         .limit(limit)
     )
     if organisation_id is not None:
@@ -200,7 +219,13 @@ def used(
     if app_id is not None:
         query = query.where(table.c.app_id == app_id)
     return [
-        (row.organisation_id, row.app_id, row.session_id if by_session else None, row.hour, _amounts(row))
+        (
+            row.organisation_id,
+            None if per == "organisation" else row.app_id,
+            row.session_id if per == "session" else None,
+            row.start,
+            _amounts(row),
+        )
         for row in tx.execute(query)
     ]
 

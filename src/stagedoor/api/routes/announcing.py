@@ -145,6 +145,12 @@ async def create_session(parts: Parts, caller: SessionsWrite, app: AppRef, body:
     when the first participant joins, with the limits and agents that every token for it carries; its events then belong
     to this session."""
     wanted = _wanted(body)
+    given = [invited.identity for invited in body.participants if invited.identity is not None]
+    if len(set(given)) < len(given):
+        raise Invalid(
+            "participants: an identity is there twice; the second to join would push out the first.",
+            code="identity_twice",
+        )
     found = await parts.database.read(lambda tx: apps.get(tx, caller, app))
     for invited in body.participants:
         grants.time_to_live(found, invited.ttl)  # before anything is stored
@@ -206,7 +212,7 @@ async def end_session(parts: Parts, caller: SessionsWrite, app: AppRef, referenc
 
     def end(tx: Transaction) -> SessionView:
         if session.state == "created":
-            enforcing.expire(tx, parts.feed, parts.queue, session.id)
+            enforcing.expire(tx, parts.feed, parts.queue, session.id, asked=True)
         else:
             room = store.room_by_livekit_name(tx, session.livekit_room)
             if room is not None:

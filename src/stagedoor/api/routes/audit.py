@@ -71,7 +71,7 @@ async def list_audit(
         Timestamp | None, Query(description="From this time on.", examples=["2026-01-01T00:00:00Z"])
     ] = None,
     cursor: Annotated[
-        int | None, Query(ge=1, le=2**62, description="`nextCursor` of the page before.", examples=[7])
+        int | None, Query(ge=1, le=2**62, description="`page.next` of the page before.", examples=[7])
     ] = None,
     limit: Limit = 50,
 ) -> Page[AuditEntry]:

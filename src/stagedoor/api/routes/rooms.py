@@ -197,7 +197,8 @@ def _body(app: App, room: Room, session: Session | None) -> RoomBody:
 async def create_room(parts: Parts, caller: RoomsWrite, app: AppRef, body: NewRoom) -> Data[RoomBody]:
     """LiveKit makes the room at once. A room that is live already is refused.
 
-    Joining with a token makes the room too; creating it first is for metadata, time-outs and limits.
+    Joining with a token makes the room too; creating it first is for metadata, time-outs and limits. Those that
+    a session was announced with hold for its room.
     """
 
     found = await parts.database.read(lambda tx: apps.get(tx, caller, app))
@@ -205,12 +206,14 @@ async def create_room(parts: Parts, caller: RoomsWrite, app: AppRef, body: NewRo
     # LiveKit alone knows: the webhook about a room that has just been ended may still be on its way to us.
     if await parts.gateway.find_room(name) is not None:
         raise Conflict("The room is live already.", code="room_live")
+    plan = await parts.plans.of(name)  # what was announced of it holds, whoever makes the room
     made = await parts.gateway.create_room(
         name,
-        metadata=body.metadata or "",
-        empty_timeout=body.empty_timeout or 0,
-        departure_timeout=body.departure_timeout or 0,
-        max_participants=body.max_participants or 0,
+        metadata=(plan and plan.metadata) or body.metadata or "",
+        empty_timeout=(plan and plan.empty_timeout) or body.empty_timeout or 0,
+        departure_timeout=(plan and plan.departure_timeout) or body.departure_timeout or 0,
+        max_participants=(plan and plan.max_participants) or body.max_participants or 0,
+        agents=plan.agents if plan else (),
     )
 
     def record(tx: Transaction) -> tuple[Room, Session | None]:

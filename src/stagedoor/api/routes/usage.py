@@ -26,6 +26,9 @@ router = APIRouter(prefix=f"{PREFIX}/usage", tags=["Usage"])
 MOST_ROWS: Final = 10_000
 _MONTH_MS: Final = 31 * 24 * HOUR_MS
 Bucket = Literal["hour", "day", "month", "all"]
+_SPANS: Final[dict[Bucket, int | None]] = {"hour": HOUR_MS, "day": 24 * HOUR_MS, "month": 24 * HOUR_MS, "all": None}
+"""What is summed up in the database; months are made of days here."""
+
 Group = Literal["organisation", "app", "session"]
 
 
@@ -90,11 +93,12 @@ async def get_usage(
     begin = end - _MONTH_MS if since is None else from_rfc3339(since)
     begin -= begin % HOUR_MS
 
-    def look(tx: Transaction) -> list[tuple[str, str, str | None, int, Amounts]]:
+    def look(tx: Transaction) -> list[tuple[str, str | None, str | None, int, Amounts]]:
         return store.used(
             tx,
             caller,
-            by_session=group == "session",
+            per=group,
+            span_ms=_SPANS[bucket],
             since=begin,
             until=end,
             organisation_id=None if organisation is None else organisations.get(tx, caller, organisation).id,
@@ -105,14 +109,13 @@ async def get_usage(
     found = await parts.database.read(look)
     if len(found) > MOST_ROWS:
         raise Invalid(
-            f"This asks for more than {MOST_ROWS:,} hours of usage; ask for a shorter time, or for one app.",
+            f"This is more than {MOST_ROWS:,} rows of usage; ask for a shorter time, a longer bucket, or one app.",
             code="too_much_usage",
             extra={"limit": MOST_ROWS},
         )
     rows: defaultdict[tuple[int | None, str, str | None, str | None], Amounts] = defaultdict(Amounts)
-    for organisation_id, app_id, session_id, hour, amounts in found:
-        key = (_start(hour, bucket), organisation_id, None if group == "organisation" else app_id, session_id)
-        rows[key] = rows[key] + amounts
+    for organisation_id, app_id, session_id, start, amounts in found:
+        rows[_start(start, bucket), organisation_id, app_id, session_id] += amounts
     return Data(
         data=[
             UsageRow(
@@ -127,11 +130,10 @@ async def get_usage(
     )
 
 
-def _start(hour: int, bucket: Bucket) -> int | None:
-    """When the hour's span begins."""
+def _start(start: int, bucket: Bucket) -> int | None:
+    """When the bucket that the span is in begins."""
     if bucket == "all":
         return None
-    if bucket == "hour":
-        return hour
-    at = datetime.fromtimestamp(hour / 1000, UTC).replace(hour=0)
-    return int((at if bucket == "day" else at.replace(day=1)).timestamp() * 1000)
+    if bucket != "month":
+        return start
+    return int(datetime.fromtimestamp(start / 1000, UTC).replace(day=1, hour=0).timestamp() * 1000)

@@ -146,7 +146,8 @@ class Rotation(Ask):
 
     overlap: Text | int = Field(
         default="24h",
-        description="How long messages are signed with the old secret too: 90s, 10m, 24h, 2d, or seconds.",
+        description="How long messages are signed with the old secret too: 90s, 10m, 24h, 2d, or seconds; 0 ends it at"
+        " once.",
         examples=["24h"],
     )
 
@@ -431,7 +432,8 @@ async def rotate_webhook(
 ) -> Data[NewWebhookBody]:
     """Messages carry signatures of both secrets until the overlap is over. The new secret is shown this once."""
     try:
-        overlap = parse_duration((ask or Rotation()).overlap)
+        wish = (ask or Rotation()).overlap
+        overlap = 0 if wish in {0, "0", "0s"} else parse_duration(wish)
     except ValueError as error:
         raise Invalid(f"overlap: {error}.", code="bad_duration") from None
     if overlap > _LONGEST_OVERLAP:

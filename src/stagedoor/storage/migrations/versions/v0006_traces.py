@@ -12,4 +12,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("inbox", sa.Column("trace", sa.String(length=64), nullable=True))
+    for table in ("inbox", "events"):
+        op.add_column(table, sa.Column("trace", sa.String(length=64), nullable=True))
