@@ -12,8 +12,8 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from stagedoor.storage.guard import spoil
 from stagedoor.storage.prepared import Prepared
+from stagedoor.storage.savepoint import on_postgresql, on_sqlite
 from stagedoor.storage.sqlite import dbapi
-from stagedoor.storage.sqlite.savepoint import savepoint
 
 Dialect = Literal["sqlite", "postgresql"]
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -65,9 +65,9 @@ class Transaction:
         Raises:
             sqlalchemy.exc.IntegrityError: As `execute`.
         """
-        if self._sqlite is None:
-            return self.connection.execute(statement.statement, values).all()
         try:
+            if self._sqlite is None:
+                return statement.run_on_postgresql(self.connection, values)
             return statement.run_on_sqlite(self._sqlite, values)
         except DBAPIError as error:
             spoil(self.connection, error)
@@ -79,10 +79,7 @@ class Transaction:
         Raises:
             sqlalchemy.exc.IntegrityError: As `execute`.
         """
-        if self._sqlite is None:
-            self.connection.execute(statement.statement, values)
-        else:
-            self.rows(statement, values)
+        self.rows(statement, values)
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Run `callback` on the event loop once what this transaction did is durable.
@@ -98,8 +95,9 @@ class Transaction:
         """A part that can fail: an exception inside undoes it, drops its callbacks and propagates."""
         registered = len(self._after_commit)
         # SQLAlchemy compiles a savepoint anew each time, which costs more than what is usually done in one.
-        nested = self.connection.begin_nested() if self._sqlite is None else savepoint(self.connection, self._sqlite)
-        with nested:
+        driver = self._sqlite
+        part = on_postgresql(self.connection) if driver is None else on_sqlite(self.connection, driver)
+        with part:
             try:
                 yield
             except BaseException:

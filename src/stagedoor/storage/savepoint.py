@@ -1,4 +1,5 @@
-"""Savepoints on the driver's connection."""
+"""Savepoints on the driver's connection. What is done inside is undone when it raises; those inside of one another are
+the engine's own stack."""
 
 from __future__ import annotations
 
@@ -9,12 +10,13 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from stagedoor.storage.guard import forgive
+from stagedoor.storage.prepared import run_on_postgresql
 from stagedoor.storage.sqlite import dbapi
 
 
 @contextmanager
-def savepoint(connection: Connection, driver: dbapi.Connection) -> Generator[None]:
-    """What is done inside is undone when it raises; savepoints inside of one another are SQLite's own stack.
+def on_sqlite(connection: Connection, driver: dbapi.Connection) -> Generator[None]:
+    """A savepoint.
 
     Raises:
         sqlalchemy.exc.DBAPIError: SQLite has given the transaction up, as it may on a full disk.
@@ -28,6 +30,25 @@ def savepoint(connection: Connection, driver: dbapi.Connection) -> Generator[Non
             forgive(connection)
         raise
     _run(driver, "RELEASE part")
+
+
+@contextmanager
+def on_postgresql(connection: Connection) -> Generator[None]:
+    """A savepoint.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: The connection was lost.
+    """
+    run_on_postgresql(connection, "SAVEPOINT part")
+    try:
+        yield
+    except BaseException:
+        if not connection.invalidated:
+            run_on_postgresql(connection, "ROLLBACK TO SAVEPOINT part")
+            run_on_postgresql(connection, "RELEASE SAVEPOINT part")
+            forgive(connection)
+        raise
+    run_on_postgresql(connection, "RELEASE SAVEPOINT part")
 
 
 def _run(driver: dbapi.Connection, sql: str) -> None:
