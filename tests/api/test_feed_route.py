@@ -187,3 +187,15 @@ async def test_an_app_has_only_so_many_readers(limited_product: RunningProduct, 
             return answer.status == 200
 
     await eventually(free)
+
+
+async def test_a_number_of_another_database_misses_nothing(
+    managed_product: RunningProduct, http: aiohttp.ClientSession, managed_api: Api
+) -> None:
+    """The store was put back from a backup, or made anew: the reader's last number is beyond what there is."""
+    app = await new_app(managed_api)
+    product = managed_product
+    async with following(http, product.url, product.api_key, app, after=10**12) as events:
+        await managed_api("POST", f"/apps/{app}/rooms", {"name": "demo"}, expect=201)
+        first, second = await take(events, 2)
+        assert {first.type, second.type} == {"room.created", "session.started"}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from livekit import api as livekit
+from livekit import rtc
 
 from tests.support.api_participant import joined, token_for
 from tests.support.api_tenant import fresh
@@ -63,8 +65,9 @@ async def test_it_is_announced_joined_and_over_under_one_id(managed_api: Api, ap
     told = [entry["type"] for entry in ended["timeline"]]
     assert (told.count("session.started"), told.count("session.ended")) == (1, 1)
 
-    refused = await managed_api("POST", f"/apps/{app}/tokens", {"room": made["room"]}, expect=409)
-    assert (refused["code"], refused["session"]) == ("session_ended", made["id"])
+    for path, wish in (("tokens", {"room": made["room"]}), (f"rooms/{made['room']}/links", {"page": "meet"})):
+        refused = await managed_api("POST", f"/apps/{app}/{path}", wish, expect=409)
+        assert (refused["code"], refused["session"]) == ("session_ended", made["id"])
 
 
 async def test_every_token_carries_what_was_announced(managed_api: Api, app: str) -> None:
@@ -113,19 +116,41 @@ async def test_it_lasts_no_longer_than_it_may(managed_api: Api, app: str) -> Non
     assert ended["disposition"] == "timed_out"
     assert ended["durationMs"] >= 2000
 
-    # Its token lives longer than it does: who comes back with it does not get another session.
-    async with joined(made["tokens"][0]) as again:
-        await again.gone
-    later = (await managed_api("GET", f"/apps/{app}/sessions?state=ended"))["data"]
-    assert {session["room"] for session in later} == {made["room"]}
+    # Its token lives longer than it does: who comes back with it makes a room that is ended at once.
+    again = rtc.Room()
+    coming = asyncio.create_task(again.connect(made["tokens"][0]["wsUrl"], made["tokens"][0]["token"]))
+
+    async def refused() -> Any:
+        found = (await managed_api("GET", f"/apps/{app}/sessions?state=ended"))["data"]
+        return [session for session in found if session["id"] != made["id"] and session["disposition"] == "terminated"]
+
+    assert (await eventually(refused))[0]["room"] == made["room"]
+    coming.cancel()  # the client would try for half a minute
+    await asyncio.gather(coming, return_exceptions=True)
+    await again.disconnect()
+
+
+async def comes_to_nothing(token: dict[str, Any]) -> None:
+    """Who joins with it is sent away."""
+    async with joined(token) as guest:
+        await guest.gone
 
 
 async def test_a_name_that_a_backend_chose_is_free_again(managed_api: Api, app: str) -> None:
     made = await announced(managed_api, app, roomName="support")
     await managed_api("POST", f"/apps/{app}/sessions/{made['id']}/end")
-    await managed_api("POST", f"/apps/{app}/tokens", {"room": "support"}, expect=201)
-    again = await announced(managed_api, app, roomName="support")
+    again = await announced(managed_api, app, roomName="support", limits={"maxDuration": 60})
     assert again["id"] != made["id"]
+    async with joined(again["tokens"][0]) as invited:
+        await until_state(managed_api, app, again["id"], "active")
+        await comes_to_nothing(made["tokens"][0])
+        assert not invited.gone.done()
+        await managed_api("POST", f"/apps/{app}/sessions/{again['id']}/end")
+        await invited.gone
+    await until_state(managed_api, app, again["id"], "ended")
+    async with joined(await token_for(managed_api, app, "support", "eve")) as welcome:
+        await comes_to_nothing(again["tokens"][0])
+        assert not welcome.gone.done()
 
 
 async def test_a_room_that_does_not_come_in_time_does_not_come(managed_api: Api, app: str) -> None:

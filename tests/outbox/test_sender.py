@@ -195,6 +195,10 @@ async def test_a_private_address_is_refused_whatever_its_name_is(monkeypatch: py
         ("64:ff9b::7f00:1", False),
         ("2002:7f00:1::", False),
         ("2001:0:4136:e378:8000:63bf:80ff:fffe", False),
+        ("::127.0.0.1", False),
+        ("::ffff:0:7f00:1", False),
+        ("64:ff9b:1::7f00:1", False),
+        ("fec0::1", False),
         ("not an address", False),
     ],
 )

@@ -14,6 +14,16 @@ from stagedoor.kernel.errors import Invalid
 
 LONGEST_URL: Final = 2_000
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_LOCAL: Final = tuple(
+    ipaddress.IPv6Network(network)
+    for network in (
+        "::/96",  # IPv4-compatible, RFC 4291
+        "::ffff:0:0:0/96",  # IPv4-translated, RFC 2765
+        "64:ff9b:1::/48",  # NAT64 of the operator's own, RFC 8215
+    )
+)
+"""What nobody reaches over the internet, and Python holds to be global."""
+
 _AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[Any, ...]]
 """As `socket.getaddrinfo` has it."""
 
@@ -56,6 +66,8 @@ def is_public(address: str) -> bool:
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
+        return False
+    if isinstance(ip, _IPv6) and (ip.is_site_local or any(ip in network for network in _LOCAL)):
         return False
     return all(one.is_global and not one.is_multicast for one in (ip, *_wrapped(ip)))
 

@@ -12,7 +12,7 @@ from stagedoor.kernel.clock import now_ms
 from stagedoor.mediaserver.facts import OWN_IDENTITY, RoomFact, clean
 from stagedoor.mediaserver.livekit_event import MEDIA_EVENTS, ROOM_EVENTS, LiveKitEvent, WireEgress, subject_of
 from stagedoor.mediaserver.version import PROBE_PREFIX
-from stagedoor.rooms import machine, names, settling, store
+from stagedoor.rooms import limiting, machine, names, settling, store
 from stagedoor.rooms.nouns import Moment, Session
 from stagedoor.rooms.observe import (
     Observer,
@@ -114,6 +114,8 @@ def _participant_event(obs: Observer, session: Session, event: LiveKitEvent, mom
     if session.state == "ended":
         session = session_alive(obs, session, moment.at)
     session, person = participant_present(obs, session, fact, moment, active=active)
+    if event.event == "participant_joined":
+        limiting.came(obs.tx, obs.queue, session, fact)
     if event.track is not None:
         moment = machine.within(moment, person.left_at, person.left_at_source)
         person = participant_alive(obs, person, moment.at)

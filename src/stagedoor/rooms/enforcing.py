@@ -34,6 +34,7 @@ class Enforcer:
             JobKind(limiting.LIMIT, self._limit),
             JobKind(limiting.CLEAN_UP, self._clean_up),
             JobKind(limiting.REFUSE, self._refuse),
+            JobKind(limiting.TURN_AWAY, self._turn_away),
         ]
 
     async def _limit(self, job: Job) -> Effect | None:
@@ -68,6 +69,15 @@ class Enforcer:
         session = await self._database.write(lambda tx: _refused(tx, session_id))
         if session is not None:
             await self._end(session)
+        return None
+
+    async def _turn_away(self, job: Job) -> Effect | None:
+        try:
+            await self._gateway.remove_participant(str(job.payload["room"]), str(job.payload["identity"]))
+        except NotFound:
+            pass  # gone by itself
+        except Problem as problem:
+            raise Retry(problem.detail) from None
         return None
 
     async def _end(self, session: Session) -> None:

@@ -6,8 +6,9 @@ from typing import Final
 
 from stagedoor.jobs.nouns import NewJob
 from stagedoor.jobs.queue import Queue
+from stagedoor.mediaserver.facts import ParticipantFact
 from stagedoor.rooms import store
-from stagedoor.rooms.nouns import SESSION, Plan, Session
+from stagedoor.rooms.nouns import SESSION, SESSION_ATTRIBUTE, Plan, Session
 from stagedoor.storage import Transaction
 from stagedoor.tenancy.nouns import TranscriptPolicy
 from stagedoor.tenancy.store import app_by_id
@@ -16,6 +17,7 @@ RECORD: Final = "transcript.record"
 LIMIT: Final = "session.limit"
 CLEAN_UP: Final = "session.cleanup"
 REFUSE: Final = "session.refuse"
+TURN_AWAY: Final = "participant.turn_away"
 
 
 def announced(tx: Transaction, queue: Queue, plan: Plan) -> None:
@@ -35,6 +37,17 @@ def begun(tx: Transaction, queue: Queue, session: Session) -> None:
     if plan is not None and plan.max_duration is not None:
         at = session.started_at + plan.max_duration * 1000
         queue.put(tx, NewJob(LIMIT, {"session": session.id}, f"{session.id}/duration", run_at=at))
+
+
+def came(tx: Transaction, queue: Queue, session: Session, person: ParticipantFact) -> None:
+    """Have somebody sent away who came in with a token of an announced session that is over."""
+    meant = person.attributes.get(SESSION_ATTRIBUTE)
+    if meant is None or meant == session.id or session.state != "active":
+        return
+    other = store.session_anywhere(tx, meant)
+    if other is not None and other.livekit_room == session.livekit_room and other.state == "ended":
+        payload = {"room": session.livekit_room, "identity": person.identity}
+        queue.put(tx, NewJob(TURN_AWAY, payload, person.sid))
 
 
 def _is_of_one_that_is_over(tx: Transaction, session: Session) -> bool:

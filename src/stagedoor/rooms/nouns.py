@@ -13,6 +13,9 @@ from stagedoor.tenancy.nouns import TranscriptPolicy
 SESSION: Final = "ses"
 """What the ids of sessions begin with."""
 
+SESSION_ATTRIBUTE: Final = "stagedoor.session"
+"""The participant attribute that says which announced session a token was minted for."""
+
 SessionState = Literal["created", "active", "ended"]
 ParticipantState = Literal["joining", "active", "left", "aborted"]
 TimeSource = Literal["livekit", "received", "reconcile", "session_end"]

@@ -11,7 +11,7 @@ from stagedoor.kernel.durations import format_duration, parse_duration
 from stagedoor.kernel.errors import Invalid
 from stagedoor.mediaserver.facts import OWN_IDENTITY
 from stagedoor.rooms.names import new_livekit_name
-from stagedoor.rooms.nouns import Plan
+from stagedoor.rooms.nouns import SESSION_ATTRIBUTE, Plan
 from stagedoor.tenancy.nouns import App
 
 SOURCES: Final = ("camera", "microphone", "screen_share", "screen_share_audio")
@@ -104,8 +104,8 @@ def decide(app: App, request: JoinRequest) -> Grant:
 
 
 def under_plan(grant: Grant, plan: Plan) -> Grant:
-    """The grant for the room of an announced session: LiveKit makes the room as it was announced, whoever comes first,
-    and in a voice session nobody publishes a picture."""
+    """The grant for the room of an announced session: LiveKit makes the room as it was announced, whoever comes first;
+    in a voice session nobody publishes a picture; and the participant says for which session the token was made."""
     config = replace(
         grant.room_config or RoomConfig(),
         empty_timeout=plan.empty_timeout,
@@ -114,12 +114,14 @@ def under_plan(grant: Grant, plan: Plan) -> Grant:
         metadata=plan.metadata or None,
         agents=plan.agents,
     )
+    attributes = {**grant.attributes, SESSION_ATTRIBUTE: plan.session_id}
+    grant = replace(grant, room_config=config, attributes=attributes)
     sources = grant.can_publish_sources
     if plan.kind == "voice" and grant.can_publish:
         sources = tuple(source for source in sources or _SOUND if source in _SOUND)
         if not sources:
-            return replace(grant, room_config=config, can_publish=False, can_publish_sources=None)
-    return replace(grant, room_config=config, can_publish_sources=sources)
+            return replace(grant, can_publish=False, can_publish_sources=None)
+    return replace(grant, can_publish_sources=sources)
 
 
 def time_to_live(app: App, ttl: str | float | None) -> int:

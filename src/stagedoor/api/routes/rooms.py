@@ -331,6 +331,7 @@ async def create_link(parts: Parts, caller: TokensWrite, app: AppRef, room: Room
     """A link to watch (`play`, `embed`) or to take part (`meet`). The room need not be live yet."""
     found = await parts.database.read(lambda tx: apps.get(tx, caller, app))
     name = names.new_livekit_name(found.slug, room)
+    await parts.plans.of(name)  # which refuses the room of a session that is over
     ttl = time_to_live(found, body.ttl)
     url = page_url(parts, body.page, found, name, ttl)
     signed = body.page == "meet" or found.settings.playback_policy == "signed"
