@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from livekit import api as livekit
 
-from tests.support.api_tenant import problem
-from tests.support.product import Api
+from tests.support.api_tenant import new_app, problem
+from tests.support.product import Api, RunningProduct, eventually
 
 WHO = "/apps/{app}/rooms/{room}/participants/nobody"
 CALLS: list[tuple[str, str, Any]] = [
@@ -67,3 +69,28 @@ def _without_timeline(data: Any) -> Any:
     if isinstance(data, list):
         return [item["id"] for item in data]  # pyright: ignore[reportUnknownVariableType]
     return data
+
+
+async def test_whatever_livekit_calls_a_room_it_is_its_prefixs(
+    managed_api: Api, managed_product: RunningProduct
+) -> None:
+    """Nobody announced it through us; its name is of a form that we would not give."""
+    app = await new_app(managed_api)
+    for short in ("we ird/ü", " blanks ", "a/b/participants", "100%", "%2F"):
+        name = f"{app}-{short}"
+        async with managed_product.livekit() as server:
+            await server.room.create_room(livekit.CreateRoomRequest(name=name, empty_timeout=60))
+        address = f"/apps/{app}/rooms/{quote(short, safe='')}"
+
+        async def adopted(address: str = address) -> Any:
+            status, found, _ = await managed_api.raw("GET", address)
+            return found["data"] if status == 200 and found["data"]["session"] else None
+
+        room = await eventually(adopted)
+        assert (room["name"], room["livekitRoom"]) == (short, name)
+        listed = (await managed_api("GET", f"/apps/{app}/rooms"))["data"]
+        assert name in {one["livekitRoom"] for one in listed}
+        assert (await managed_api("GET", f"{address}/participants"))["data"] == []
+        session = (await managed_api("GET", f"/apps/{app}/sessions/{quote(name, safe='')}"))["data"]
+        assert session["id"] == room["session"]
+        await managed_api("DELETE", address, expect=204)

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal
 
 import aiohttp
 from livekit.api import LiveKitAPI
+from yarl import URL
 
 from stagedoor.kernel.settings import resolve
 from stagedoor.mediaserver.config import ManagedConfig, render
@@ -303,7 +304,7 @@ class Api:
     async def raw(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, dict[str, str]]:
         """Status, decoded body and headers."""
         given = self._headers | {name.replace("_", "-"): value for name, value in headers.items()}
-        address = f"{self._url}/api/v1{path}"
+        address = URL(f"{self._url}/api/v1{path}", encoded="%2F" in path)
         async with self._session.request(method, address, json=body, headers=given) as answer:
             content = await answer.read()
             decoded = json.loads(content) if content and "json" in answer.content_type else content

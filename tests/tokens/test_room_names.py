@@ -73,7 +73,7 @@ def test_what_we_name_livekit_can_announce(app: str, reference: str) -> None:
     assert re.fullmatch(r"[a-z0-9_]+-[A-Za-z0-9._~-]+", name)
 
 
-@pytest.mark.parametrize("reference", ["", "live-", "live-live-x", "a/b", "a\x00", " a", "a ", "a\n", "x" * 201])
+@pytest.mark.parametrize("reference", ["", "live-", "live-live-x", "a\x00", "a\n", "x" * 201])
 def test_what_is_no_room(reference: str) -> None:
     with pytest.raises(Invalid):
         livekit_name("live", reference)

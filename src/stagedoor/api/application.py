@@ -35,6 +35,7 @@ from stagedoor.api.routes import (
     webhooks,
 )
 from stagedoor.api.services import Services
+from stagedoor.api.slashes import EncodedSlashMiddleware
 from stagedoor.api.tracing import TracingMiddleware
 from stagedoor.kernel import tracing
 from stagedoor.kernel.encodings import accepts
@@ -100,6 +101,7 @@ def build(parts: Services, pages: list[BaseRoute]) -> FastAPI:
     )
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(MetricsMiddleware)
+    app.add_middleware(EncodedSlashMiddleware)
     if tracing.enabled():
         app.add_middleware(TracingMiddleware)
     return app

@@ -9,7 +9,7 @@ import asyncio
 import secrets as chance
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import aiohttp
 import msgspec
@@ -122,7 +122,7 @@ async def _asgi(app: Any, method: str, url: str, secret: str, body: Any) -> tupl
         "http_version": "1.1",
         "method": method,
         "scheme": "http",
-        "path": target,
+        "path": unquote(target),
         "raw_path": target.encode(),
         "query_string": query.encode(),
         "headers": headers,

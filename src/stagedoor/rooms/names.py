@@ -15,8 +15,8 @@ SHORT_NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$"
 """What a new room may be called."""
 
 _SHORT_NAME = re.compile(SHORT_NAME_PATTERN)
-# LiveKit itself lets a room be called anything, so what it announces is taken more widely: all that a path can carry.
-_ADOPTABLE = re.compile(r"[^\s/\x00-\x1f\x7f](?:[^/\x00-\x1f\x7f]{0,198}[^\s/\x00-\x1f\x7f])?")
+# LiveKit itself lets a room be called anything, so what it announces is taken more widely.
+_ADOPTABLE = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 
 
 def livekit_name(app: str, reference: str) -> str:
@@ -29,7 +29,8 @@ def livekit_name(app: str, reference: str) -> str:
     name = reference if reference.startswith(prefix) else prefix + reference
     if split(name) is None:
         raise Invalid(
-            "A room's name has 1 to 200 characters, no slash, and does not begin with the app's name twice.",
+            "A room's name has 1 to 200 characters, none of them a control character, and does not begin with the app's"
+            " name twice.",
             code="bad_room_name",
         )
     return name

@@ -13,6 +13,7 @@ from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.routes.rooms import find
 from stagedoor.api.services import Parts, Services
+from stagedoor.api.slashes import restored
 from stagedoor.api.wire import (
     NO_NUL,
     Answer,
@@ -42,7 +43,7 @@ class _Identity(Convertor[str]):
     regex = r"(?:(?!/tracks/[^/]+/mute$)[\s\S])+"
 
     def convert(self, value: str) -> str:
-        return value
+        return restored(value)
 
     def to_string(self, value: str) -> str:
         return value
