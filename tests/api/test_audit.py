@@ -33,6 +33,7 @@ async def test_administration_leaves_a_trail(managed_api: Api) -> None:
     ]
     assert len({entry["actor"] for entry in mine}) == 1
     assert mine[0]["actor"].startswith("key_")
+    assert mine[2]["detail"]["changed"] == {"name": [app["slug"], "changed"]}
     text = str(mine)
     assert "s3cret" not in text
     assert key["key"] not in text
@@ -65,3 +66,26 @@ async def test_it_is_read_in_pages_newest_first(managed_api: Api) -> None:
     changed = (await managed_api("GET", f"/audit?app={slug}&action=app.changed"))["data"]
     assert len(changed) == 3
     assert (await managed_api("GET", f"/audit?app={slug}&since=2999-01-01T00:00:00Z"))["data"] == []
+
+
+async def test_what_is_done_to_calls_leaves_a_trail(managed_api: Api) -> None:
+    slug = fresh("app")
+    await managed_api("POST", "/apps", {"slug": slug}, expect=201)
+    await managed_api("PATCH", f"/apps/{slug}", {"settings": {"transcriptRetention": "90d"}})
+    session = (await managed_api("POST", f"/apps/{slug}/sessions", {}, expect=201))["data"]["id"]
+    await managed_api("POST", f"/apps/{slug}/sessions/{session}/end")
+    await managed_api("POST", f"/apps/{slug}/rooms", {"name": "demo"}, expect=201)
+    await managed_api("DELETE", f"/apps/{slug}/rooms/demo/participants/eve?ban=1m", expect=204)
+    room = (await managed_api("GET", f"/apps/{slug}/rooms/demo"))["data"]["id"]
+    await managed_api("DELETE", f"/apps/{slug}/rooms/demo", expect=204)
+    trail = (await managed_api("GET", f"/audit?app={slug}"))["data"][::-1]
+    assert [(entry["action"], entry["target"]) for entry in trail[2:]] == [
+        ("session.ended", session),
+        ("participant.banned", "eve"),
+        ("room.deleted", room),
+    ]
+    assert trail[1]["detail"]["changed"] == {"transcriptRetention": [None, "90d"]}
+    (job,) = (await managed_api("GET", "/jobs?kind=jobs.forget&state=queued"))["data"]
+    await managed_api("POST", f"/jobs/{job['id']}/retry")
+    (newest,) = (await managed_api("GET", "/audit?action=job.retried&limit=1"))["data"]
+    assert (newest["target"], newest["organisation"]) == (job["id"], None)

@@ -207,7 +207,13 @@ async def test_it_is_stopped_taken_up_again_and_deleted(
     await eventually(gone)
     trail = (await managed_api("GET", f"/audit?app={app}"))["data"]
     done = [entry["action"] for entry in trail if entry["target"] == session]
-    assert done == ["transcript.deleted", "transcript.begun", "transcript.stopped", "transcript.begun"]
+    assert done == [
+        "transcript.deleted",
+        "session.ended",
+        "transcript.begun",
+        "transcript.stopped",
+        "transcript.begun",
+    ]
 
 
 async def test_nobody_takes_the_listeners_place(managed_api: Api, app: str) -> None:

@@ -15,6 +15,7 @@ from stagedoor.api.problems import documented
 from stagedoor.api.routes.sessions import SessionBody, SessionRef, body_of, fields_of
 from stagedoor.api.services import Parts, Services
 from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Data
+from stagedoor.audit import store as trail
 from stagedoor.kernel.clock import now_ms, rfc3339
 from stagedoor.kernel.durations import parse_duration
 from stagedoor.kernel.errors import Conflict, Invalid, NotFound
@@ -211,6 +212,7 @@ async def end_session(parts: Parts, caller: SessionsWrite, app: AppRef, referenc
             await parts.gateway.delete_room(session.livekit_room)
 
     def end(tx: Transaction) -> SessionView:
+        trail.note(tx, caller, "session.ended", session.id, organisation_id=found.organisation_id, app_id=found.id)
         if session.state == "created":
             enforcing.expire(tx, parts.feed, parts.queue, session.id, asked=True)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, Field, StringConstraints
@@ -247,7 +247,7 @@ async def change_app(parts: Parts, caller: AppsWrite, app: AppRef, body: AppChan
         settings = _settings(before.settings, body.settings) if body.settings else None
         tx.after_commit(parts.forget_tenancy)
         after = apps.update(tx, caller, app, name=body.name, settings=settings)
-        _note(tx, caller, "app.changed", after)
+        _note(tx, caller, "app.changed", after, _changes(before, after))
         return after
 
     return Data(data=_body(await parts.database.write(change)))
@@ -292,8 +292,15 @@ async def delete_app(
     return Response(status_code=204)
 
 
-def _note(tx: Transaction, caller: Principal, action: str, app: App) -> None:
-    detail = {"slug": app.slug}
+def _changes(before: App, after: App) -> dict[str, Any]:
+    """What is different, by the API's names: the values before and after."""
+    old, new = (_body(app).model_dump(by_alias=True, exclude={"updated_at"}) for app in (before, after))
+    old, new = old | old.pop("settings"), new | new.pop("settings")
+    return {name: [old[name], new[name]] for name in new if old[name] != new[name]}
+
+
+def _note(tx: Transaction, caller: Principal, action: str, app: App, changes: dict[str, Any] | None = None) -> None:
+    detail = {"slug": app.slug} | ({"changed": changes} if changes is not None else {})
     trail.note(tx, caller, action, app.id, organisation_id=app.organisation_id, app_id=app.id, detail=detail)
 
 

@@ -13,6 +13,7 @@ from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts
 from stagedoor.api.wire import NO_NUL, Answer, Data, Limit, Page, page, when
+from stagedoor.audit import store as trail
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.errors import NotFound
 from stagedoor.webhooks import store
@@ -128,4 +129,6 @@ def _detail(event: InboxEvent) -> Response:
 async def replay_inbox_event(parts: Parts, caller: Admin, reference: EventRef) -> Response:
     """For events that failed, or whose app exists only now. What was applied before changes nothing."""
     caller.require_installation()
-    return _detail(await parts.applier.replay(reference))
+    replayed = await parts.applier.replay(reference)
+    await parts.database.write(lambda tx: trail.note(tx, caller, "event.replayed", replayed.id, organisation_id=None))
+    return _detail(replayed)

@@ -12,9 +12,11 @@ from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts
 from stagedoor.api.wire import NO_NUL, Answer, Data, Limit, Page, page, when
+from stagedoor.audit import store as trail
 from stagedoor.jobs import queue, store
 from stagedoor.jobs.nouns import Job
 from stagedoor.kernel.clock import rfc3339
+from stagedoor.storage import Transaction
 
 router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["Jobs"])
 
@@ -105,11 +107,21 @@ async def retry_job(parts: Parts, caller: Admin, reference: JobRef) -> Data[JobB
     """With all its attempts: one that is finished once more, one that waits without waiting. Only a key of the whole
     installation may."""
     caller.require_installation()
-    return Data(data=_body(await parts.database.write(lambda tx: parts.queue.retry(tx, reference))))
+
+    def retry(tx: Transaction) -> Job:
+        trail.note(tx, caller, "job.retried", reference, organisation_id=None)
+        return parts.queue.retry(tx, reference)
+
+    return Data(data=_body(await parts.database.write(retry)))
 
 
 @router.post("/{job}/cancel", summary="Cancel a job", responses=documented(401, 403, 404, 409, 422, 503))
 async def cancel_job(parts: Parts, caller: Admin, reference: JobRef) -> Data[JobBody]:
     """One that runs is broken off; what it did elsewhere is done. Only a key of the whole installation may."""
     caller.require_installation()
-    return Data(data=_body(await parts.database.write(lambda tx: parts.queue.cancel(tx, reference))))
+
+    def cancel(tx: Transaction) -> Job:
+        trail.note(tx, caller, "job.cancelled", reference, organisation_id=None)
+        return parts.queue.cancel(tx, reference)
+
+    return Data(data=_body(await parts.database.write(cancel)))

@@ -27,6 +27,7 @@ from stagedoor.api.wire import (
     Text,
     when,
 )
+from stagedoor.audit import store as trail
 from stagedoor.events.nouns import NewEvent
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
@@ -316,6 +317,18 @@ async def remove_participant(
     except NotFound:
         if ban is None:
             raise NotFound("Nobody of this identity is in the room.", code="participant_not_found") from None
+    detail = {"livekitRoom": there.livekit_room, "identity": identity, "bannedUntil": when(until)}
+    await parts.database.write(
+        lambda tx: trail.note(
+            tx,
+            caller,
+            "participant.removed" if until is None else "participant.banned",
+            identity,
+            organisation_id=found.organisation_id,
+            app_id=found.id,
+            detail=detail,
+        )
+    )
     await _record(parts, place, "participant.removed", identity, {"bannedUntil": when(until)})
     return Response(status_code=204)
 

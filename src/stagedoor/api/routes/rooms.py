@@ -28,6 +28,7 @@ from stagedoor.api.wire import (
     Text,
     page,
 )
+from stagedoor.audit import store as trail
 from stagedoor.events.nouns import NewEvent
 from stagedoor.kernel.clock import now_ms, rfc3339
 from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
@@ -270,10 +271,23 @@ async def change_room(parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomR
 )
 async def delete_room(parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomRef) -> Response:
     """Everybody is disconnected. The room's sessions stay."""
-    _, found, session = await find(parts, caller, app, room)
+    owner, found, session = await find(parts, caller, app, room)
     with contextlib.suppress(NotFound):  # one that is not live: its record still goes
         await parts.gateway.delete_room(found.livekit_room)
-    await parts.database.write(lambda tx: rooms.deleted(tx, parts.feed, found, session.id if session else None))
+
+    def deleted(tx: Transaction) -> None:
+        rooms.deleted(tx, parts.feed, found, session.id if session else None)
+        trail.note(
+            tx,
+            caller,
+            "room.deleted",
+            found.id,
+            organisation_id=owner.organisation_id,
+            app_id=owner.id,
+            detail={"livekitRoom": found.livekit_room},
+        )
+
+    await parts.database.write(deleted)
     return Response(status_code=204)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -400,7 +401,7 @@ async def change_webhook(
             enabled=ask.enabled,
             ordered=ask.ordered,
         )
-        _note(tx, caller, "webhook.changed", after)
+        _note(tx, caller, "webhook.changed", after, {"changed": sorted(ask.model_fields_set)})
         return after
 
     return Data(data=_body(await parts.database.write(change)))
@@ -476,9 +477,12 @@ async def recover_webhook(
 ) -> Data[Recovery]:
     """Every event since then that the endpoint wants and has not taken, also of before it was made. Each keeps its
     message id."""
-    job = await parts.database.write(
-        lambda tx: endpoints.recover(tx, parts.queue, caller, reference, from_rfc3339(since))
-    )
+
+    def recover(tx: Transaction) -> str:
+        _note(tx, caller, "webhook.recovered", endpoints.get(tx, caller, reference))
+        return endpoints.recover(tx, parts.queue, caller, reference, from_rfc3339(since))
+
+    job = await parts.database.write(recover)
     return Data(data=Recovery(job=job))
 
 
@@ -533,11 +537,18 @@ async def redeliver(
     parts: Parts, caller: WebhooksWrite, reference: WebhookRef, delivery: DeliveryRef
 ) -> Data[DeliveryBody]:
     """Under its own id, with all its attempts."""
-    after = await parts.database.write(lambda tx: endpoints.redeliver(tx, parts.queue, caller, reference, delivery))
+
+    def again(tx: Transaction) -> Delivery:
+        _note(tx, caller, "webhook.redelivered", endpoints.get(tx, caller, reference))
+        return endpoints.redeliver(tx, parts.queue, caller, reference, delivery)
+
+    after = await parts.database.write(again)
     return Data(data=DeliveryBody.model_validate(_delivery_fields(after)))
 
 
-def _note(tx: Transaction, caller: Principal, action: str, endpoint: Endpoint) -> None:
+def _note(
+    tx: Transaction, caller: Principal, action: str, endpoint: Endpoint, more: Mapping[str, Any] | None = None
+) -> None:
     trail.note(
         tx,
         caller,
@@ -545,5 +556,6 @@ def _note(tx: Transaction, caller: Principal, action: str, endpoint: Endpoint) -
         endpoint.id,
         organisation_id=endpoint.organisation_id,
         app_id=endpoint.app_id,
-        detail={"host": urlsplit(endpoint.url).hostname},  # the rest of a URL may hold a secret
+        # The rest of a URL may hold a secret.
+        detail={"host": urlsplit(endpoint.url).hostname, **(more or {})},
     )
