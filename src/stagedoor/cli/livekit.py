@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from stagedoor.app.datafolder import DataFolder
-from stagedoor.app.network import lay_out
 from stagedoor.cli.options import ConfigFile, DataDir, resolved
+from stagedoor.diagnosis.scene import look
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.mediaserver.config import render, webhook_section
 from stagedoor.mediaserver.install import ensure_binary, find_binary
@@ -50,7 +50,8 @@ def show_config(
 ) -> None:
     """Print LiveKit's configuration; for an external LiveKit the webhook section that it must be given."""
     found = resolved(config, data_dir=data_dir).settings
-    network = lay_out(found, DataFolder(found.data_dir).secrets())
+    DataFolder(found.data_dir).secrets()
+    network = look(found).network  # as it runs, if it does: its ports may have been given by flags
     if network.managed is not None and not webhook_only:
         typer.echo(render(network.managed))
         return
