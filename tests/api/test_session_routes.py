@@ -128,7 +128,7 @@ async def test_sessions_are_filtered_by_room_state_and_time(managed_api: Api, ma
         assert session == (await api("GET", f"/apps/{app}/sessions/{session['id']}"))["data"]
     brief = (await api("GET", f"/apps/{app}/sessions?timeline=false"))["data"]
     assert [session["timeline"] for session in brief] == [[], [], []]
-    for wrong in ("since=yesterday", "since=2026-01-31T00:00:00", "state=open", "room=a%2Fb", "room=%00"):
+    for wrong in ("since=yesterday", "since=2026-01-31T00:00:00", "state=open", "room=%00", "room="):
         assert (await problem(api, "GET", f"/apps/{app}/sessions?{wrong}"))[0] == 422, wrong
 
 
