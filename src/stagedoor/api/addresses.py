@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from stagedoor.api.services import Services
 from stagedoor.playback.links import Use
@@ -34,3 +35,50 @@ def _query(parts: Services, kind: PageKind, app: App, livekit_room: str, ttl: in
         return ""
     use: Use = "meet" if kind == "meet" else "play"
     return f"?token={parts.signer.sign(use, livekit_room, ttl)}"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameAddresses:
+    """Where a room's frames go in and out.
+
+    Attributes:
+        public_url: Where callers reach us, without a slash at the end.
+        app: The app's slug.
+        livekit_room: The room's LiveKit name.
+    """
+
+    public_url: str
+    app: str
+    livekit_room: str
+
+    @property
+    def camera_socket(self) -> str:
+        """Where a camera connects to."""
+        return f"{self._socket}/ingest/ws?{self._query}"
+
+    @property
+    def viewer_socket(self) -> str:
+        """Frames by WebSocket."""
+        return f"{self._socket}/live/ws?{self._query}"
+
+    @property
+    def mjpeg(self) -> str:
+        """Frames as a picture that goes on changing."""
+        return f"{self._live}/mjpeg"
+
+    @property
+    def frame(self) -> str:
+        """The newest frame."""
+        return f"{self._live}/frame.jpg"
+
+    @property
+    def _live(self) -> str:
+        return f"{self.public_url}/live/{self.app}/{quote(self.livekit_room, safe='')}"
+
+    @property
+    def _socket(self) -> str:
+        return f"ws{self.public_url.removeprefix('http')}"
+
+    @property
+    def _query(self) -> str:
+        return urlencode({"app": self.app, "room": self.livekit_room})

@@ -14,12 +14,15 @@ from stagedoor import __version__
 from stagedoor.api import openapi, problems, webhook
 from stagedoor.api.access import public
 from stagedoor.api.idempotency.middleware import IdempotencyMiddleware
+from stagedoor.api.live import frame_post
+from stagedoor.api.live import routes as live
 from stagedoor.api.middleware import BodyLimitMiddleware, MetricsMiddleware, SecurityHeadersMiddleware
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.routes import (
     announcing,
     apps,
     audit,
+    cameras,
     events,
     health,
     inbox,
@@ -49,6 +52,7 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     announcing.router,
     sessions.router,
     transcripts.router,
+    cameras.router,
     events.router,
     inbox.router,
     jobs.router,
@@ -81,6 +85,7 @@ def build(parts: Services, pages: list[BaseRoute]) -> FastAPI:
     hooks = webhook.routes(parts.settings.webhook_path)
     app.router.routes.extend(hooks)
     app.router.routes.append(tokens.route(PREFIX))
+    app.router.routes.extend(live.routes())
     # Not include_router, which nests: a flat list is what the access test and the metrics walk.
     for router in (*_ROUTERS, health.router(""), health.router(PREFIX)):
         app.router.routes.extend(router.routes)
@@ -97,7 +102,7 @@ def build(parts: Services, pages: list[BaseRoute]) -> FastAPI:
     app.add_middleware(
         BodyLimitMiddleware,
         limit=parts.settings.api_max_body_bytes,
-        exempt=frozenset(route.path for route in hooks),
+        exempt=frozenset([*(route.path for route in hooks), frame_post.PATH]),
     )
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(MetricsMiddleware)

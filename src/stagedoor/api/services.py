@@ -9,6 +9,12 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from stagedoor.cameras.elsewhere import Elsewhere
+from stagedoor.cameras.gate import Gate
+from stagedoor.cameras.keeping import Keeping
+from stagedoor.cameras.live import LiveCameras
+from stagedoor.cameras.posting import Posting
+from stagedoor.cameras.telling import Telling
 from stagedoor.events.feed import Feed
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.sealing import Sealer
@@ -17,6 +23,7 @@ from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outbox.sender import Sender
 from stagedoor.playback.admission import Doorkeeper
 from stagedoor.playback.links import LinkSigner
+from stagedoor.playback.watching import Watching
 from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.plans import Plans
 from stagedoor.storage import Database
@@ -34,6 +41,7 @@ class Services:
 
     Attributes:
         public_url: Where browsers and callers reach us, without a slash at the end.
+        is_bridged: Whether the camera that sends to a room, by LiveKit name, is a participant of it now.
         starting: A reason not to be ready that no part knows, such as that LiveKit is still being started.
     """
 
@@ -55,12 +63,26 @@ class Services:
     sender: Sender
     scribe: Scribe
     objects: Objects
+    gate: Gate
+    cameras: LiveCameras
+    elsewhere: Elsewhere
+    telling: Telling
+    posting: Posting
+    keeping: Keeping
+    watching: Watching
+    is_bridged: Callable[[str], bool]
     starting: Callable[[], str | None]
 
     def forget_tenancy(self) -> None:
         """A key, an app or an organisation has changed: look it up anew."""
         self.authenticator.forget()
         self.directory.forget()
+        self.forget_cameras()
+
+    def forget_cameras(self) -> None:
+        """A camera, or its app, has changed: look it up anew."""
+        self.gate.forget()
+        self.keeping.ask()
 
 
 def services(connection: HTTPConnection) -> Services:

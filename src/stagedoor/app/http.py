@@ -11,10 +11,13 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
+from stagedoor.cameras.intake import LARGEST_FRAME
 from stagedoor.kernel.errors import CallerMistake, OperatorError
 from stagedoor.kernel.settings import Settings
 
 _CLOSING_SECONDS: Final = 5
+_UNSENT_BYTES: Final = 131_072
+_STALLED_SECONDS: Final = 60
 
 
 class _Server(uvicorn.Server):
@@ -40,6 +43,7 @@ class HttpServer:
             lifespan="off",
             ws="websockets-sansio",
             ws_per_message_deflate=False,
+            ws_max_size=LARGEST_FRAME,
             timeout_graceful_shutdown=_CLOSING_SECONDS,
             server_header=False,
         )
@@ -61,6 +65,10 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # What it accepts inherits these. A viewer that stops reading has this much unsent in the kernel, not megabytes of
+    # pictures of the past; and whoever takes nothing for a minute, or is not there any more, is let go.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_SECONDS * 1000)
     try:
         listening.bind((host, port))
         listening.listen(2048)

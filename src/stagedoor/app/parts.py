@@ -9,7 +9,14 @@ from livekit import api
 from stagedoor.api.services import Services
 from stagedoor.app.datafolder import Secrets
 from stagedoor.app.network import Network
+from stagedoor.cameras.elsewhere import Alone, Elsewhere
+from stagedoor.cameras.gate import Gate
+from stagedoor.cameras.keeping import Keeping
+from stagedoor.cameras.live import LiveCameras
+from stagedoor.cameras.posting import Posting
+from stagedoor.cameras.telling import Telling
 from stagedoor.events.feed import Feed
+from stagedoor.frames.hub import Hub
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.kernel.sealing import Sealer
@@ -19,6 +26,7 @@ from stagedoor.outbox import delivery
 from stagedoor.outbox.sender import Sender
 from stagedoor.playback.admission import Doorkeeper
 from stagedoor.playback.links import LinkSigner
+from stagedoor.playback.watching import Watching
 from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.bouncer import Bouncer
 from stagedoor.rooms.plans import Plans
@@ -41,6 +49,7 @@ def make_parts(
     database: Database,
     operator_secret: str,
     starting: Callable[[], str | None],
+    node: str = "only",
 ) -> tuple[Services, Bouncer]:
     """The edge's parts, and the bouncer, whose worker the product runs. Called on the running event loop."""
     endpoint = network.endpoint
@@ -52,6 +61,10 @@ def make_parts(
     extra = {key: secret.get_secret_value() for key, secret in settings.webhook_extra_keys.items()}
     keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.webhook_hmac_enabled)
     signer = LinkSigner(secrets.link_secret)
+    hub = Hub()
+    cameras = LiveCameras(hub)
+    elsewhere = _elsewhere(settings, node, hub, cameras)
+    telling = Telling(database, feed)
     services = Services(
         settings=settings,
         public_url=network.public_url,
@@ -71,9 +84,26 @@ def make_parts(
         sender=Sender(allow_private=settings.webhook_allow_private_targets, timeout_seconds=settings.webhook_timeout),
         scribe=Scribe(),
         objects=_objects(settings),
+        gate=Gate(database),
+        cameras=cameras,
+        elsewhere=elsewhere,
+        telling=telling,
+        posting=Posting(cameras, telling),
+        keeping=Keeping(database, cameras),
+        watching=Watching(database, hub, cameras, elsewhere),
+        is_bridged=lambda _: False,
         starting=starting,
     )
     return services, bouncer
+
+
+def _elsewhere(settings: Settings, node: str, hub: Hub, cameras: LiveCameras) -> Elsewhere:
+    if settings.redis_url is None:
+        return Alone()
+    # Redis's client takes a tenth of a second to import, which one machine alone need not wait for.
+    from stagedoor.cameras.relay import Relay
+
+    return Relay(settings.redis_url.get_secret_value(), node, hub, cameras)
 
 
 def _objects(settings: Settings) -> Objects:

@@ -141,22 +141,31 @@ class Product:
         except StorageUnavailable as error:
             raise OperatorError(f"The database can't be used: {error}") from None
         operator_secret = chance.token_urlsafe(32)
-        parts, bouncer = make_parts(self._settings, secrets, network, database, operator_secret, lambda: self._starting)
+        parts, bouncer = make_parts(
+            self._settings, secrets, network, database, operator_secret, lambda: self._starting, folder.node
+        )
         self._closing.push_async_callback(parts.gateway.close)
         self._closing.push_async_callback(parts.sender.close)
         self._closing.push_async_callback(parts.scribe.close)
+        self._closing.push_async_callback(parts.telling.close)
+        self._closing.push_async_callback(parts.posting.close)
         self._work("applier", parts.applier.run())
         self._closing.push_async_callback(self._last_events, parts)
         self._work("bouncer", bouncer.run())
         self._work("jobs", make_worker(parts, folder.node).run())
         self._work("webhook fan-out", Fanout(parts.database, parts.feed, parts.queue).run())
         self._work("key use", _record_use(parts))
+        self._work("cameras", parts.keeping.run())
+        self._work("cameras elsewhere", parts.elsewhere.run())
         document = f"{PREFIX}/openapi.json"
         pages = Pages(database, parts.bans, parts.plans, parts.doorkeeper, network.endpoint, document)
         self._watch_over(await http.start(build(parts, pages.routes(f"{PREFIX}/docs"))))
         # HTTP must stop before the applier does, and live feeds must end or it would wait for them.
         self._closing.push_async_callback(http.stop)
         self._closing.callback(parts.feed.close)
+        self._closing.callback(parts.watching.close)
+        self._closing.callback(parts.cameras.close)
+        self._closing.push_async_callback(parts.elsewhere.close)
         _tell_cli(folder, network, operator_secret)
         self._closing.callback(lambda: folder.operator_file.unlink(missing_ok=True))
         reconciler = Reconciler(database, parts.feed, parts.queue)

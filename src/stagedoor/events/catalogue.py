@@ -113,6 +113,23 @@ CATALOGUE: Final[dict[str, EventType]] = {
     "ingress.ended": EventType(
         "LiveKit's ingress service ended.", "IN_4tRn7kLm", {"ingressId": "IN_4tRn7kLm", "identity": "obs"}
     ),
+    "camera.online": EventType(
+        "A camera began to send frames to a room.",
+        "camera",
+        {"cameraId": "cam_01JDA8R3S2Y6Q0V9X4T7W5Z1BC", "name": "Front door"},
+    ),
+    "camera.offline": EventType(
+        "A camera does not send any more: why, for how long it did, and how many frames were taken and dropped.",
+        "camera",
+        {
+            "cameraId": "cam_01JDA8R3S2Y6Q0V9X4T7W5Z1BC",
+            "name": "Front door",
+            "reason": "idle",
+            "durationMs": 3_600_000,
+            "frames": 54_000,
+            "dropped": 12,
+        },
+    ),
     "transcript.archived": EventType(
         "A session's transcript is in the object storage as JSON, WebVTT and plain text.",
         "ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC",

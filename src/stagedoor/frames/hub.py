@@ -5,24 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stagedoor.frames.jpeg import Size
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Frame:
     """A JPEG as it came.
 
     Attributes:
         number: Counts up within a slot.
         at: When it came in, in milliseconds since the epoch.
+        part: The frame as a part of a multipart answer, once somebody has made it: it is the same for every viewer.
     """
 
     number: int
     at: int
     data: bytes
     size: Size
+    part: bytes | None = field(default=None, init=False)
+
+
+class Gone(Exception):
+    """Nobody has sent for so long that viewers need not wait any more."""
 
 
 class Viewer:
@@ -32,11 +38,12 @@ class Viewer:
         dropped: Frames that were replaced before this viewer took them.
     """
 
-    __slots__ = ("_newest", "_waiter", "dropped")
+    __slots__ = ("_gone", "_newest", "_waiter", "dropped")
 
     def __init__(self, newest: Frame | None) -> None:
         self._newest = newest
         self._waiter: asyncio.Future[None] | None = None
+        self._gone = False
         self.dropped = 0
 
     def offer(self, frame: Frame) -> None:
@@ -44,12 +51,22 @@ class Viewer:
         if self._newest is not None:
             self.dropped += 1
         self._newest = frame
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._wake()
+
+    def end(self) -> None:
+        """There will be none any more."""
+        self._gone = True
+        self._wake()
 
     async def next(self) -> Frame:
-        """The newest frame, as soon as there is one that was not taken yet."""
+        """The newest frame, as soon as there is one that was not taken yet.
+
+        Raises:
+            Gone: There will be none.
+        """
         while self._newest is None:
+            if self._gone:
+                raise Gone
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
@@ -58,20 +75,34 @@ class Viewer:
         frame, self._newest = self._newest, None
         return frame
 
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
 
 class Slot:
     """Where the frames of one room pass.
 
     Attributes:
         newest: The last frame that came while somebody sent; `None` when nobody does.
+        sending: Whether somebody sends, or is about to.
     """
 
-    __slots__ = ("_count", "_viewers", "newest")
+    __slots__ = ("_count", "_ending", "_viewers", "newest", "sending")
 
     def __init__(self) -> None:
         self.newest: Frame | None = None
+        self.sending = False
         self._viewers: set[Viewer] = set()
         self._count = 0
+        self._ending: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Somebody is about to send."""
+        self.sending = True
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
 
     def publish(self, at: int, data: bytes, size: Size) -> Frame:
         """A frame came."""
@@ -81,9 +112,19 @@ class Slot:
             viewer.offer(frame)
         return frame
 
-    def clear(self) -> None:
-        """Nobody sends any more; viewers stay and wait."""
+    def clear(self, slate: Frame | None, patience: float) -> None:
+        """Nobody sends any more; viewers stay for some time and wait.
+
+        Args:
+            slate: What they see meanwhile.
+            patience: For so many seconds they wait.
+        """
         self.newest = None
+        self.sending = False
+        if slate is not None:
+            for viewer in self._viewers:
+                viewer.offer(slate)
+        self._ending = asyncio.get_running_loop().call_later(patience, self.end)
 
     @contextmanager
     def view(self) -> Generator[Viewer]:
@@ -99,6 +140,12 @@ class Slot:
     def viewers(self) -> int:
         """Who looks now."""
         return len(self._viewers)
+
+    def end(self) -> None:
+        """Nobody need wait any more."""
+        self._ending = None
+        for viewer in self._viewers:
+            viewer.end()
 
 
 class Hub:

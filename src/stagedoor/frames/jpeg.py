@@ -20,6 +20,8 @@ _LONGEST_PADDING: Final = 1024
 """Drivers of small cameras hand over whole buffers, with zeros after the end of the picture."""
 
 LARGEST_SIDE: Final = 16_384
+_MOST_PIXELS: Final = 7_680 * 4_320
+"""A header of a few bytes may promise a picture that takes gigabytes to decode."""
 
 
 class NotJpeg(StagedoorError):
@@ -48,11 +50,16 @@ def measure(data: bytes) -> tuple[bytes, Size]:
         size, scan = _to_scan(data)
     except IndexError:
         raise NotJpeg("it ends before its first scan") from None
-    if size is None or not (0 < size.width <= LARGEST_SIDE and 0 < size.height <= LARGEST_SIDE):
+    if size is None or not _sane(size):
         raise NotJpeg("its frame header gives no sane size")
     if scan >= len(data) - 2:
         raise NotJpeg("it has no picture data")
     return data, size
+
+
+def _sane(size: Size) -> bool:
+    inside = 0 < size.width <= LARGEST_SIDE and 0 < size.height <= LARGEST_SIDE
+    return inside and size.width * size.height <= _MOST_PIXELS
 
 
 def _to_scan(data: bytes) -> tuple[Size | None, int]:

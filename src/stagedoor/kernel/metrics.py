@@ -116,6 +116,37 @@ DELIVERY_SECONDS: Final = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 
+CAMERAS: Final = Gauge("stagedoor_cameras", "Cameras that send to this node now.", registry=REGISTRY)
+CAMERA_FRAMES: Final = Counter("stagedoor_camera_frames", "Frames taken from cameras.", registry=REGISTRY)
+CAMERA_BYTES: Final = Counter("stagedoor_camera_bytes", "Bytes of the frames taken from cameras.", registry=REGISTRY)
+CAMERA_DROPPED: Final = Counter(
+    "stagedoor_camera_dropped_frames",
+    "Frames of cameras that were not taken, by reason: rate, too_big, not_jpeg.",
+    ("reason",),
+    registry=REGISTRY,
+)
+CAMERA_CONNECTIONS: Final = Counter(
+    "stagedoor_camera_connections",
+    "Connections of cameras, by what became of them: accepted, or the status that they were refused with.",
+    ("result",),
+    registry=REGISTRY,
+)
+CAMERA_VIEWERS: Final = Gauge(
+    "stagedoor_camera_viewers",
+    "Who looks at cameras on this node now, by kind: mjpeg, websocket.",
+    ("kind",),
+    registry=REGISTRY,
+)
+CAMERA_FRAMES_SENT: Final = Counter(
+    "stagedoor_camera_frames_sent",
+    "Frames given to viewers of cameras, by kind: mjpeg, websocket, snapshot.",
+    ("kind",),
+    registry=REGISTRY,
+)
+CAMERA_FRAMES_SKIPPED: Final = Counter(
+    "stagedoor_camera_frames_skipped", "Frames that viewers of cameras were too slow for.", registry=REGISTRY
+)
+
 
 def _from_zero(metric: Counter, *values: str) -> None:
     """Show each value of a metric's one label from the start: a series that begins with 1 has no increase, and an
@@ -135,3 +166,5 @@ _from_zero(
     *(f"track.{what}" for what in ("published", "unpublished", "reopened")),
 )
 _from_zero(DELIVERIES, "ok", "status", "dns", "connection", "tls", "timeout", "refused_target")
+_from_zero(CAMERA_DROPPED, "rate", "too_big", "not_jpeg")
+_from_zero(CAMERA_FRAMES_SENT, "mjpeg", "websocket", "snapshot")

@@ -41,7 +41,7 @@ Duration = Annotated[int, BeforeValidator(lambda value: parse_duration(_number_o
 _LISTS = frozenset({"livekit_stun_servers", "webhook_retry_delays"})
 """Settings that are written with commas in the environment."""
 
-_OWN_PATHS = frozenset({"api", "assets", "embed", "health", "meet", "metrics", "play", "ready"})
+_OWN_PATHS = frozenset({"api", "assets", "embed", "health", "ingest", "live", "meet", "metrics", "play", "ready"})
 
 
 def _number_or_text(value: object) -> str | int:
@@ -138,6 +138,10 @@ class Settings(BaseModel):
     database_url: SecretStr | None = Field(
         default=None,
         description="postgresql://user:password@host/database; SQLite in the data folder if not set.",
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="redis://… or rediss://…: a camera of one node is seen on every node; not needed on one machine.",
     )
     webhook_path: str = Field(
         default="/voice/livekit/webhooks",
@@ -239,6 +243,13 @@ class Settings(BaseModel):
             ("postgresql://", "postgres://", "sqlite:///")
         ):
             raise ValueError("write it as postgresql://user:password@host:5432/database")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("write it as redis://user:password@host:6379/0")
         return value
 
     @model_validator(mode="after")

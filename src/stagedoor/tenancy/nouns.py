@@ -10,6 +10,8 @@ from stagedoor.tenancy.scopes import expand
 
 TranscriptPolicy = Literal["off", "speech", "speech_and_chat"]
 PlaybackPolicy = Literal["signed", "public"]
+CameraConflict = Literal["refuse", "takeover"]
+CameraBridge = Literal["off", "demand", "always"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,16 @@ class AppSettings:
         transcript: What is recorded of every session that does not say otherwise.
         transcript_retention: Seconds after its end for which a transcript is kept; `None` keeps it.
         event_retention: Seconds for which events are kept; `None` keeps them.
+        camera_limit: Cameras that the app may have.
+        camera_max_fps: Frames a second that are taken from a camera.
+        camera_max_frame_bytes: Size of the largest frame that is taken.
+        camera_idle_timeout: Seconds without a frame after which a camera is disconnected.
+        camera_query_key: Whether a camera may send its key in the URL, where proxies log it.
+        camera_conflict: What happens to a camera that comes to a room in which another one sends.
+        camera_bridge: When a camera's frames become a WebRTC track.
+        camera_slate: Whether viewers of a camera that is not there see a picture that says so.
+        camera_resume: Seconds that viewers stay after a camera went away.
+        camera_max_viewers: Viewers of one room's frames at a time, on one node.
     """
 
     playback_policy: PlaybackPolicy = "signed"
@@ -43,6 +55,16 @@ class AppSettings:
     transcript: TranscriptPolicy = "off"
     transcript_retention: int | None = None
     event_retention: int | None = None
+    camera_limit: int = 100
+    camera_max_fps: int = 30
+    camera_max_frame_bytes: int = 524_288
+    camera_idle_timeout: int = 30
+    camera_query_key: bool = False
+    camera_conflict: CameraConflict = "refuse"
+    camera_bridge: CameraBridge = "demand"
+    camera_slate: bool = False
+    camera_resume: int = 30
+    camera_max_viewers: int = 1_000
 
 
 @dataclass(frozen=True, slots=True)

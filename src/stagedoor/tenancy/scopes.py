@@ -20,6 +20,8 @@ SCOPES: Final[dict[str, str]] = {
     "sessions:write": "Announce sessions and end them.",
     "transcripts:read": "Read transcripts.",
     "transcripts:write": "Begin, stop and delete transcripts.",
+    "cameras:read": "Read cameras, without their keys.",
+    "cameras:write": "Create, change and delete cameras, and renew their keys.",
     "audit:read": "Read the audit trail.",
     "events:read": "Follow the live feed.",
     "usage:read": "Read what was used.",
@@ -36,6 +38,7 @@ _IMPLIED: Final[dict[str, frozenset[str]]] = {
     "rooms:write": frozenset({"rooms:read"}),
     "sessions:write": frozenset({"sessions:read"}),
     "transcripts:write": frozenset({"transcripts:read"}),
+    "cameras:write": frozenset({"cameras:read"}),
     "webhooks:write": frozenset({"webhooks:read"}),
 }
 

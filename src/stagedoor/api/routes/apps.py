@@ -13,6 +13,7 @@ from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts, Services
 from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Cursor, Data, Limit, Name, Page, page
 from stagedoor.audit import store as trail
+from stagedoor.cameras.intake import LARGEST_FRAME
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
 from stagedoor.kernel.durations import format_duration, parse_duration
@@ -22,7 +23,7 @@ from stagedoor.rooms import names
 from stagedoor.rooms import store as rooms_store
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, organisations, store
-from stagedoor.tenancy.nouns import App, AppSettings, TranscriptPolicy
+from stagedoor.tenancy.nouns import App, AppSettings, CameraBridge, CameraConflict, TranscriptPolicy
 from stagedoor.tenancy.principals import Principal
 from stagedoor.webhooks import store as inbox
 
@@ -52,6 +53,33 @@ def _long_enough(text: str) -> str:
 
 
 Retention = Annotated[str, StringConstraints(pattern=DURATION_PATTERN), AfterValidator(_long_enough)]
+
+
+def _up_to(longest: str, shortest: str = "1s") -> AfterValidator:
+    def check(text: str) -> str:
+        if not parse_duration(shortest) <= parse_duration(text) <= parse_duration(longest):
+            raise ValueError(f"it is {shortest} to {longest}")
+        return text
+
+    return AfterValidator(check)
+
+
+CameraIdle = Annotated[str, StringConstraints(pattern=DURATION_PATTERN), _up_to("1h", "2s")]
+CameraResume = Annotated[str, StringConstraints(pattern=DURATION_PATTERN), _up_to("1h")]
+_CAMERA = {
+    "camera_limit": "Cameras that the app may have.",
+    "camera_max_fps": "Frames a second that are taken from a camera; what is more is dropped.",
+    "camera_max_frame_bytes": "Bytes of the largest frame that is taken; a larger one ends the connection.",
+    "camera_idle_timeout": "How long a camera may send no frame; 2s to 1h.",
+    "camera_query_key": "Whether a camera may send its key as `key` in the URL, where proxies may log it.",
+    "camera_conflict": "What happens to a camera that comes to a room where another one sends: `refuse` answers 409,"
+    " `takeover` ends the other one.",
+    "camera_bridge": "When a camera's frames become a WebRTC track in its room: `off` never, `demand` while somebody is"
+    " there by WebRTC, `always` while it sends.",
+    "camera_slate": "Whether viewers see a picture that says so while a camera is not there; without it, 404.",
+    "camera_resume": "How long viewers stay connected after a camera went away; at most 1h.",
+    "camera_max_viewers": "Viewers of a room's frames at a time, on each node.",
+}
 _TRANSCRIPT = "What is recorded of every session: speech that agents transcribe, and chat."
 
 
@@ -72,6 +100,16 @@ class SettingsBody(Answer):
         description="How long after its end a transcript is kept; null keeps it.", examples=["90d"]
     )
     event_retention: str | None = Field(description="How long events are kept; null keeps them.", examples=["90d"])
+    camera_limit: int = Field(description=_CAMERA["camera_limit"], examples=[100])
+    camera_max_fps: int = Field(description=_CAMERA["camera_max_fps"], examples=[30])
+    camera_max_frame_bytes: int = Field(description=_CAMERA["camera_max_frame_bytes"], examples=[524_288])
+    camera_idle_timeout: str = Field(description=_CAMERA["camera_idle_timeout"], examples=["30s"])
+    camera_query_key: bool = Field(description=_CAMERA["camera_query_key"], examples=[False])
+    camera_conflict: CameraConflict = Field(description=_CAMERA["camera_conflict"], examples=["refuse"])
+    camera_bridge: CameraBridge = Field(description=_CAMERA["camera_bridge"], examples=["demand"])
+    camera_slate: bool = Field(description=_CAMERA["camera_slate"], examples=[False])
+    camera_resume: str = Field(description=_CAMERA["camera_resume"], examples=["30s"])
+    camera_max_viewers: int = Field(description=_CAMERA["camera_max_viewers"], examples=[1_000])
 
 
 class SettingsChange(Ask):
@@ -99,6 +137,26 @@ class SettingsChange(Ask):
         default=None,
         description="How long events are kept, LiveKit's own among them; null keeps them.",
         examples=["90d"],
+    )
+    camera_limit: int | None = Field(
+        default=None, ge=0, le=100_000, description=_CAMERA["camera_limit"], examples=[100]
+    )
+    camera_max_fps: int | None = Field(default=None, ge=1, le=120, description=_CAMERA["camera_max_fps"], examples=[15])
+    camera_max_frame_bytes: int | None = Field(
+        default=None, ge=1_024, le=LARGEST_FRAME, description=_CAMERA["camera_max_frame_bytes"], examples=[262_144]
+    )
+    camera_idle_timeout: CameraIdle | None = Field(
+        default=None, description=_CAMERA["camera_idle_timeout"], examples=["30s"]
+    )
+    camera_query_key: bool | None = Field(default=None, description=_CAMERA["camera_query_key"], examples=[True])
+    camera_conflict: CameraConflict | None = Field(
+        default=None, description=_CAMERA["camera_conflict"], examples=["takeover"]
+    )
+    camera_bridge: CameraBridge | None = Field(default=None, description=_CAMERA["camera_bridge"], examples=["always"])
+    camera_slate: bool | None = Field(default=None, description=_CAMERA["camera_slate"], examples=[True])
+    camera_resume: CameraResume | None = Field(default=None, description=_CAMERA["camera_resume"], examples=["1m"])
+    camera_max_viewers: int | None = Field(
+        default=None, ge=0, le=100_000, description=_CAMERA["camera_max_viewers"], examples=[50]
     )
 
 
@@ -156,6 +214,16 @@ def _body(app: App) -> AppBody:
             transcript=settings.transcript,
             transcript_retention=_duration(settings.transcript_retention),
             event_retention=_duration(settings.event_retention),
+            camera_limit=settings.camera_limit,
+            camera_max_fps=settings.camera_max_fps,
+            camera_max_frame_bytes=settings.camera_max_frame_bytes,
+            camera_idle_timeout=format_duration(settings.camera_idle_timeout),
+            camera_query_key=settings.camera_query_key,
+            camera_conflict=settings.camera_conflict,
+            camera_bridge=settings.camera_bridge,
+            camera_slate=settings.camera_slate,
+            camera_resume=format_duration(settings.camera_resume),
+            camera_max_viewers=settings.camera_max_viewers,
         ),
         created_at=rfc3339(app.created_at),
         updated_at=rfc3339(app.updated_at),
@@ -173,7 +241,15 @@ def _settings(before: AppSettings, change: SettingsChange) -> AppSettings:
         transcript=change.transcript or before.transcript,
         transcript_retention=_changed(change, "transcript_retention", before.transcript_retention),
         event_retention=_changed(change, "event_retention", before.event_retention),
+        **{name: _camera(name, getattr(change, name), getattr(before, name)) for name in _CAMERA},
     )
+
+
+def _camera(name: str, given: Any, before: Any) -> Any:
+    """A setting of cameras; what is left out stays, and a duration is kept in seconds."""
+    if given is None:
+        return before
+    return parse_duration(given) if name in {"camera_idle_timeout", "camera_resume"} else given
 
 
 def _changed(change: SettingsChange, field: str, before: int | None) -> int | None:

@@ -1,0 +1,108 @@
+"""`WS /ingest/ws`: a camera's connection, one JPEG a binary message."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Final
+
+import msgspec
+import structlog
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from stagedoor.api.live import asking
+from stagedoor.api.services import services
+from stagedoor.cameras.closing import IDLE, NOT_STATS, Close
+from stagedoor.cameras.live import LiveCamera
+from stagedoor.kernel.errors import Problem
+from stagedoor.kernel.metrics import CAMERA_CONNECTIONS
+
+_log = structlog.get_logger()
+_LONGEST_STATS: Final = 4_096
+_LEFT: Final = Close(1006, "connection lost")
+
+
+class Stats(msgspec.Struct, tag_field="type", tag="stats"):
+    """What a device says of itself; any further fields are its own."""
+
+
+async def send(socket: WebSocket) -> None:
+    """Take a camera's frames, until it leaves or has to."""
+    parts = services(socket)
+    try:
+        admitted = await asking.device(socket, parts)
+        parts.gate.connects(admitted.camera.id)
+        with parts.cameras.sending(admitted) as live:
+            await _accept(socket, live)
+            CAMERA_CONNECTIONS.labels("accepted").inc()
+            parts.telling.online(live)
+            why = _LEFT
+            try:
+                why = await _converse(socket, live)
+            finally:
+                parts.telling.offline(live, why.reason)
+    except Problem as problem:
+        CAMERA_CONNECTIONS.labels(str(problem.status)).inc()
+        raise
+    except WebSocketDisconnect:
+        return
+
+
+async def _accept(socket: WebSocket, live: LiveCamera) -> None:
+    settings = live.settings
+    await socket.accept()
+    ready = {
+        "type": "ready",
+        "room": live.room,
+        "streamId": live.camera.id,
+        "maxFps": settings.camera_max_fps,
+        "maxFrameBytes": settings.camera_max_frame_bytes,
+        "idleTimeoutSec": settings.camera_idle_timeout,
+    }
+    await socket.send({"type": "websocket.send", "text": msgspec.json.encode(ready).decode()})
+
+
+async def _converse(socket: WebSocket, live: LiveCamera) -> Close:
+    """Until the device leaves, sends what it should not, falls silent, or is replaced."""
+    reading = asyncio.create_task(_read(socket, live), name=f"camera {live.camera.id}")
+    idle = live.settings.camera_idle_timeout
+    why = IDLE
+    try:
+        while (waited := time.monotonic() - live.intake.last) < idle:
+            ends: set[asyncio.Future[Close]] = {reading, live.closing}
+            done, _ = await asyncio.wait(ends, timeout=idle - waited, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                why = done.pop().result()
+                break
+    finally:
+        reading.cancel()
+    if why is not _LEFT:
+        live.close(why)
+        await socket.close(why.code, why.reason)
+    return why
+
+
+async def _read(socket: WebSocket, live: LiveCamera) -> Close:
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return _LEFT
+        data = message.get("bytes")
+        why = live.take(data) if data is not None else _note(live, message.get("text") or "")
+        if why is not None:
+            return why
+
+
+def _note(live: LiveCamera, text: str) -> Close | None:
+    """What the device says of itself is for whoever asks how it is."""
+    if len(text) > _LONGEST_STATS:
+        return NOT_STATS
+    try:
+        msgspec.json.decode(text, type=Stats)
+        said: dict[str, Any] = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError):
+        return NOT_STATS
+    del said["type"]
+    live.stats.clear()
+    live.stats.update(said)
+    return None

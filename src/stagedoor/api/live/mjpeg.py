@@ -1,0 +1,80 @@
+"""`GET /live/{app}/{room}/mjpeg`: a picture that goes on changing (`multipart/x-mixed-replace`)."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from stagedoor.api.live import asking
+from stagedoor.api.live.headers import FOR_ANY_PAGE
+from stagedoor.api.live.pace import frames
+from stagedoor.api.services import services
+from stagedoor.frames.hub import Frame, Viewer
+
+_BOUNDARY: Final = b"--frame\r\n"
+_HEADERS: Final = FOR_ANY_PAGE | {
+    "Content-Type": "multipart/x-mixed-replace; boundary=frame",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",
+}
+
+
+async def mjpeg(request: Request) -> Response:
+    """The stream."""
+    parts = services(request)
+    admission = await asking.viewer(request, parts, request.path_params["app"], request.path_params["room"])
+    width, interval = asking.wanted_width(request), asking.wanted_interval(request)
+    stack = AsyncExitStack()
+    viewer = await stack.enter_async_context(parts.watching.view(admission, width))
+    return _Stream(stack, viewer, interval)
+
+
+class _Stream(Response):
+    """Gives its place back however the connection ends."""
+
+    def __init__(self, stack: AsyncExitStack, viewer: Viewer, interval: float) -> None:
+        super().__init__(headers=_HEADERS)
+        del self.headers["content-length"]
+        self._stack = stack
+        self._viewer = viewer
+        self._interval = interval
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._stack:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            if scope["method"] != "HEAD":
+                leaving = asyncio.create_task(_until_left(receive, self._viewer), name="mjpeg-viewer")
+                try:
+                    await self._send_frames(send)
+                finally:
+                    leaving.cancel()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_frames(self, send: Send) -> None:
+        opening = _BOUNDARY
+        async for frame in frames(self._viewer, self._interval, "mjpeg"):
+            part = frame.part or _part(frame)
+            body = opening + part if opening else part
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            opening = b""
+
+
+def _part(frame: Frame) -> bytes:
+    """The frame, and the boundary after it: Chrome shows a picture when the next one begins."""
+    head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\nX-Timestamp: %d.%03d\r\n\r\n" % (
+        len(frame.data),
+        *divmod(frame.at, 1000),
+    )
+    frame.part = head + frame.data + b"\r\n" + _BOUNDARY
+    return frame.part
+
+
+async def _until_left(receive: Receive, viewer: Viewer) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    viewer.end()

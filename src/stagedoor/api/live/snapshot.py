@@ -1,0 +1,69 @@
+"""`GET /live/{app}/{room}/frame.jpg`: the newest frame."""
+
+from __future__ import annotations
+
+import asyncio
+from email.utils import formatdate
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stagedoor.api.live import asking
+from stagedoor.api.live.headers import FOR_ANY_PAGE
+from stagedoor.api.services import services
+from stagedoor.frames.hub import Frame, Gone, Viewer
+from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import NotFound
+from stagedoor.kernel.metrics import CAMERA_FRAMES_SENT
+
+_SENT = CAMERA_FRAMES_SENT.labels("snapshot")
+_FIRST_FRAME_SECONDS = 2.0
+"""A camera that has just connected sends its first frame soon; so does another node."""
+
+
+async def snapshot(request: Request) -> Response:
+    """The frame, or 304 when the caller has it already and does not wait for a newer one."""
+    parts = services(request)
+    admission = await asking.viewer(request, parts, request.path_params["app"], request.path_params["room"])
+    width = asking.wanted_width(request)
+    max_age = asking.seconds(request, "maxAge", 86_400)
+    wait = asking.seconds(request, "wait", asking.LONGEST_WAIT)
+    known = request.headers.get("if-none-match")
+    async with parts.watching.view(admission, width) as viewer:
+        frame = await _frame(viewer, known if wait else None, max_age, _FIRST_FRAME_SECONDS if wait is None else wait)
+    _SENT.inc()
+    headers = FOR_ANY_PAGE | {
+        "ETag": _etag(frame),
+        "Last-Modified": formatdate(frame.at / 1000, usegmt=True),
+        "X-Timestamp": f"{frame.at / 1000:.3f}",
+        "Cache-Control": "no-cache",
+    }
+    if known is not None and _etag(frame) in known:
+        return Response(status_code=304, headers=headers)
+    return Response(frame.data, media_type="image/jpeg", headers=headers)
+
+
+async def _frame(viewer: Viewer, known: str | None, max_age: float | None, wait: float) -> Frame:
+    """The first frame that is not the one that the caller knows, and young enough.
+
+    Raises:
+        NotFound: None came in time.
+    """
+    frame = None
+    try:
+        async with asyncio.timeout(wait):
+            while True:
+                frame = await viewer.next()
+                old = max_age is not None and now_ms() - frame.at > max_age * 1000
+                if not old and (known is None or _etag(frame) not in known):
+                    return frame
+    except TimeoutError:
+        if frame is not None and known is not None and _etag(frame) in known:
+            return frame
+        raise NotFound("No frame came that is as young as was asked for.", code="no_frame") from None
+    except Gone:
+        raise NotFound("No camera sends to this room.", code="no_camera") from None
+
+
+def _etag(frame: Frame) -> str:
+    return f'"{frame.at:x}-{frame.number:x}-{frame.size.width:x}"'

@@ -1,0 +1,41 @@
+"""`WS /live/ws`: a room's frames, one binary message each."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from stagedoor.api.live import asking
+from stagedoor.api.live.pace import frames
+from stagedoor.api.services import services
+from stagedoor.frames.hub import Viewer
+
+NO_CAMERA = 4404
+"""No camera sends to the room any more."""
+
+
+async def watch(socket: WebSocket) -> None:
+    """Send frames for as long as there are some."""
+    parts = services(socket)
+    query = socket.query_params
+    admission = await asking.viewer(socket, parts, query.get("app", ""), query.get("room", ""))
+    width, interval = asking.wanted_width(socket), asking.wanted_interval(socket)
+    async with parts.watching.view(admission, width) as viewer:
+        await socket.accept()
+        leaving = asyncio.create_task(_until_left(socket, viewer), name="websocket-viewer")
+        try:
+            async for frame in frames(viewer, interval, "websocket"):
+                await socket.send({"type": "websocket.send", "bytes": frame.data})
+            if socket.client_state is WebSocketState.CONNECTED:
+                await socket.close(NO_CAMERA, "no camera")
+        except WebSocketDisconnect:
+            return
+        finally:
+            leaving.cancel()
+
+
+async def _until_left(socket: WebSocket, viewer: Viewer) -> None:
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass  # what viewers say means nothing
+    viewer.end()

@@ -1,0 +1,258 @@
+"""`/apps/{app}/ws-ingest`: cameras that push JPEG frames."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import Field
+
+from stagedoor.api.access import CamerasRead, CamerasWrite
+from stagedoor.api.addresses import FrameAddresses, page_path
+from stagedoor.api.prefix import PREFIX
+from stagedoor.api.problems import documented
+from stagedoor.api.services import Parts, Services
+from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Cursor, Data, Limit, Name, Page, Text, page, when
+from stagedoor.audit import store as trail
+from stagedoor.cameras import registry, store
+from stagedoor.cameras.nouns import Camera
+from stagedoor.kernel.clock import rfc3339
+from stagedoor.rooms.names import livekit_name, short_name
+from stagedoor.storage import Transaction
+from stagedoor.tenancy import apps
+from stagedoor.tenancy.nouns import App
+from stagedoor.tenancy.principals import Principal
+
+router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/ws-ingest", tags=["Cameras"])
+
+CameraRef = Annotated[
+    str,
+    Path(
+        alias="camera",
+        max_length=64,
+        pattern=NO_NUL,
+        description="The camera's id.",
+        examples=["cam_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"],
+    ),
+]
+Identity = Annotated[str, Field(min_length=1, max_length=256, pattern=NO_NUL)]
+_HOST = "stagedoor.example.com"
+
+
+class CameraBody(Answer):
+    """A device that may push frames into a room, without its key."""
+
+    id: str = Field(description="Identifier.", examples=["cam_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
+    name: str = Field(description="Name for people.", examples=["Front door"])
+    room: str = Field(description="The room's LiveKit name.", examples=["live-door"])
+    short_room: str = Field(description="The room's short name.", examples=["door"])
+    identity: str = Field(description="Its participant's identity, when it is bridged.", examples=["camera"])
+    hint: str = Field(description="The last characters of its key.", examples=["x9Qk"])
+    enabled: bool = Field(description="Whether it may send.", examples=[True])
+    live: bool = Field(description="Whether it sends now.", examples=[True])
+    bridged: bool = Field(description="Whether its frames are a WebRTC track of the room now.", examples=[False])
+    viewers: int = Field(description="Who looks at its room's frames on the node that answers.", examples=[3])
+    stats: dict[str, Any] | None = Field(
+        description="What the device last said of itself on this connection, as it said it; null without one.",
+        examples=[{"rssi": -61, "uptime": 3600}],
+    )
+    ws_url: str = Field(
+        description="Where it connects to, with its key.",
+        examples=[f"wss://{_HOST}/ingest/ws?app=live&room=live-door"],
+    )
+    viewer_ws_url: str = Field(
+        description="Its frames by WebSocket.", examples=[f"wss://{_HOST}/live/ws?app=live&room=live-door"]
+    )
+    mjpeg_url: str = Field(description="Its frames as MJPEG.", examples=[f"https://{_HOST}/live/live/live-door/mjpeg"])
+    frame_url: str = Field(description="Its newest frame.", examples=[f"https://{_HOST}/live/live/live-door/frame.jpg"])
+    play_url: str = Field(description="The page that shows it.", examples=[f"https://{_HOST}/play/live/live-door"])
+    embed_url: str = Field(
+        description="The same to be shown in a frame.", examples=[f"https://{_HOST}/embed/live/live-door"]
+    )
+    created_at: str = Field(description="When it was created.", examples=["2026-01-31T12:00:00.000Z"])
+    updated_at: str = Field(description="When it was last changed.", examples=["2026-01-31T12:00:00.000Z"])
+    last_seen_at: str | None = Field(
+        description="When it last connected or went away; null if never.", examples=["2026-01-31T12:00:00.000Z"]
+    )
+
+
+class NewCameraBody(CameraBody):
+    """With the key, which is shown this once."""
+
+    stream_key: str = Field(
+        description="The device's key. It can't be had again.",
+        examples=["wsk_C2FVsBQIhrscChlQIMV-b5sSYspob7oDC2FVsBQIhrs"],
+    )
+
+
+class NewCamera(Ask):
+    """A camera to create."""
+
+    room: Text = Field(
+        min_length=1, max_length=256, description="The room, by short or LiveKit name.", examples=["door"]
+    )
+    identity: Identity | None = Field(
+        default=None,
+        description="Its participant's identity, when it is bridged; `camera` if not given.",
+        examples=["camera"],
+    )
+    name: Name | None = Field(
+        default=None, description="Name for people; the identity if not given.", examples=["Front door"]
+    )
+
+
+class CameraChange(Ask):
+    """What to change of a camera; what is left out stays."""
+
+    name: Name | None = Field(default=None, description="Name for people.", examples=["Front door"])
+    identity: Identity | None = Field(
+        default=None, description="Its participant's identity, from its next connection on.", examples=["camera"]
+    )
+    enabled: bool | None = Field(
+        default=None, description="Whether it may send; false ends its connection.", examples=[False]
+    )
+
+
+async def _fields(parts: Services, app: App, found: list[Camera]) -> list[dict[str, Any]]:
+    elsewhere = await parts.elsewhere.senders({camera.livekit_room for camera in found})
+    return [_described(parts, app, camera, elsewhere) for camera in found]
+
+
+def _described(parts: Services, app: App, camera: Camera, elsewhere: dict[str, str]) -> dict[str, Any]:
+    room = camera.livekit_room
+    sending = parts.cameras.find(room)
+    here = sending if sending is not None and sending.camera.id == camera.id else None
+    addresses = FrameAddresses(parts.public_url, app.slug, room)
+    return {
+        "id": camera.id,
+        "name": camera.name,
+        "room": room,
+        "short_room": short_name(room),
+        "identity": camera.identity,
+        "hint": camera.hint,
+        "enabled": camera.enabled,
+        "live": here is not None or elsewhere.get(room) == camera.id,
+        "bridged": here is not None and parts.is_bridged(room),
+        "viewers": parts.watching.viewers(room),
+        "stats": dict(here.stats) if here is not None and here.stats else None,
+        "ws_url": addresses.camera_socket,
+        "viewer_ws_url": addresses.viewer_socket,
+        "mjpeg_url": addresses.mjpeg,
+        "frame_url": addresses.frame,
+        "play_url": parts.public_url + page_path("play", app, room),
+        "embed_url": parts.public_url + page_path("embed", app, room),
+        "created_at": rfc3339(camera.created_at),
+        "updated_at": rfc3339(camera.updated_at),
+        "last_seen_at": when(camera.last_seen_at),
+    }
+
+
+async def _body(parts: Services, app: App, camera: Camera) -> CameraBody:
+    return CameraBody.model_validate((await _fields(parts, app, [camera]))[0])
+
+
+async def _new_body(parts: Services, app: App, camera: Camera, key: str) -> Data[NewCameraBody]:
+    fields = (await _fields(parts, app, [camera]))[0]
+    return Data(data=NewCameraBody.model_validate(fields | {"stream_key": key}))
+
+
+def _note(tx: Transaction, caller: Principal, action: str, app: App, camera: Camera) -> None:
+    detail = {"room": camera.livekit_room, "name": camera.name}
+    trail.note(tx, caller, action, camera.id, organisation_id=app.organisation_id, app_id=app.id, detail=detail)
+
+
+@router.post(
+    "", status_code=201, summary="Create a camera", responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503)
+)
+async def create_camera(parts: Parts, caller: CamerasWrite, app: AppRef, body: NewCamera) -> Data[NewCameraBody]:
+    """Its key is in the answer, this once. The device connects to `wsUrl` and sends one JPEG a binary message."""
+
+    def make(tx: Transaction) -> tuple[App, Camera, str]:
+        found = apps.get(tx, caller, app)
+        camera, key = registry.create(tx, found, body.room, body.identity, body.name)
+        _note(tx, caller, "camera.created", found, camera)
+        return found, camera, key
+
+    return await _new_body(parts, *await parts.database.write(make))
+
+
+@router.get("", summary="List cameras", responses=documented(401, 403, 404, 422, 503))
+async def list_cameras(
+    parts: Parts,
+    caller: CamerasRead,
+    app: AppRef,
+    room: Annotated[
+        str | None,
+        Query(
+            max_length=256, pattern=NO_NUL, description="Only this room's, by short or LiveKit name.", examples=["door"]
+        ),
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[CameraBody]:
+    """Oldest first, without their keys."""
+
+    def look(tx: Transaction) -> tuple[App, list[Camera]]:
+        found = apps.get(tx, caller, app)
+        only = None if room is None else livekit_name(found.slug, room)
+        return found, store.list_cameras(tx, found.id, livekit_room=only, after=cursor, limit=limit + 1)
+
+    found, cameras = await parts.database.read(look)
+    bodies = [CameraBody.model_validate(fields) for fields in await _fields(parts, found, cameras)]
+    return page(bodies, limit, lambda item: item.id)
+
+
+@router.get("/{camera}", summary="Get a camera", responses=documented(401, 403, 404, 422, 503))
+async def get_camera(parts: Parts, caller: CamerasRead, app: AppRef, camera_id: CameraRef) -> Data[CameraBody]:
+    """Without its key."""
+
+    def look(tx: Transaction) -> tuple[App, Camera]:
+        found = apps.get(tx, caller, app)
+        return found, registry.get(tx, found, camera_id)
+
+    return Data(data=await _body(parts, *await parts.database.read(look)))
+
+
+@router.patch("/{camera}", summary="Change a camera", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))
+async def change_camera(
+    parts: Parts, caller: CamerasWrite, app: AppRef, camera_id: CameraRef, body: CameraChange
+) -> Data[CameraBody]:
+    """One that is disabled is disconnected (4401) and refused (403) until it is enabled again."""
+
+    def change(tx: Transaction) -> tuple[App, Camera]:
+        found = apps.get(tx, caller, app)
+        after = registry.change(tx, found, camera_id, name=body.name, identity=body.identity, enabled=body.enabled)
+        _note(tx, caller, "camera.changed", found, after)
+        tx.after_commit(parts.forget_cameras)
+        return found, after
+
+    return Data(data=await _body(parts, *await parts.database.write(change)))
+
+
+@router.post(
+    "/{camera}/rotate", summary="Renew a camera's key", responses=documented(400, 401, 403, 404, 409, 413, 422, 503)
+)
+async def rotate_camera(parts: Parts, caller: CamerasWrite, app: AppRef, camera_id: CameraRef) -> Data[NewCameraBody]:
+    """The old key opens nothing any more, and its connection ends (4401)."""
+
+    def rotate(tx: Transaction) -> tuple[App, Camera, str]:
+        found = apps.get(tx, caller, app)
+        camera, key = registry.rotate(tx, found, camera_id)
+        _note(tx, caller, "camera.rotated", found, camera)
+        tx.after_commit(parts.forget_cameras)
+        return found, camera, key
+
+    return await _new_body(parts, *await parts.database.write(rotate))
+
+
+@router.delete("/{camera}", status_code=204, summary="Delete a camera", responses=documented(401, 403, 404, 422, 503))
+async def delete_camera(parts: Parts, caller: CamerasWrite, app: AppRef, camera_id: CameraRef) -> Response:
+    """Its connection ends (4401), and its key opens nothing any more."""
+
+    def remove(tx: Transaction) -> None:
+        found = apps.get(tx, caller, app)
+        _note(tx, caller, "camera.deleted", found, registry.remove(tx, found, camera_id))
+        tx.after_commit(parts.forget_cameras)
+
+    await parts.database.write(remove)
+    return Response(status_code=204)

@@ -1,0 +1,108 @@
+"""Frames in another size: made once for a size, however many look at it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+import av
+import simplejpeg
+import structlog
+
+from stagedoor.frames.hub import Gone, Slot
+from stagedoor.frames.jpeg import Size
+from stagedoor.kernel.errors import TooMany
+
+_log = structlog.get_logger()
+
+WIDEST: Final = 1_920
+NARROWEST: Final = 16
+_SIZES: Final = 8
+"""Sizes of one room at a time: each costs a decoder's and an encoder's work for every frame."""
+
+_QUALITY: Final = 80
+_decode: Final[Any] = simplejpeg.decode_jpeg  # the library has no types
+_encode: Final[Any] = simplejpeg.encode_jpeg
+
+
+def shrink(data: bytes, size: Size, width: int) -> tuple[bytes, Size]:
+    """The picture, `width` pixels wide; one that is no wider stays as it is.
+
+    Raises:
+        ValueError: It can't be decoded.
+    """
+    if size.width <= width:
+        return data, size
+    height = max(1, round(size.height * width / size.width))
+    # libjpeg-turbo decodes to an eighth, a quarter or a half for less than it takes to decode the whole.
+    pixels = _decode(data, colorspace="RGB", fastdct=True, min_width=width, min_height=height)
+    picture = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(width=width, height=height)
+    return _encode(picture.to_ndarray(), quality=_QUALITY, colorspace="RGB", colorsubsampling="420"), Size(
+        width, height
+    )
+
+
+class Scaler:
+    """Keeps the sizes that somebody looks at."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="scale")
+        self._sizes: dict[tuple[Slot, int], tuple[Slot, asyncio.Task[None], int]] = {}
+
+    @asynccontextmanager
+    async def scaled(self, source: Slot, width: int) -> AsyncGenerator[Slot]:
+        """A slot with the frames of `source`, `width` pixels wide.
+
+        Raises:
+            TooMany: The room is looked at in too many sizes.
+        """
+        key = (source, width)
+        if key not in self._sizes:
+            if sum(slot is source for slot, _ in self._sizes) >= _SIZES:
+                raise TooMany(
+                    f"This room is looked at in {_SIZES} sizes, which is the most.",
+                    code="too_many_sizes",
+                    headers={"Retry-After": "10"},
+                )
+            target = Slot()
+            work = asyncio.create_task(self._follow(source, target, width), name=f"scale-{width}")
+            self._sizes[key] = target, work, 0
+        target, work, users = self._sizes[key]
+        self._sizes[key] = target, work, users + 1
+        try:
+            yield target
+        finally:
+            target, work, users = self._sizes[key]
+            if users > 1:
+                self._sizes[key] = target, work, users - 1
+            else:
+                del self._sizes[key]
+                work.cancel()
+                with suppress(asyncio.CancelledError):
+                    await work
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _follow(self, source: Slot, target: Slot, width: int) -> None:
+        loop = asyncio.get_running_loop()
+        with source.view() as viewer:
+            while True:
+                try:
+                    frame = await viewer.next()
+                except Gone:
+                    target.end()
+                    return
+                try:
+                    data, size = await loop.run_in_executor(self._threads, shrink, frame.data, frame.size, width)
+                except ValueError as error:
+                    _log.debug("a frame can't be decoded", error=str(error))
+                    continue
+                target.publish(frame.at, data, size)
+                if not source.sending:
+                    target.newest = None  # what was last seen of a camera that went is nobody's first sight
