@@ -50,6 +50,7 @@ class Call:
 APP_ROOM = "/apps/{app}/rooms/{room}"
 HOOK = "https://hooks.example.invalid/here"
 WHO = APP_ROOM + "/participants/{identity}"
+CAMERAS = "/apps/{app}/ws-ingest"
 TRANSCRIPT = "/apps/{app}/sessions/{session}/transcript"
 CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/organisations"): Call(201, {"name": "{new}"}, 403, 403, installation=True),
@@ -92,6 +93,12 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/sessions/{session}/transcript"): Call(404),
     ("POST", TRANSCRIPT + "/stop"): Call(404),
     ("DELETE", TRANSCRIPT): Call(404),
+    ("POST", CAMERAS): Call(201, {"room": "door"}),
+    ("GET", CAMERAS): Call(200),
+    ("GET", CAMERAS + "/{camera}"): Call(200),
+    ("PATCH", CAMERAS + "/{camera}"): Call(200, {"name": "y"}),
+    ("POST", CAMERAS + "/{camera}/rotate"): Call(200),
+    ("DELETE", CAMERAS + "/{camera}"): Call(204),
     ("GET", "/audit"): Call(200, other_app=200, other_organisation=200),
     ("GET", "/apps/{app}/events"): Call(200, query="?after=0"),
     ("GET", "/inbox"): Call(200, None, 403, 403, installation=True),
@@ -172,6 +179,10 @@ async def test_under_the_prefix_only_these_are_public(routes: list[BaseRoute]) -
         f"{PREFIX}/docs",
         "/webhooks/livekit",
         "/voice/livekit/webhooks",
+        "/ingest/ws",
+        "/ingest/frame",
+        "/live/ws",
+        *(f"/live/{{app}}/{{room}}{end}" for end in ("", "/mjpeg", "/frame.jpg")),
         *(f"/{page}/{{app}}/{{room}}{end}" for page in ("play", "embed", "meet") for end in ("", "/join")),
     }
 
@@ -235,6 +246,7 @@ async def scene(managed_api: Api) -> Scene:
     body = {"name": "victim", "scopes": ["keys:write"]}
     key = (await one.api("POST", "/keys", body | {"app": one.app}, expect=201))["data"]
     webhook = (await one.api("POST", f"/apps/{one.app}/webhooks", {"url": HOOK}, expect=201))["data"]
+    camera = (await one.api("POST", f"/apps/{one.app}/ws-ingest", {"room": "door"}, expect=201))["data"]
     values = {
         "organisation": one.organisation,
         "app": one.app,
@@ -247,6 +259,7 @@ async def scene(managed_api: Api) -> Scene:
         "job": "job_unknown",
         "webhook": webhook["id"],
         "delivery": "dlv_unknown",
+        "camera": camera["id"],
         "new": fresh("new"),
     }
     return Scene(operator, one, two, values)

@@ -6,10 +6,11 @@ import asyncio
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from stagedoor.cameras.intake import LARGEST_FRAME
 from stagedoor.kernel.errors import CallerMistake, OperatorError
@@ -24,6 +25,18 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         yield  # the product stops in its own order
+
+
+class _WebSockets(WebSocketsSansIOProtocol):
+    """uvicorn takes a refusal before the upgrade for an endpoint that forgot to answer, and logs an error for each.
+
+    Seen in uvicorn 0.54: `send` never sets `handshake_complete` after `websocket.http.response.body`.
+    """
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True
 
 
 class HttpServer:
@@ -41,7 +54,7 @@ class HttpServer:
             log_config=None,
             access_log=False,
             lifespan="off",
-            ws="websockets-sansio",
+            ws=_WebSockets,
             ws_per_message_deflate=False,
             ws_max_size=LARGEST_FRAME,
             timeout_graceful_shutdown=_CLOSING_SECONDS,

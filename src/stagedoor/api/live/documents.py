@@ -57,8 +57,11 @@ def _got(description: str, content: dict[str, Any] | None = None) -> dict[str, A
     return {"description": description} | ({"content": content} if content else {})
 
 
-def _operation(summary: str, description: str, parameters: list[Any], responses: dict[Any, Any]) -> dict[str, Any]:
+def _operation(
+    name: str, summary: str, description: str, parameters: list[Any], responses: dict[Any, Any]
+) -> dict[str, Any]:
     return {
+        "operationId": name,
         "tags": ["Live frames"],
         "summary": summary,
         "description": description,
@@ -68,6 +71,7 @@ def _operation(summary: str, description: str, parameters: list[Any], responses:
 
 
 _POST: Final = _operation(
+    "post_frame",
     "Send one frame",
     "For cameras that can't do WebSocket. `Authorization: Bearer wsk_…` is the camera's key. A camera counts as live"
     " for as long as frames keep coming within its app's cameraIdleTimeout.",
@@ -87,6 +91,7 @@ _POST: Final = _operation(
 OPERATIONS: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/ingest/frame"): _POST,
     ("GET", "/live/{app}/{room}/mjpeg"): _operation(
+        "watch_mjpeg",
         "Watch as MJPEG",
         "A picture that goes on changing: every part is one frame. A viewer that is too slow for a frame gets a newer"
         " one instead. It stays for the app's cameraResume when the camera goes away.",
@@ -95,6 +100,7 @@ OPERATIONS: Final[dict[tuple[str, str], dict[str, Any]]] = {
         | documented(404, 422, 429, 503),
     ),
     ("GET", "/live/{app}/{room}/frame.jpg"): _operation(
+        "get_frame",
         "Take a snapshot",
         "The newest frame. With `If-None-Match` and `wait` it is a long poll: the next frame, as soon as there is one.",
         [
@@ -121,6 +127,7 @@ OPERATIONS: Final[dict[tuple[str, str], dict[str, Any]]] = {
         | documented(404, 422, 429, 503),
     ),
     ("GET", "/live/{app}/{room}"): _operation(
+        "get_live_state",
         "Is there something to look at",
         "For players, which choose by it how they play.",
         [_APP, _ROOM, _TOKEN],
