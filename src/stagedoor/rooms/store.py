@@ -404,6 +404,20 @@ def tracks_of(tx: Transaction, session_ids: Iterable[str]) -> list[Track]:
     return [Track(**record(row)) for row in tx.execute(query)]
 
 
+def count_open_tracks(tx: Transaction, livekit_room: str) -> int:
+    """What is published in the room now."""
+    query = (
+        select(func.count())
+        .select_from(tracks.join(sessions, sessions.c.id == tracks.c.session_id))
+        .where(
+            sessions.c.livekit_room == livekit_room,
+            sessions.c.state == "active",
+            tracks.c.unpublished_at.is_(None),
+        )
+    )
+    return tx.execute(query).scalar_one()
+
+
 def tracks_of_participant(tx: Transaction, session_id: str, participant_sid: str) -> list[Track]:
     """A participant's tracks, ended ones included."""
     rows = tx.rows(_TRACKS_OF_PARTICIPANT, {"key": session_id, "key_participant": participant_sid})

@@ -6,7 +6,7 @@ import contextlib
 import re
 from mimetypes import guess_type
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 from starlette.datastructures import Headers
@@ -172,16 +172,24 @@ def _home(docs_path: str) -> Any:
 
 
 def _config(kind: PageKind, admission: Admission, token: str | None) -> dict[str, Any]:
-    room = admission.livekit_room
-    path = f"/{kind}/{admission.app.slug}/{quote(room, safe='')}/join"
+    room, app = admission.livekit_room, admission.app.slug
+    signed = {"token": token} if token else {}
+    live = f"/live/{app}/{quote(room, safe='')}"
     short = short_name(room)
     return {
-        "app": admission.app.slug,
+        "app": app,
         "room": short,
         "livekitRoom": room,
         "title": short,
-        "joinUrl": f"{path}?token={quote(token, safe='')}" if token else path,
+        "joinUrl": _with(f"/{kind}/{app}/{quote(room, safe='')}/join", signed),
+        "liveUrl": _with(live, signed),
+        "framesUrl": _with("/live/ws", {"app": app, "room": room} | signed),
+        "mjpegUrl": _with(f"{live}/mjpeg", signed),
     }
+
+
+def _with(path: str, query: dict[str, str]) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
 
 
 def _join_body(body: bytes) -> JoinBody:

@@ -4,6 +4,7 @@ import { Loudness } from './loudness';
 import { notices } from './notice';
 import { type PlayerOptions, playerOptions } from './options';
 import { Stage } from './stage';
+import { Visit } from './visit';
 
 /** Draws the stage at once; LiveKit's client is fetched behind it. */
 export function openPlayer(options: PlayerOptions = playerOptions(location.search)): void {
@@ -17,18 +18,16 @@ export function openPlayer(options: PlayerOptions = playerOptions(location.searc
   const start = () => {
     stage.offer(undefined, 'play', start);
     stage.show('connecting', notices.connecting);
-    import('./show').then(
-      ({ Show }) => new Show(config.joinUrl, stage, loudness).run(),
-      () =>
-        stage.show(
-          'error',
-          {
-            title: 'The player did not load',
-            detail: 'Check your internet connection.',
-            action: 'Try again',
-          },
-          () => location.reload(),
-        ),
+    new Visit(config, stage, loudness).run().catch(() =>
+      stage.show(
+        'error',
+        {
+          title: 'The player did not load',
+          detail: 'Check your internet connection.',
+          action: 'Try again',
+        },
+        () => location.reload(),
+      ),
     );
   };
   if (options.autoplay) start();

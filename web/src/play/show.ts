@@ -88,6 +88,14 @@ export class Show {
     }
   }
 
+  /** Leaves without a word; it can't be run again. */
+  stop(): void {
+    this.leaving.abort();
+    this.room.removeAllListeners();
+    for (const element of this.sounds.values()) element.remove();
+    this.stage.root.removeAttribute('data-sound-only');
+  }
+
   private arrive(track: RemoteTrack): void {
     if (track.kind === Track.Kind.Audio) {
       const element = track.attach();

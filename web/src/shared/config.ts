@@ -5,6 +5,10 @@ export interface RoomPageConfig {
   readonly livekitRoom: string;
   readonly title: string;
   readonly joinUrl: string;
+  /** What there is to watch, and a camera's frames by WebSocket and as MJPEG. */
+  readonly liveUrl: string;
+  readonly framesUrl: string;
+  readonly mjpegUrl: string;
 }
 
 export interface DocsPageConfig {

@@ -45,6 +45,7 @@ _STATE: Final = {
     "data": {
         "live": True,
         "bridged": False,
+        "tracks": 0,
         "viewers": 2,
         "mjpegUrl": "https://stagedoor.example.com/live/live/live-door/mjpeg",
         "frameUrl": "https://stagedoor.example.com/live/live/live-door/frame.jpg",
@@ -129,7 +130,8 @@ OPERATIONS: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("GET", "/live/{app}/{room}"): _operation(
         "get_live_state",
         "Is there something to look at",
-        "For players, which choose by it how they play.",
+        "For players, which choose by it how they play: `live` says that a camera sends, `bridged` that it is a WebRTC"
+        " track too, `tracks` how many WebRTC tracks the room has, and `viewers` who looks at the frames on this node.",
         [_APP, _ROOM, _TOKEN],
         {
             200: _got(

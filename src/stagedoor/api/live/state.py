@@ -10,6 +10,7 @@ from stagedoor.api.addresses import FrameAddresses
 from stagedoor.api.live import asking
 from stagedoor.api.live.headers import FOR_ANY_PAGE
 from stagedoor.api.services import services
+from stagedoor.rooms.store import count_open_tracks
 
 
 async def state(request: Request) -> Response:
@@ -21,6 +22,7 @@ async def state(request: Request) -> Response:
     data = {
         "live": await parts.watching.there(room),
         "bridged": parts.is_bridged(room),
+        "tracks": await parts.database.read(lambda tx: count_open_tracks(tx, room)),
         "viewers": parts.watching.viewers(room),
         "mjpegUrl": addresses.mjpeg,
         "frameUrl": addresses.frame,

@@ -1,0 +1,32 @@
+/** What the server says of a room's ways to be watched. */
+export interface LiveState {
+  /** A camera sends JPEG frames. */
+  readonly live: boolean;
+  /** Its frames are a WebRTC track as well. */
+  readonly bridged: boolean;
+  /** What is published by WebRTC. */
+  readonly tracks: number;
+}
+
+export type Way = 'frames' | 'webrtc';
+
+/** Frames when a camera is all there is: they cost the server next to nothing, and this page no WebRTC. */
+export function wayTo(state: LiveState | undefined): Way {
+  return state?.live && !state.bridged && state.tracks === 0 ? 'frames' : 'webrtc';
+}
+
+const TIMEOUT_MS = 10_000;
+
+/** What the server says now; undefined when it can't be asked, and then nothing is to be changed. */
+export async function look(liveUrl: string, signal: AbortSignal): Promise<LiveState | undefined> {
+  try {
+    const response = await fetch(liveUrl, {
+      cache: 'no-store',
+      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    });
+    if (!response.ok) return undefined;
+    return ((await response.json()) as { data: LiveState }).data;
+  } catch {
+    return undefined;
+  }
+}
