@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from stagedoor.bridges.keeper import Bridges
 from stagedoor.cameras.elsewhere import Elsewhere
 from stagedoor.cameras.gate import Gate
 from stagedoor.cameras.keeping import Keeping
@@ -41,7 +42,6 @@ class Services:
 
     Attributes:
         public_url: Where browsers and callers reach us, without a slash at the end.
-        is_bridged: Whether the camera that sends to a room, by LiveKit name, is a participant of it now.
         starting: A reason not to be ready that no part knows, such as that LiveKit is still being started.
     """
 
@@ -70,7 +70,7 @@ class Services:
     posting: Posting
     keeping: Keeping
     watching: Watching
-    is_bridged: Callable[[str], bool]
+    bridges: Bridges
     starting: Callable[[], str | None]
 
     def forget_tenancy(self) -> None:

@@ -9,6 +9,8 @@ from livekit import api
 from stagedoor.api.services import Services
 from stagedoor.app.datafolder import Secrets
 from stagedoor.app.network import Network
+from stagedoor.bridges.keeper import Bridges
+from stagedoor.bridges.tickets import Tickets
 from stagedoor.cameras.elsewhere import Alone, Elsewhere
 from stagedoor.cameras.gate import Gate
 from stagedoor.cameras.keeping import Keeping
@@ -61,6 +63,7 @@ def make_parts(
     extra = {key: secret.get_secret_value() for key, secret in settings.webhook_extra_keys.items()}
     keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.webhook_hmac_enabled)
     signer = LinkSigner(secrets.link_secret)
+    bans, plans = Bans(database), Plans(database)
     hub = Hub()
     cameras = LiveCameras(hub)
     elsewhere = _elsewhere(settings, node, hub, cameras)
@@ -73,8 +76,8 @@ def make_parts(
         queue=queue,
         authenticator=Authenticator(database, operator_secret),
         directory=Directory(database),
-        bans=Bans(database),
-        plans=Plans(database),
+        bans=bans,
+        plans=plans,
         gateway=gateway,
         receiver=Receiver(keyring, intake(database), applier.wake),
         applier=applier,
@@ -91,7 +94,7 @@ def make_parts(
         posting=Posting(cameras, telling),
         keeping=Keeping(database, cameras),
         watching=Watching(database, hub, cameras, elsewhere),
-        is_bridged=lambda _: False,
+        bridges=Bridges(database, feed, cameras, Tickets(gateway, bans, plans)),
         starting=starting,
     )
     return services, bouncer

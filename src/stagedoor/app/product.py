@@ -156,6 +156,7 @@ class Product:
         self._work("webhook fan-out", Fanout(parts.database, parts.feed, parts.queue).run())
         self._work("key use", _record_use(parts))
         self._work("cameras", parts.keeping.run())
+        self._work("bridges", parts.bridges.run())
         self._work("cameras elsewhere", parts.elsewhere.run())
         document = f"{PREFIX}/openapi.json"
         pages = Pages(database, parts.bans, parts.plans, parts.doorkeeper, network.endpoint, document)

@@ -115,6 +115,21 @@ DELIVERY_SECONDS: Final = Histogram(
     registry=REGISTRY,
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+BRIDGES: Final = Gauge(
+    "stagedoor_camera_bridges", "Cameras whose picture is a LiveKit track now, of this node.", registry=REGISTRY
+)
+BRIDGE_RESTARTS: Final = Counter(
+    "stagedoor_camera_bridge_restarts",
+    "Bridges that ended by themselves and were to be started again.",
+    registry=REGISTRY,
+)
+BRIDGE_FRAMES: Final = Counter(
+    "stagedoor_camera_bridge_frames",
+    "Frames of bridged cameras, by what became of them: published, late (a newer one was there), undecodable,"
+    " too_large, refused (by LiveKit's client, while it is not connected).",
+    ("outcome",),
+    registry=REGISTRY,
+)
 
 CAMERAS: Final = Gauge("stagedoor_cameras", "Cameras that send to this node now.", registry=REGISTRY)
 CAMERA_FRAMES: Final = Counter("stagedoor_camera_frames", "Frames taken from cameras.", registry=REGISTRY)
@@ -168,3 +183,4 @@ _from_zero(
 _from_zero(DELIVERIES, "ok", "status", "dns", "connection", "tls", "timeout", "refused_target")
 _from_zero(CAMERA_DROPPED, "rate", "too_big", "not_jpeg")
 _from_zero(CAMERA_FRAMES_SENT, "mjpeg", "websocket", "snapshot")
+_from_zero(BRIDGE_FRAMES, "published", "late", "undecodable", "too_large", "refused")

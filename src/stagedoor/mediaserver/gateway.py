@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 from google.protobuf.message import Message
@@ -44,6 +45,12 @@ class Endpoint:
     client_url: str
     api_key: str
     api_secret: str
+
+    @property
+    def signal_url(self) -> str:
+        """Where our own participants reach it (ws or wss)."""
+        parts = urlsplit(self.url)
+        return urlunsplit(parts._replace(scheme={"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)))
 
 
 class LiveKitGateway:

@@ -388,6 +388,20 @@ def participants_of(tx: Transaction, session_ids: Iterable[str]) -> list[Partici
     return [Participant(**record(row)) for row in tx.execute(query)]
 
 
+def present(tx: Transaction, livekit_rooms: Collection[str]) -> list[tuple[str, str, str]]:
+    """LiveKit room, its SID, and identity of everybody who is in one of these rooms; our own helpers are not stored."""
+    query = (
+        select(sessions.c.livekit_room, sessions.c.room_sid, participants.c.identity)
+        .join(participants, participants.c.session_id == sessions.c.id)
+        .where(
+            sessions.c.livekit_room.in_(livekit_rooms),
+            sessions.c.state == "active",
+            participants.c.state == "active",
+        )
+    )
+    return [(row.livekit_room, row.room_sid, row.identity) for row in tx.execute(query)]
+
+
 def save_participant(tx: Transaction, participant: Participant, *, new: bool) -> None:
     values = values_of(participant)
     if new:

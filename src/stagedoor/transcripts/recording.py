@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 from livekit import api
 
@@ -110,7 +109,7 @@ class Recorder:
         endpoint = self._gateway.endpoint
         order = Attend(
             new_id("att"),
-            _websocket(endpoint.url),
+            endpoint.signal_url,
             _ticket(endpoint.api_key, endpoint.api_secret, session.livekit_room),
             transcript.chat,
         )
@@ -245,8 +244,3 @@ def _ticket(api_key: str, api_secret: str, livekit_room: str) -> str:
         )
         .to_jwt()
     )
-
-
-def _websocket(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(scheme={"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)))

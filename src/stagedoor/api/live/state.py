@@ -21,7 +21,7 @@ async def state(request: Request) -> Response:
     addresses = FrameAddresses(parts.public_url, admission.app.slug, room)
     data = {
         "live": await parts.watching.there(room),
-        "bridged": parts.is_bridged(room),
+        "bridged": parts.bridges.is_bridged(room),
         "tracks": await parts.database.read(lambda tx: count_open_tracks(tx, room)),
         "viewers": parts.watching.viewers(room),
         "mjpegUrl": addresses.mjpeg,

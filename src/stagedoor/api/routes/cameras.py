@@ -132,7 +132,7 @@ def _described(parts: Services, app: App, camera: Camera, elsewhere: dict[str, s
         "hint": camera.hint,
         "enabled": camera.enabled,
         "live": here is not None or elsewhere.get(room) == camera.id,
-        "bridged": here is not None and parts.is_bridged(room),
+        "bridged": here is not None and parts.bridges.is_bridged(room),
         "viewers": parts.watching.viewers(room),
         "stats": dict(here.stats) if here is not None and here.stats else None,
         "ws_url": addresses.camera_socket,

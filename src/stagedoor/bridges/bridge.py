@@ -1,0 +1,136 @@
+"""The process of one bridge as the product sees it: started, fed with the newest frame, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from typing import Final
+
+import msgspec
+import structlog
+
+from stagedoor.bridges.protocol import LARGEST_PIXELS, Gone, Joined, Order, Published, Report, Took, prefix
+from stagedoor.frames.hub import Slot, Viewer
+from stagedoor.kernel.metrics import BRIDGE_FRAMES, BRIDGES
+
+_log = structlog.get_logger()
+_LINE_LIMIT_BYTES: Final = 1 << 20
+_LEAVING_SECONDS: Final = 5.0
+
+
+class Bridge:
+    """One stay of a camera in its LiveKit room.
+
+    Attributes:
+        room_sid: The life of the room that was joined; `None` before.
+        published: Whether the camera's track is in the room now.
+        pid: The process; `None` when there is none.
+    """
+
+    def __init__(self, order: Order, slot: Slot) -> None:
+        self._order = order
+        self._slot = slot
+        self._took = asyncio.Event()
+        self.room_sid: str | None = None
+        self.published = False
+        self.pid: int | None = None
+
+    async def run(self) -> str:
+        """Stay until the room or the process ends, and return why; to be cancelled to leave the room.
+
+        Raises:
+            OSError: The process can't be started.
+        """
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "stagedoor.bridges.child",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=os.environ | {"RUST_LOG": "error"},
+            start_new_session=True,  # Ctrl-C is for the product, which ends it in its turn
+            limit=_LINE_LIMIT_BYTES,
+        )
+        self.pid = process.pid
+        assert process.stdin is not None  # noqa: S101 - PIPE was asked for
+        assert process.stdout is not None  # noqa: S101
+        listening = asyncio.create_task(self._listen(process.stdout), name=f"hear bridge {process.pid}")
+        feeding = asyncio.create_task(self._feed(process.stdin), name=f"feed bridge {process.pid}")
+        try:
+            await asyncio.wait([listening, feeding], return_when=asyncio.FIRST_COMPLETED)
+            if feeding.done():
+                feeding.result()  # it ends when the process does, or raises
+            return await listening or f"the process ended with {await process.wait()}"
+        finally:
+            listening.cancel()
+            feeding.cancel()
+            self._is_published(now=False)
+            await _ended(process)
+            self.pid = None
+            await asyncio.wait([listening, feeding])
+
+    async def _listen(self, reports: asyncio.StreamReader) -> str | None:
+        """Until the end; why the room was left, when the process said so."""
+        try:
+            async for line in reports:
+                report: Report = msgspec.json.decode(line, type=Report)
+                match report:
+                    case Gone():
+                        return report.reason
+                    case Joined():
+                        self.room_sid = report.room_sid
+                    case Published():
+                        self._is_published(now=True)
+                        continue
+                    case Took():
+                        BRIDGE_FRAMES.labels(report.outcome).inc()
+                self._took.set()
+        except (msgspec.MsgspecError, ValueError) as error:
+            return f"the process said something that can't be read: {error}"
+        return None
+
+    async def _feed(self, frames: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError), self._slot.view() as viewer:
+            await _write(frames, msgspec.json.encode(self._order))
+            while True:
+                await self._took.wait()
+                self._took.clear()
+                await _write(frames, await _fit(viewer))
+
+    def _is_published(self, *, now: bool) -> None:
+        if now != self.published:
+            BRIDGES.inc(1 if now else -1)
+            self.published = now
+
+
+async def _fit(viewer: Viewer) -> bytes:
+    """The newest frame that isn't too large."""
+    while True:
+        frame = await viewer.next()
+        BRIDGE_FRAMES.labels("late").inc(viewer.dropped)
+        viewer.dropped = 0
+        if frame.size.width * frame.size.height <= LARGEST_PIXELS:
+            return frame.data
+        BRIDGE_FRAMES.labels("too_large").inc()
+
+
+async def _write(writer: asyncio.StreamWriter, message: bytes) -> None:
+    writer.write(prefix(message))
+    writer.write(message)
+    await writer.drain()
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """Let the process leave the room, and kill it if it does not."""
+    if process.stdin is not None:
+        process.stdin.close()
+    # Not asyncio.timeout: this runs in tasks that were cancelled, see `workers.stopping`.
+    waiting = asyncio.ensure_future(process.wait())
+    await asyncio.wait([waiting], timeout=_LEAVING_SECONDS)
+    if process.returncode is None:
+        _log.warning("a bridge does not leave its room; it is killed", pid=process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    await waiting
