@@ -14,7 +14,7 @@ import simplejpeg
 from playwright.async_api import Browser, Page, expect
 
 from tests.e2e.places import meet_link, token
-from tests.support.api_tenant import fresh
+from tests.support.api_tenant import new_app
 from tests.support.browser import moves, visitor
 from tests.support.product import Api
 
@@ -27,14 +27,22 @@ _BRIGHTNESS = """canvas => {
 
 
 def picture(level: int) -> bytes:
-    """A grey picture of this brightness."""
-    return simplejpeg.encode_jpeg(np.full((240, 320, 3), level, np.uint8))
+    """A picture of this brightness, with a dark half."""
+    pixels = np.full((240, 320, 3), level, np.uint8)
+    pixels[:, 160:] //= 4
+    return simplejpeg.encode_jpeg(pixels)
+
+
+@pytest.fixture
+async def managed_app(managed_api: Api) -> str:
+    """An app of the test's own."""
+    return await new_app(managed_api)
 
 
 @asynccontextmanager
-async def camera(api: Api, http: aiohttp.ClientSession, room: str) -> AsyncGenerator[None]:
+async def camera(api: Api, http: aiohttp.ClientSession, app: str) -> AsyncGenerator[None]:
     """A camera whose picture grows brighter and dark again."""
-    made = (await api("POST", "/apps/live/ws-ingest", {"room": room}, expect=201))["data"]
+    made = (await api("POST", f"/apps/{app}/ws-ingest", {"room": "door"}, expect=201))["data"]
     headers = {"Authorization": f"Bearer {made['streamKey']}"}
     async with http.ws_connect(made["wsUrl"], headers=headers) as socket:
         await socket.receive_json()
@@ -49,7 +57,7 @@ async def camera(api: Api, http: aiohttp.ClientSession, room: str) -> AsyncGener
             yield
         finally:
             sending.cancel()
-    await api("DELETE", f"/apps/live/ws-ingest/{made['id']}", expect=204)
+    await api("DELETE", f"/apps/{app}/ws-ingest/{made['id']}", expect=204)
 
 
 async def shades(page: Page, selector: str, wanted: int) -> None:
@@ -63,16 +71,35 @@ async def shades(page: Page, selector: str, wanted: int) -> None:
 
 
 async def test_a_camera_is_watched_frame_by_frame_and_by_webrtc_once_people_are_there(
-    managed_api: Api, http: aiohttp.ClientSession, browser: Browser
+    managed_api: Api, managed_app: str, http: aiohttp.ClientSession, browser: Browser
 ) -> None:
-    room = fresh("camera")
-    async with visitor(browser) as viewer, visitor(browser) as ada:
+    async with camera(managed_api, http, managed_app), visitor(browser) as viewer, visitor(browser) as ada:
+        await viewer.page.goto((await token(managed_api, "door", managed_app))["playUrl"])
+        await shades(viewer.page, "canvas", 5)
         stage = viewer.page.get_by_test_id("stage")
-        await viewer.page.goto((await token(managed_api, room))["playUrl"])
+        await expect(stage).to_have_attribute("data-state", "live")
+        # Who watches frames is nobody's reason to bridge it.
+        state = f"/apps/{managed_app}/ws-ingest"
+        assert [(made["live"], made["bridged"]) for made in (await managed_api("GET", state))["data"]] == [
+            (True, False)
+        ]
+        await ada.meet(await meet_link(managed_api, "door", managed_app), "Ada")
+        videos = viewer.page.get_by_test_id("stage-video")
+        await expect(videos).to_have_count(2, timeout=20_000)
+        await moves(videos.first)
+        await moves(videos.last)
+        assert viewer.complaints == []
+
+
+async def test_who_waits_for_a_camera_that_is_not_bridged_sees_it_when_it_comes(
+    managed_api: Api, managed_app: str, http: aiohttp.ClientSession, browser: Browser
+) -> None:
+    await managed_api("PATCH", f"/apps/{managed_app}", {"settings": {"cameraBridge": "off"}}, expect=200)
+    async with visitor(browser) as viewer:
+        await viewer.page.goto((await token(managed_api, "door", managed_app))["playUrl"])
+        stage = viewer.page.get_by_test_id("stage")
         await expect(stage).to_have_attribute("data-state", "waiting", timeout=15_000)
-        async with camera(managed_api, http, room):
+        async with camera(managed_api, http, managed_app):
             await shades(viewer.page, "canvas", 5)
             await expect(stage).to_have_attribute("data-state", "live")
-            await ada.meet(await meet_link(managed_api, room), "Ada")
-            await moves(viewer.page.get_by_test_id("stage-video").first)
         assert viewer.complaints == []
