@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from stagedoor.cli import deploy, doctor, events, jobs, livekit, settings, tenancy, up
+from stagedoor.cli import cameras, deploy, doctor, events, jobs, livekit, settings, tenancy, up
 from stagedoor.kernel.errors import OperatorError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.add_typer(deploy.app, name="deploy")
 app.add_typer(tenancy.organisations, name="organisations")
 app.add_typer(tenancy.apps, name="apps")
 app.add_typer(tenancy.keys, name="keys")
+app.add_typer(cameras.app, name="cameras")
 app.add_typer(events.app, name="events")
 app.add_typer(jobs.app, name="jobs")
 

@@ -9,8 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-import av
-import simplejpeg
 import structlog
 
 from stagedoor.frames.hub import Gone, Slot
@@ -25,8 +23,6 @@ _SIZES: Final = 8
 """Sizes of one room at a time: each costs a decoder's and an encoder's work for every frame."""
 
 _QUALITY: Final = 80
-_decode: Final[Any] = simplejpeg.decode_jpeg  # the library has no types
-_encode: Final[Any] = simplejpeg.encode_jpeg
 
 
 def shrink(data: bytes, size: Size, width: int) -> tuple[bytes, Size]:
@@ -37,13 +33,17 @@ def shrink(data: bytes, size: Size, width: int) -> tuple[bytes, Size]:
     """
     if size.width <= width:
         return data, size
+    # They and NumPy take a seventh of a second to import, which no command and no start need wait for.
+    import av
+    import simplejpeg
+
+    decode: Any = simplejpeg.decode_jpeg  # the library has no types
+    encode: Any = simplejpeg.encode_jpeg
     height = max(1, round(size.height * width / size.width))
     # libjpeg-turbo decodes to an eighth, a quarter or a half for less than it takes to decode the whole.
-    pixels = _decode(data, colorspace="RGB", fastdct=True, min_width=width, min_height=height)
+    pixels = decode(data, colorspace="RGB", fastdct=True, min_width=width, min_height=height)
     picture = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(width=width, height=height)
-    return _encode(picture.to_ndarray(), quality=_QUALITY, colorspace="RGB", colorsubsampling="420"), Size(
-        width, height
-    )
+    return encode(picture.to_ndarray(), quality=_QUALITY, colorspace="RGB", colorsubsampling="420"), Size(width, height)
 
 
 class Scaler:
