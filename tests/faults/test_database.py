@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import resource
 import sqlite3
-from collections.abc import AsyncGenerator
+import subprocess
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -92,7 +94,33 @@ async def test_a_locked_database(tmp_path: Path, http: aiohttp.ClientSession) ->
             other.close()
 
 
-async def test_a_full_disk(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Generator[Path]:
+    """A file system of 64 MiB; only root may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("no file system may be mounted here; a file that can't grow is tried either way")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+async def test_a_full_disk(small_disk: Path, http: aiohttp.ClientSession) -> None:
+    async with troubled(http, small_disk) as trouble:
+        filling = small_disk / "filling"
+        with filling.open("wb") as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(65_536))
+        try:
+            await trouble.refused()
+        finally:
+            filling.unlink()
+
+
+async def test_files_that_cannot_grow(tmp_path: Path, http: aiohttp.ClientSession) -> None:
     async with troubled(http, tmp_path) as trouble:
         pid = trouble._product.pid  # pyright: ignore[reportPrivateUsage]
         before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
