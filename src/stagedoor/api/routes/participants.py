@@ -28,6 +28,7 @@ from stagedoor.api.wire import (
     when,
 )
 from stagedoor.audit import store as trail
+from stagedoor.bridges.tickets import SOURCE_ATTRIBUTE
 from stagedoor.events.nouns import NewEvent
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
@@ -103,6 +104,11 @@ class ParticipantBody(Answer):
     identity: str = Field(description="Who it is.", examples=["phone-42"])
     name: str = Field(description="Name that others see.", examples=["Ada"])
     kind: str = Field(description="standard, ingress, egress, sip, agent …", examples=["standard"])
+    source: str = Field(
+        description="How its media comes in: `webrtc` by itself, `ingress` through LiveKit's ingress, `camera` as the"
+        " frames of a camera that Stagedoor bridges.",
+        examples=["webrtc"],
+    )
     state: str = Field(description="joining, joined, active or disconnected.", examples=["active"])
     joined_at: str | None = Field(description="When it joined.", examples=["2026-01-31T12:00:00.000Z"])
     metadata: str = Field(description="Metadata.", examples=["{}"])
@@ -171,6 +177,7 @@ def _body(fact: ParticipantFact) -> ParticipantBody:
         identity=fact.identity,
         name=fact.name,
         kind=fact.kind,
+        source=fact.attributes.get(SOURCE_ATTRIBUTE) or ("ingress" if fact.kind == "ingress" else "webrtc"),
         state=fact.state,
         joined_at=when(fact.joined_at),
         metadata=fact.metadata,
