@@ -15,6 +15,8 @@ from typing import Final
 PROGRAMS: Final = {
     "chromium": ("chromium",),
     "ffmpeg": ("ffmpeg",),
+    "g++": ("g++",),
+    "curl": ("curl",),
     "systemd": ("systemd-analyze",),
     "postgresql": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
 }

@@ -78,6 +78,9 @@ async def _converse(socket: WebSocket, live: LiveCamera) -> Close:
         reading.cancel()
     if why is not _LEFT:
         live.close(why)
+        # arduinoWebSockets tells a sketch nothing of the close frame, so the reason comes as a message before it.
+        said = msgspec.json.encode({"type": "error", "code": why.code, "message": why.reason}).decode()
+        await socket.send({"type": "websocket.send", "text": said})
         await socket.close(why.code, why.reason)
     return why
 
