@@ -25,6 +25,13 @@ CAMERAS: Final = 500
 CAMERA_FPS: Final = 10
 _RIVAL: Final = "BENCH_GO2RTC"
 
+_FIGURES: Final[tuple[tuple[str, str, Callable[[Shown], float]], ...]] = (
+    ("frames", "/CPU s", lambda shown: shown.per_cpu_second),
+    ("delay p50", "ms", lambda shown: shown.counted.p50_ms),
+    ("delay p99", "ms", lambda shown: shown.counted.p99_ms),
+    ("missed", "%", lambda shown: shown.missed),
+)
+
 
 @dataclass(slots=True)
 class _Rounds:
@@ -92,18 +99,9 @@ def _rounds(load: CameraLoad, targets: list[Target], cameras: int, scene: Scene,
 
 def _beside(scene: str, found: list[_Rounds], *, full: bool) -> list[Line]:
     ours, *others = found
-    figures: list[tuple[str, str, Callable[[Shown], float]]] = [
-        ("frames", "/CPU s", lambda shown: shown.per_cpu_second)
-    ]
-    if full:
-        figures += [
-            ("delay p50", "ms", lambda shown: shown.counted.p50_ms),
-            ("delay p99", "ms", lambda shown: shown.counted.p99_ms),
-            ("missed", "%", lambda shown: shown.missed),
-        ]
     return [
         Line(f"{scene}{figure}", ours.value(value), unit, other.target.name, other.value(value))
-        for figure, unit, value in figures
+        for figure, unit, value in _FIGURES[: None if full else 1]
         for other in others
     ]
 

@@ -142,6 +142,14 @@ static int ask(const char *request) {
 
 /* Cameras */
 
+/* A server that fetches cameras may let go of one and come back for it; one that is pushed to may not. */
+static void cut_off(struct camera *camera) {
+    if (!pull_port) fail("camera %zu was cut off: %s", camera - cameras, strerror(errno));
+    close(camera->source.fd);
+    camera->open = false;
+    cameras_open--;
+}
+
 static size_t tail_length(void) { return jpeg_length - STAMPED + (pull_port ? 2 : 0); }
 
 static void push(struct camera *camera) {
@@ -159,7 +167,10 @@ static void push(struct camera *camera) {
         struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
         ssize_t sent = sendmsg(camera->source.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0 && errno == EAGAIN) return;
-        if (sent < 0) fail("camera %zu lost its connection: %s", camera - cameras, strerror(errno));
+        if (sent < 0) {
+            cut_off(camera);
+            return;
+        }
         camera->sent += (size_t)sent;
     }
     if (camera->answer_ping) {
@@ -210,7 +221,8 @@ static void accept_pull(int listener) {
         request[length += (size_t)more] = 0;
     }
     unsigned id = 0;
-    if (sscanf(request, "GET /%u ", &id) != 1 || id >= camera_count || cameras[id].open) fail("which camera: %s", request);
+    if (sscanf(request, "GET /%u ", &id) != 1 || id >= camera_count) fail("which camera: %s", request);
+    if (cameras[id].open) cut_off(&cameras[id]);
     static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n";
     send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL);
     set_up(fd);
@@ -228,7 +240,11 @@ static void read_camera(struct camera *camera) {
     for (;;) {
         ssize_t more = recv(camera->source.fd, camera->in + camera->in_length, LINE - 1 - camera->in_length, MSG_DONTWAIT);
         if (more < 0 && errno == EAGAIN) return;
-        if (more <= 0) fail("camera %zu was cut off", camera - cameras);
+        if (more <= 0) {
+            if (camera->open) cut_off(camera);
+            else fail("camera %zu: the connection was ended before the answer", camera - cameras);
+            return;
+        }
         camera->in_length += (size_t)more;
         camera->in[camera->in_length] = 0;
         if (!camera->open) {
@@ -470,7 +486,7 @@ int main(int count, char **words) {
             if (source->kind == LISTENER) accept_pull(source->fd);
             if (source->kind == CAMERA) {
                 struct camera *camera = (struct camera *)source;
-                if (events[i].events & EPOLLIN) read_camera(camera);
+                if (events[i].events & EPOLLIN && !(pull_port && !camera->open)) read_camera(camera);
                 if (camera->open) push(camera);
             }
             if (source->kind == TIMER) {
