@@ -33,7 +33,7 @@ class Target:
     """A running server.
 
     Attributes:
-        wire: So many new cameras, each in a room of its own.
+        wire: So many cameras, each in a room of its own.
         cpu: CPU seconds it has used so far.
         memory: What it holds now, in MB.
     """
@@ -49,19 +49,16 @@ def product(folder: Path) -> Generator[Target]:
     """A real Stagedoor with a LiveKit that it runs; cameras push by WebSocket."""
     with stagedoor(folder, **_SHIPPED) as running:
         running.patch("/apps/live", {"settings": _SETTINGS})
-        made = 0
+        cameras: list[bytes] = []
+        viewers: list[bytes] = []
 
         def wire(count: int) -> Wire:
-            nonlocal made
-            cameras: list[bytes] = []
-            viewers: list[bytes] = []
-            for _ in range(count):
-                made += 1
-                camera = running.post("/apps/live/ws-ingest", {"room": f"camera-{made}"})
+            for number in range(len(cameras), count):
+                camera = running.post("/apps/live/ws-ingest", {"room": f"camera-{number}"})
                 key = f"Authorization: Bearer {camera['streamKey']}\r\n"
                 cameras.append(f"GET {_path(camera['wsUrl'])} HTTP/1.1\r\n{_UPGRADE}{key}\r\n".encode())
                 viewers.append(_get(_path(camera["mjpegUrl"])))
-            return Wire(running.port, cameras, viewers)
+            return Wire(running.port, cameras[:count], viewers[:count])
 
         yield _target("Stagedoor", wire, running.product.pid, {running.product.livekit_pid})
 
@@ -71,14 +68,10 @@ def limit(folder: Path) -> Generator[Target]:
     """The program in C; cameras push by WebSocket."""
     folder.mkdir(parents=True, exist_ok=True)
     (port,) = free_ports(1)
-    made = 0
 
     def wire(count: int) -> Wire:
-        nonlocal made
-        rooms = range(made, made + count)
-        made += count
-        cameras = [f"GET /ingest?room={room} HTTP/1.1\r\n{_UPGRADE}\r\n".encode() for room in rooms]
-        return Wire(port, cameras, [_get(f"/live?room={room}") for room in rooms])
+        cameras = [f"GET /ingest?room={room} HTTP/1.1\r\n{_UPGRADE}\r\n".encode() for room in range(count)]
+        return Wire(port, cameras, [_get(f"/live?room={room}") for room in range(count)])
 
     with servers.serving([str(compile_c(_LIMIT, folder)), str(port)], port) as server:
         yield _target("the limit in C", wire, server.pid)
