@@ -29,7 +29,7 @@ _FIGURES: Final[tuple[tuple[str, str, Callable[[Shown], float]], ...]] = (
     ("frames", "/CPU s", lambda shown: shown.per_cpu_second),
     ("delay p50", "ms", lambda shown: shown.counted.p50_ms),
     ("delay p99", "ms", lambda shown: shown.counted.p99_ms),
-    ("missed", "%", lambda shown: shown.missed),
+    ("delivered", "%", lambda shown: shown.delivered),
 )
 
 
@@ -60,7 +60,7 @@ def run(plan: Plan) -> list[Line]:
         for count in viewers:
             found = _rounds(load, targets, 1, Scene(count, FPS, seconds), rounds)
             per_viewer = [(one.shown[0].memory_mb - one.idle_mb) * 1000 / count for one in found]
-            lines += _beside(f"1 camera, {count} viewers: ", found, full=count >= 100)
+            lines += _beside(f"1 camera, {count} viewer{'s' if count > 1 else ''}: ", found, full=count >= 100)
         lines += _memory(targets, f"memory per viewer ({viewers[-1]} of one camera)", per_viewer)
     with ExitStack() as stack:
         targets = _targets(plan.folder / "cameras", stack, rival, CAMERAS)
@@ -91,7 +91,7 @@ def _rounds(load: CameraLoad, targets: list[Target], cameras: int, scene: Scene,
             one.shown.append(shown)
             say(
                 f"  {cameras} x {scene.fps} fps, {scene.viewers} viewers, {one.target.name}: {number(shown.rate)} "
-                f"frames/s, {number(shown.per_cpu_second)} per CPU second, missed {shown.missed:.2f} %, p50 "
+                f"frames/s, {number(shown.per_cpu_second)} per CPU second, delivered {shown.delivered:.2f} %, p50 "
                 f"{number(shown.counted.p50_ms)} ms, p99 {number(shown.counted.p99_ms)} ms; load busy {shown.busy:.0%}"
             )
     return found

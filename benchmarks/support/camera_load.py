@@ -101,9 +101,9 @@ class Shown:
         return self.counted.finished / self.cpu
 
     @property
-    def missed(self) -> float:
-        """Percentage of the frames that did not come to a viewer who should have got them."""
-        return 100 * (1 - self.counted.received / max(self.counted.expected, 1))
+    def delivered(self) -> float:
+        """Percentage of the frames that came to each viewer who should have got them."""
+        return 100 * self.counted.received / max(self.counted.expected, 1)
 
     @property
     def busy(self) -> float:
