@@ -19,7 +19,7 @@ from stagedoor.kernel.errors import CallerMistake, OperatorError
 from stagedoor.kernel.settings import Settings
 
 _CLOSING_SECONDS: Final = 5
-_UNSENT_BYTES: Final = 131_072
+_UNSENT_BYTES: Final = 16_384
 _STALLED_SECONDS: Final = 60
 
 
