@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -34,6 +35,21 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
     return total
 
 
+def ran_seconds(processes: Iterable[psutil.Process]) -> float:
+    """CPU seconds by the scheduler's clock, which counts nanoseconds and not hundredths; of threads that still are."""
+    total = 0
+    for process in processes:
+        for thread in Path(f"/proc/{process.pid}/task").glob("*"):
+            with contextlib.suppress(OSError):
+                total += int((thread / "schedstat").read_text().split()[0])
+    return total / 1e9
+
+
 def pss_mb(pid: int) -> float:
     """Proportional set size: memory of its own, and its share of what it shares."""
     return float(psutil.Process(pid).memory_full_info().pss) / _MB
+
+
+def rss_mb(processes: Iterable[psutil.Process]) -> float:
+    """Resident memory of the processes in all; what they share counts for each."""
+    return sum(float(process.memory_info().rss) for process in processes) / _MB

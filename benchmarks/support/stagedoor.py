@@ -54,6 +54,10 @@ class Stagedoor:
         """`data` of the answer to a REST request with a body."""
         return self._ask("POST", path, json.dumps(body).encode())
 
+    def patch(self, path: str, body: Any) -> Any:
+        """`data` of the answer to a REST request that changes something."""
+        return self._ask("PATCH", path, json.dumps(body).encode())
+
     def _ask(self, method: str, path: str, body: bytes | None) -> Any:
         request = urllib.request.Request(
             f"{self.product.url}/api/v1{path}",

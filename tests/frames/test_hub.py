@@ -77,3 +77,29 @@ async def test_a_slot_lives_as_long_as_somebody_has_to_do_with_it() -> None:
             assert camera is viewer is hub.find("live-demo")
         assert hub.find("live-demo") is camera
     assert hub.find("live-demo") is None
+
+
+async def test_a_free_connection_gets_each_frame_at_once_and_a_busy_one_the_newest_later() -> None:
+    slot, written, kept = Slot(), list[bytes](), [0]
+    with slot.view() as viewer, viewer.passing(lambda: kept[0], written.append, lambda frame: frame.data):
+        slot.publish(0, b"1", SIZE)
+        kept[0] = 5
+        slot.publish(0, b"2", SIZE)
+        kept[0] = 0
+        slot.publish(0, b"3", SIZE)  # 2 has not been taken, so this one is in its place and not before it
+        assert written == [b"1"]
+        await viewer.ready()
+        assert (await viewer.next()).data == b"3"
+        slot.publish(0, b"4", SIZE)
+        assert written == [b"1", b"4"]
+        assert (viewer.passed, viewer.dropped) == (2, 1)
+
+
+async def test_what_is_no_longer_passed_on_waits_to_be_taken() -> None:
+    slot, written = Slot(), list[bytes]()
+    with slot.view() as viewer:
+        with viewer.passing(lambda: 0, written.append, lambda frame: frame.data):
+            pass
+        slot.publish(0, b"1", SIZE)
+        assert (await viewer.next()).data == b"1"
+        assert written == []

@@ -10,14 +10,16 @@ from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from stagedoor.api.live.direct import PIPE, Pipe
 from stagedoor.cameras.intake import LARGEST_FRAME
 from stagedoor.kernel.errors import CallerMistake, OperatorError
 from stagedoor.kernel.settings import Settings
 
 _CLOSING_SECONDS: Final = 5
-_UNSENT_BYTES: Final = 131_072
+_UNSENT_BYTES: Final = 16_384
 _STALLED_SECONDS: Final = 60
 
 
@@ -25,6 +27,14 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         yield  # the product stops in its own order
+
+
+class _Http(HttpToolsProtocol):
+    """Offers the connection to those who have more to write than an answer."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {PIPE: {"pipe": Pipe(self.transport, self.flow.drain)}}
 
 
 class _WebSockets(WebSocketsSansIOProtocol):
@@ -54,6 +64,7 @@ class HttpServer:
             log_config=None,
             access_log=False,
             lifespan="off",
+            http=_Http,
             ws=_WebSockets,
             ws_per_message_deflate=False,
             ws_max_size=LARGEST_FRAME,

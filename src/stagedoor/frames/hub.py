@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -18,6 +18,7 @@ class Frame:
         number: Counts up within a slot.
         at: When it came in, in milliseconds since the epoch.
         part: The frame as a part of a multipart answer, once somebody has made it: it is the same for every viewer.
+        chunk: That part as a chunk of HTTP/1.1, likewise.
     """
 
     number: int
@@ -25,6 +26,7 @@ class Frame:
     data: bytes
     size: Size
     part: bytes | None = field(default=None, init=False)
+    chunk: bytes | None = field(default=None, init=False)
 
 
 class Gone(Exception):
@@ -36,20 +38,45 @@ class Viewer:
 
     Attributes:
         dropped: Frames that were replaced before this viewer took them.
+        passed: Frames that went straight to where `passing` said.
     """
 
-    __slots__ = ("_gone", "_newest", "_waiter", "dropped")
+    __slots__ = ("_busy", "_encode", "_gone", "_newest", "_waiter", "_write", "dropped", "passed")
 
     def __init__(self, newest: Frame | None) -> None:
         self._newest = newest
         self._waiter: asyncio.Future[None] | None = None
         self._gone = False
+        self._busy: Callable[[], int] | None = None
+        self._write: Callable[[bytes], None]
+        self._encode: Callable[[Frame], bytes]
         self.dropped = 0
+        self.passed = 0
+
+    @contextmanager
+    def passing(
+        self, busy: Callable[[], int], write: Callable[[bytes], None], encode: Callable[[Frame], bytes]
+    ) -> Generator[None]:
+        """Meanwhile write each new frame at once, without waking anybody, unless an older one has not been taken yet.
+
+        Args:
+            busy: Tells how much is still to be written; a frame that comes meanwhile waits to be taken.
+            write: Takes what `encode` makes of a frame.
+        """
+        self._busy, self._write, self._encode = busy, write, encode
+        try:
+            yield
+        finally:
+            self._busy = None
 
     def offer(self, frame: Frame) -> None:
         """There is a newer frame."""
         if self._newest is not None:
             self.dropped += 1
+        elif self._busy is not None and not self._busy():
+            self._write(self._encode(frame))
+            self.passed += 1
+            return
         self._newest = frame
         self._wake()
 
@@ -64,6 +91,17 @@ class Viewer:
         Raises:
             Gone: There will be none.
         """
+        while (frame := self._newest) is None:
+            await self.ready()
+        self._newest = None
+        return frame
+
+    async def ready(self) -> None:
+        """Return when there is a frame to take, and leave it: a newer one may still come in its place.
+
+        Raises:
+            Gone: There will be none.
+        """
         while self._newest is None:
             if self._gone:
                 raise Gone
@@ -72,8 +110,6 @@ class Viewer:
                 await self._waiter
             finally:
                 self._waiter = None
-        frame, self._newest = self._newest, None
-        return frame
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

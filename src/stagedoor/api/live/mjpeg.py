@@ -11,10 +11,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from stagedoor.api.live import asking
+from stagedoor.api.live.direct import Pipe, pipe_of
 from stagedoor.api.live.headers import FOR_ANY_PAGE
 from stagedoor.api.live.pace import frames
 from stagedoor.api.services import services
-from stagedoor.frames.hub import Frame, Viewer
+from stagedoor.frames.hub import Frame, Gone, Viewer
+from stagedoor.kernel.metrics import CAMERA_FRAMES_SENT, CAMERA_FRAMES_SKIPPED, CAMERA_VIEWERS
 
 _BOUNDARY: Final = b"--frame\r\n"
 _HEADERS: Final = FOR_ANY_PAGE | {
@@ -49,8 +51,9 @@ class _Stream(Response):
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             if scope["method"] != "HEAD":
                 leaving = asyncio.create_task(_until_left(receive, self._viewer), name="mjpeg-viewer")
+                pipe = None if self._interval else pipe_of(scope)
                 try:
-                    await self._send_frames(send)
+                    await (self._send_frames(send) if pipe is None else self._pass_frames(send, pipe))
                 finally:
                     leaving.cancel()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -62,6 +65,33 @@ class _Stream(Response):
             body = opening + part if opening else part
             await send({"type": "http.response.body", "body": body, "more_body": True})
             opening = b""
+
+    async def _pass_frames(self, send: Send, pipe: Pipe) -> None:
+        """As `_send_frames`, for about a third of its cost."""
+        viewer, counting = self._viewer, CAMERA_VIEWERS.labels("mjpeg")
+        counting.inc()
+        try:
+            await send({"type": "http.response.body", "body": _BOUNDARY, "more_body": True})
+            with viewer.passing(pipe.waiting, pipe.write, _chunk):
+                while True:
+                    await viewer.ready()
+                    await pipe.drained()
+                    pipe.write(_chunk(await viewer.next()))
+                    viewer.passed += 1
+        except Gone:
+            return
+        finally:
+            counting.dec()
+            CAMERA_FRAMES_SENT.labels("mjpeg").inc(viewer.passed)
+            CAMERA_FRAMES_SKIPPED.inc(viewer.dropped)
+
+
+def _chunk(frame: Frame) -> bytes:
+    """The part as a chunk: uvicorn sends what has no length so, whatever version of HTTP it is asked in."""
+    if frame.chunk is None:
+        part = frame.part or _part(frame)
+        frame.chunk = b"%x\r\n%b\r\n" % (len(part), part)
+    return frame.chunk
 
 
 def _part(frame: Frame) -> bytes:
