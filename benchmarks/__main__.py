@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from benchmarks import apply, cameras, feed, jobs, memory, startup, tokens, webhooks, webhooks_slow_consumer
+from benchmarks import apply, bridge, cameras, feed, jobs, memory, startup, tokens, webhooks, webhooks_slow_consumer
 from benchmarks.support.plan import Plan
 from benchmarks.support.report import Line, as_json, machine, say, table
 
@@ -22,6 +22,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[Plan], list[Line]]]] = {
     "memory": memory.run,
     "apply": apply.run,
     "feed": feed.run,
+    "bridge": bridge.run,
     "jobs": jobs.run,
     "webhooks_slow_consumer": webhooks_slow_consumer.run,
     "cameras": cameras.run,

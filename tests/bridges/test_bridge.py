@@ -235,11 +235,55 @@ async def test_it_says_why_it_ended_and_leaves_no_process(
         assert not await asyncio.to_thread(alive, pid)
 
 
+async def test_it_outlives_a_restart_of_livekit(bare_livekit: ExternalLiveKit) -> None:
+    room, slot = fresh("room"), Slot()
+    async with (
+        sending(slot, 10, lambda number: jpeg(160, 120, RED, number)),
+        bridged(bare_livekit, room, slot) as (bridge, task),
+    ):
+        await is_published(bridge)
+        bare_livekit.kill()
+        await asyncio.to_thread(bare_livekit.start)
+        async with watched(bare_livekit, room) as ann:
+            await ann.until(lambda picture: picture.is_of(160, 120, RED), count=3)
+            await removed(bare_livekit, room, 0)
+            assert await asyncio.wait_for(task, 10) == "PARTICIPANT_REMOVED"
+
+
 async def test_without_livekit_it_says_so(bare_livekit: ExternalLiveKit) -> None:
     bridge = Bridge(Order("ws://127.0.0.1:9", token("nowhere", "cam"), 30), Slot())
     reason = await asyncio.wait_for(bridge.run(), 20)
     assert reason.startswith("ConnectError")
     assert not bridge.published
+
+
+async def test_a_process_that_hangs_is_ended(bare_livekit: ExternalLiveKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stagedoor.bridges.bridge._ANSWER_SECONDS", 3.0)
+    monkeypatch.setattr("stagedoor.bridges.bridge._LEAVING_SECONDS", 0.5)
+    room, slot = fresh("room"), Slot()
+    async with (
+        sending(slot, 10, lambda number: jpeg(160, 120, RED, number)),
+        bridged(bare_livekit, room, slot) as (bridge, task),
+    ):
+        await is_published(bridge)
+        pid = bridge.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        assert await asyncio.wait_for(task, 10) == "the process did not answer for 3 s"
+        assert not await asyncio.to_thread(alive, pid)
+
+
+async def test_the_process_has_no_secrets(bare_livekit: ExternalLiveKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVEKIT_API_SECRET", "a-secret-that-nobody-sees")
+    async with bridged(bare_livekit, fresh("room"), Slot()) as (bridge, _):
+
+        async def environment() -> bytes:
+            found = (
+                b"" if bridge.pid is None else await asyncio.to_thread(Path(f"/proc/{bridge.pid}/environ").read_bytes)
+            )
+            return found if b"RUST_LOG=error" in found else b""
+
+        assert b"a-secret-that-nobody-sees" not in await eventually(environment)
 
 
 ORPHAN = """

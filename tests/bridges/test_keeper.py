@@ -156,6 +156,10 @@ def children() -> list[int]:
     return found
 
 
+def restarts() -> float:
+    return REGISTRY.get_sample_value("stagedoor_camera_bridge_restarts_total") or 0.0
+
+
 async def none_left() -> None:
     async def look() -> bool:
         return not await asyncio.to_thread(children)
@@ -207,8 +211,7 @@ async def test_nobody_in_the_room_needs_no_bridge(stage: Stage) -> None:
 
 
 async def test_a_killed_bridge_comes_back(stage: Stage) -> None:
-    name = "stagedoor_camera_bridge_restarts_total"
-    before = REGISTRY.get_sample_value(name) or 0.0
+    before = restarts()
     async with stage.camera("demand"), stage.person("ann") as ann:
         await ann.until(lambda picture: picture.is_of(160, 120, BLUE))
         [pid] = await asyncio.to_thread(children)
@@ -216,10 +219,11 @@ async def test_a_killed_bridge_comes_back(stage: Stage) -> None:
         await stage.bridged(wanted=False)
         await stage.bridged()
         await ann.until(lambda picture: picture.is_of(160, 120, BLUE), count=3)
-        assert REGISTRY.get_sample_value(name) == before + 1
+        assert restarts() == before + 1
 
 
 async def test_a_camera_that_was_removed_stays_away_until_it_connects_again(stage: Stage) -> None:
+    before = restarts()
     async with stage.camera("always"), stage.person("ann") as ann:
         await ann.until(lambda picture: picture.is_of(160, 120, BLUE))
         await stage.parts.gateway.remove_participant(stage.room, "door-cam")
@@ -229,6 +233,7 @@ async def test_a_camera_that_was_removed_stays_away_until_it_connects_again(stag
             stage.wake()
         await stage.until_people_are("ann")
         assert not children()
+        assert restarts() == before, "it is about to come back"
         stage.connect("always")
         await ann.until(lambda picture: picture.is_of(160, 120, BLUE))
 

@@ -57,6 +57,14 @@ def test_who_was_sent_away_comes_to_another_life_of_the_room(policy: CameraBridg
     assert need.look(2, SECOND)
 
 
+def test_who_was_sent_away_after_livekit_had_been_restarted_stays_away() -> None:
+    need = Need("demand", linger=10)
+    assert need.look(0, FIRST)
+    assert need.look(1, SECOND)
+    need.sent_away("RM_1")
+    assert not need.look(2, SECOND)
+
+
 def test_always_does_not_make_a_deleted_room_again_by_itself() -> None:
     need = Need("always", linger=10)
     need.look(0, NOBODY)

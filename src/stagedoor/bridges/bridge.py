@@ -18,13 +18,22 @@ from stagedoor.kernel.metrics import BRIDGE_FRAMES, BRIDGES
 _log = structlog.get_logger()
 _LINE_LIMIT_BYTES: Final = 1 << 20
 _LEAVING_SECONDS: Final = 5.0
+_ANSWER_SECONDS: Final = 30.0
+"""A process that takes longer over a frame, or to join, hangs."""
+
+_PASSED_ON: Final = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR"),
+)
+"""What the process gets of our environment: it decodes what strangers send, so it holds no secret but its token."""
 
 
 class Bridge:
     """One stay of a camera in its LiveKit room.
 
     Attributes:
-        room_sid: The life of the room that was joined; `None` before.
+        room_sid: The life of the room that was joined, `None` before. LiveKit's client does not tell when LiveKit was
+            started again and the bridge is in the next one.
         published: Whether the camera's track is in the room now.
         pid: The process; `None` when there is none.
     """
@@ -49,7 +58,7 @@ class Bridge:
             "stagedoor.bridges.child",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env=os.environ | {"RUST_LOG": "error"},
+            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {"RUST_LOG": "error"},
             start_new_session=True,  # Ctrl-C is for the product, which ends it in its turn
             limit=_LINE_LIMIT_BYTES,
         )
@@ -60,8 +69,8 @@ class Bridge:
         feeding = asyncio.create_task(self._feed(process.stdin), name=f"feed bridge {process.pid}")
         try:
             await asyncio.wait([listening, feeding], return_when=asyncio.FIRST_COMPLETED)
-            if feeding.done():
-                feeding.result()  # it ends when the process does, or raises
+            if not listening.done() and not feeding.result():
+                return f"the process did not answer for {_ANSWER_SECONDS:g} s"
             return await listening or f"the process ended with {await process.wait()}"
         finally:
             listening.cancel()
@@ -91,13 +100,27 @@ class Bridge:
             return f"the process said something that can't be read: {error}"
         return None
 
-    async def _feed(self, frames: asyncio.StreamWriter) -> None:
+    async def _feed(self, frames: asyncio.StreamWriter) -> bool:
+        """Until the process ends, or does not answer; whether it ended."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError), self._slot.view() as viewer:
-            await _write(frames, msgspec.json.encode(self._order))
-            while True:
+            message = msgspec.json.encode(self._order)
+            while await self._answers(frames, message):
+                message = await _fit(viewer)
+            return False
+        return True
+
+    async def _answers(self, process: asyncio.StreamWriter, message: bytes) -> bool:
+        """Say something and wait until it is dealt with; whether it was."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                process.write(prefix(message))
+                process.write(message)
+                await process.drain()
                 await self._took.wait()
-                self._took.clear()
-                await _write(frames, await _fit(viewer))
+        except TimeoutError:
+            return False
+        self._took.clear()
+        return True
 
     def _is_published(self, *, now: bool) -> None:
         if now != self.published:
@@ -114,12 +137,6 @@ async def _fit(viewer: Viewer) -> bytes:
         if frame.size.width * frame.size.height <= LARGEST_PIXELS:
             return frame.data
         BRIDGE_FRAMES.labels("too_large").inc()
-
-
-async def _write(writer: asyncio.StreamWriter, message: bytes) -> None:
-    writer.write(prefix(message))
-    writer.write(message)
-    await writer.drain()
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:

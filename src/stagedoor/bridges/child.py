@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -178,6 +179,7 @@ class Stay:
 
 async def main() -> None:
     """Follow the order until the room or the input ends."""
+    logging.getLogger("livekit").setLevel(logging.ERROR)  # each attempt to reconnect is a warning
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)

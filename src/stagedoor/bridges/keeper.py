@@ -184,7 +184,7 @@ class Bridges:
                 _log.info("a bridge ended", camera=camera.id, room=camera.livekit_room)
             if reason in SENT_AWAY:
                 _log.info("a camera was sent away from its room", camera=camera.id, reason=reason)
-                post.need.sent_away(bridge.room_sid or "")
+                post.need.sent_away(bridge.room_sid)
                 self._woken.set()
                 return
             BRIDGE_RESTARTS.inc()

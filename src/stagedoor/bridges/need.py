@@ -30,33 +30,34 @@ class Need:
     policy: CameraBridge
     linger: float = LINGER_SECONDS
     seen_at: float | None = None
-    _somebody: bool = False
-    _sent_away: str | None = None
+    _lives: AbstractSet[str] = frozenset()
+    _sent_away: AbstractSet[str] | None = None
     _was_empty: bool = False
 
     def look(self, now: float, lives: AbstractSet[str]) -> bool:
         """Whether the camera is to be there, when the lives of its room that somebody else is in are these."""
-        if lives or self._somebody:
+        if lives or self._lives:
             self.seen_at = now
-        self._somebody = bool(lives)
+        self._lives = lives
         demanded = self.seen_at is not None and now - self.seen_at < self.linger
         if self._sent_away is not None:
-            if lives - {self._sent_away} or (lives and self._was_empty):
+            if lives - self._sent_away or (lives and self._was_empty):
                 self._sent_away = None
             else:
                 self._was_empty = self._was_empty or not demanded
                 return False
         return self.policy == "always" or (self.policy == "demand" and demanded)
 
-    def sent_away(self, life: str) -> None:
-        """It was sent away from this life of its room."""
-        self._sent_away = life
+    def sent_away(self, life: str | None) -> None:
+        """It was sent away from its room, which it had joined in this life. It may have been in a later one: LiveKit's
+        client does not tell, so what was seen last counts too."""
+        self._sent_away = self._lives | ({life} if life else set[str]())
         self._was_empty = False
 
     def changes_at(self) -> float | None:
         """When `look` may answer otherwise although nothing happens."""
-        return None if self._somebody or self.seen_at is None else self.seen_at + self.linger
+        return None if self._lives or self.seen_at is None else self.seen_at + self.linger
 
     def anew(self, policy: CameraBridge) -> Need:
         """The same for the camera's next connection."""
-        return Need(policy, self.linger, self.seen_at, self._somebody)
+        return Need(policy, self.linger, self.seen_at, self._lives)
