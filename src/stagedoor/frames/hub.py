@@ -38,11 +38,12 @@ class Viewer:
         dropped: Frames that were replaced before this viewer took them.
     """
 
-    __slots__ = ("_gone", "_newest", "_waiter", "dropped")
+    __slots__ = ("_gone", "_newest", "_resting", "_waiter", "dropped")
 
     def __init__(self, newest: Frame | None) -> None:
         self._newest = newest
         self._waiter: asyncio.Future[None] | None = None
+        self._resting: asyncio.Future[None] | None = None
         self._gone = False
         self.dropped = 0
 
@@ -54,9 +55,17 @@ class Viewer:
         self._wake()
 
     def end(self) -> None:
-        """There will be none any more."""
+        """There will be none any more, whatever still comes."""
         self._gone = True
         self._wake()
+        if self._resting is not None and not self._resting.done():
+            self._resting.set_result(None)
+
+    async def rest(self, seconds: float) -> None:
+        """Take nothing for so long, or until there will be none."""
+        if seconds > 0 and not self._gone:
+            self._resting = asyncio.get_running_loop().create_future()
+            await asyncio.wait({self._resting}, timeout=seconds)
 
     async def next(self) -> Frame:
         """The newest frame, as soon as there is one that was not taken yet.
@@ -64,7 +73,7 @@ class Viewer:
         Raises:
             Gone: There will be none.
         """
-        while self._newest is None:
+        while self._newest is None or self._gone:
             if self._gone:
                 raise Gone
             self._waiter = asyncio.get_running_loop().create_future()
@@ -86,13 +95,15 @@ class Slot:
     Attributes:
         newest: The last frame that came while somebody sent; `None` when nobody does.
         sending: Whether somebody sends, or is about to.
+        copies: Slots with the same frames in other sizes.
     """
 
-    __slots__ = ("_count", "_ending", "_viewers", "newest", "sending")
+    __slots__ = ("_count", "_ending", "_viewers", "copies", "newest", "sending")
 
     def __init__(self) -> None:
         self.newest: Frame | None = None
         self.sending = False
+        self.copies: set[Slot] = set()
         self._viewers: set[Viewer] = set()
         self._count = 0
         self._ending: asyncio.TimerHandle | None = None
@@ -121,6 +132,8 @@ class Slot:
         """
         self.newest = None
         self.sending = False
+        for copy in self.copies:
+            copy.newest = None
         if slate is not None:
             for viewer in self._viewers:
                 viewer.offer(slate)
