@@ -41,11 +41,12 @@ class Viewer:
         passed: Frames that went straight to where `passing` said.
     """
 
-    __slots__ = ("_busy", "_encode", "_gone", "_newest", "_waiter", "_write", "dropped", "passed")
+    __slots__ = ("_busy", "_encode", "_gone", "_newest", "_resting", "_waiter", "_write", "dropped", "passed")
 
     def __init__(self, newest: Frame | None) -> None:
         self._newest = newest
         self._waiter: asyncio.Future[None] | None = None
+        self._resting: asyncio.Future[None] | None = None
         self._gone = False
         self._busy: Callable[[], int] | None = None
         self._write: Callable[[bytes], None]
@@ -71,6 +72,8 @@ class Viewer:
 
     def offer(self, frame: Frame) -> None:
         """There is a newer frame."""
+        if self._gone:
+            return
         if self._newest is not None:
             self.dropped += 1
         elif self._busy is not None and not self._busy():
@@ -81,9 +84,17 @@ class Viewer:
         self._wake()
 
     def end(self) -> None:
-        """There will be none any more."""
+        """There will be none any more, whatever still comes."""
         self._gone = True
         self._wake()
+        if self._resting is not None and not self._resting.done():
+            self._resting.set_result(None)
+
+    async def rest(self, seconds: float) -> None:
+        """Take nothing for so long, or until there will be none."""
+        if seconds > 0 and not self._gone:
+            self._resting = asyncio.get_running_loop().create_future()
+            await asyncio.wait({self._resting}, timeout=seconds)
 
     async def next(self) -> Frame:
         """The newest frame, as soon as there is one that was not taken yet.
@@ -91,9 +102,9 @@ class Viewer:
         Raises:
             Gone: There will be none.
         """
-        while (frame := self._newest) is None:
-            await self.ready()
-        self._newest = None
+        await self.ready()
+        frame, self._newest = self._newest, None
+        assert frame is not None  # noqa: S101 - it was ready, and nothing was awaited since
         return frame
 
     async def ready(self) -> None:
@@ -102,7 +113,7 @@ class Viewer:
         Raises:
             Gone: There will be none.
         """
-        while self._newest is None:
+        while self._newest is None or self._gone:
             if self._gone:
                 raise Gone
             self._waiter = asyncio.get_running_loop().create_future()
@@ -122,13 +133,15 @@ class Slot:
     Attributes:
         newest: The last frame that came while somebody sent; `None` when nobody does.
         sending: Whether somebody sends, or is about to.
+        copies: Slots with the same frames in other sizes.
     """
 
-    __slots__ = ("_count", "_ending", "_viewers", "newest", "sending")
+    __slots__ = ("_count", "_ending", "_viewers", "copies", "newest", "sending")
 
     def __init__(self) -> None:
         self.newest: Frame | None = None
         self.sending = False
+        self.copies: set[Slot] = set()
         self._viewers: set[Viewer] = set()
         self._count = 0
         self._ending: asyncio.TimerHandle | None = None
@@ -157,6 +170,8 @@ class Slot:
         """
         self.newest = None
         self.sending = False
+        for copy in self.copies:
+            copy.newest = None
         if slate is not None:
             for viewer in self._viewers:
                 viewer.offer(slate)

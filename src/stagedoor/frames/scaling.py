@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import structlog
 
-from stagedoor.frames.hub import Gone, Slot
+from stagedoor.frames.hub import Frame, Gone, Slot, Viewer
 from stagedoor.frames.jpeg import Size
 from stagedoor.kernel.errors import TooMany
 
@@ -89,20 +89,34 @@ class Scaler:
         """End the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _follow(self, source: Slot, target: Slot, width: int) -> None:
+    async def shrink(self, frame: Frame, width: int) -> Frame:
+        """One frame, no wider than `width` pixels.
+
+        Raises:
+            ValueError: It can't be decoded.
+        """
         loop = asyncio.get_running_loop()
-        with source.view() as viewer:
+        data, size = await loop.run_in_executor(self._threads, shrink, frame.data, frame.size, width)
+        return Frame(frame.number, frame.at, data, size)
+
+    async def _follow(self, source: Slot, target: Slot, width: int) -> None:
+        source.copies.add(target)
+        try:
             while True:
-                try:
-                    frame = await viewer.next()
-                except Gone:
-                    target.end()
-                    return
-                try:
-                    data, size = await loop.run_in_executor(self._threads, shrink, frame.data, frame.size, width)
-                except ValueError as error:
-                    _log.debug("a frame can't be decoded", error=str(error))
-                    continue
-                target.publish(frame.at, data, size)
-                if not source.sending:
-                    target.newest = None  # what was last seen of a camera that went is nobody's first sight
+                with source.view() as viewer, suppress(Gone):
+                    await self._copy(source, viewer, target, width)
+                target.end()  # whoever comes after that sees the next camera
+        finally:
+            source.copies.discard(target)
+
+    async def _copy(self, source: Slot, viewer: Viewer, target: Slot, width: int) -> None:
+        while True:
+            frame = await viewer.next()
+            try:
+                made = await self.shrink(frame, width)
+            except ValueError as error:
+                _log.debug("a frame can't be decoded", error=str(error))
+                continue
+            target.publish(made.at, made.data, made.size)
+            if source.newest is None:
+                target.newest = None  # what was last seen of a camera that went is nobody's first sight

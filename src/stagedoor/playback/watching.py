@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from stagedoor.cameras import store
 from stagedoor.cameras.elsewhere import Elsewhere
 from stagedoor.cameras.live import LiveCameras
-from stagedoor.frames.hub import Hub, Slot, Viewer
+from stagedoor.frames.hub import Frame, Hub, Slot, Viewer
 from stagedoor.frames.scaling import Scaler
 from stagedoor.frames.slate import slate
 from stagedoor.kernel.errors import NotFound, TooMany
@@ -69,7 +69,8 @@ class Watching:
                     slot = await stack.enter_async_context(self._scaler.scaled(source, width))
                 viewer = stack.enter_context(self._looking(slot))
                 if not there:
-                    stack.enter_context(_until(source, viewer, settings.camera_resume))
+                    nothing = slate() if width is None else await self._scaler.shrink(slate(), width)
+                    stack.enter_context(_until(source, viewer, nothing, settings.camera_resume))
                 yield viewer
 
     def close(self) -> None:
@@ -115,14 +116,15 @@ class Watching:
 
 
 @contextmanager
-def _until(slot: Slot, viewer: Viewer, patience: float) -> Generator[None]:
-    """Show the slate, and give up when no camera has come for so many seconds."""
+def _until(slot: Slot, viewer: Viewer, nothing: Frame, patience: float) -> Generator[None]:
+    """Show `nothing`, and give up when no camera has come for so many seconds."""
 
     def give_up() -> None:
         if not slot.sending:
             viewer.end()
 
-    viewer.offer(slate())
+    if not slot.sending:
+        viewer.offer(nothing)
     waiting = asyncio.get_running_loop().call_later(patience, give_up)
     try:
         yield

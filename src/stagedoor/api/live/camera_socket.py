@@ -7,7 +7,6 @@ import time
 from typing import Any, Final
 
 import msgspec
-import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from stagedoor.api.live import asking
@@ -17,13 +16,10 @@ from stagedoor.cameras.live import LiveCamera
 from stagedoor.kernel.errors import Problem
 from stagedoor.kernel.metrics import CAMERA_CONNECTIONS
 
-_log = structlog.get_logger()
 _LONGEST_STATS: Final = 4_096
+"""Bytes."""
+
 _LEFT: Final = Close(1006, "connection lost")
-
-
-class Stats(msgspec.Struct, tag_field="type", tag="stats"):
-    """What a device says of itself; any further fields are its own."""
 
 
 async def send(socket: WebSocket) -> None:
@@ -98,14 +94,15 @@ async def _read(socket: WebSocket, live: LiveCamera) -> Close:
 
 def _note(live: LiveCamera, text: str) -> Close | None:
     """What the device says of itself is for whoever asks how it is."""
-    if len(text) > _LONGEST_STATS:
+    if len(text.encode()) > _LONGEST_STATS:
         return NOT_STATS
     try:
-        msgspec.json.decode(text, type=Stats)
-        said: dict[str, Any] = msgspec.json.decode(text)
+        said = msgspec.json.decode(text, type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError):
         return NOT_STATS
-    del said["type"]
+    # A tagged struct would not do: msgspec takes an object without the tag for one that has it.
+    if said.pop("type", None) != "stats":
+        return NOT_STATS
     live.stats.clear()
     live.stats.update(said)
     return None

@@ -8,10 +8,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from stagedoor.api.live import asking
-from stagedoor.api.middleware import drain
+from stagedoor.api.middleware import DRAINED_BYTES, drain
 from stagedoor.api.services import services
-from stagedoor.cameras.closing import NOT_JPEG
+from stagedoor.cameras.closing import GOING_AWAY, TOO_FAST
+from stagedoor.frames.jpeg import NotJpeg, measure
 from stagedoor.kernel.errors import BadRequest, Conflict, Invalid, Problem, TooLarge, TooMany, Unavailable
+from stagedoor.kernel.metrics import CAMERA_DROPPED
 
 PATH: Final = "/ingest/frame"
 
@@ -21,10 +23,15 @@ async def post_frame(request: Request) -> Response:
     parts = services(request)
     try:
         admitted = await asking.device(request, parts)
-        body = await _body(request, admitted.app.settings.camera_max_frame_bytes)
     except Problem:
         await drain(request.receive)
         raise
+    body = await _body(request, admitted.app.settings.camera_max_frame_bytes)
+    try:
+        measure(body)  # before the camera counts as one that sends, which it does for its idle time
+    except NotJpeg as error:
+        CAMERA_DROPPED.labels("not_jpeg").inc()
+        raise Invalid(f"The body is not one whole JPEG: {error}.", code="not_jpeg") from None
     live = parts.posting.live(admitted)
     dropped = live.intake.dropped
     why = live.take(body)
@@ -38,9 +45,14 @@ async def post_frame(request: Request) -> Response:
             extra={"maxFps": fps},
             headers={"Retry-After": "1"},
         )
-    if why is NOT_JPEG:
-        raise Invalid("The body is not one whole JPEG.", code="not_jpeg")
-    if why.code == 1001:
+    if why is TOO_FAST:
+        raise TooMany(
+            f"Far more than {live.settings.camera_max_fps} frames a second came for a while.",
+            code="too_fast",
+            extra={"maxFps": live.settings.camera_max_fps},
+            headers={"Retry-After": "2"},
+        )
+    if why is GOING_AWAY:
         raise Unavailable("Stagedoor is stopping.", headers={"Retry-After": "5"})
     raise Conflict(f"The camera may not send now: {why.reason}.", code="camera_closed")
 
@@ -51,11 +63,14 @@ async def _body(request: Request, limit: int) -> bytes:
     try:
         async for piece in request.stream():
             size += len(piece)
+            if size > DRAINED_BYTES:
+                break
             if size > limit:
-                raise TooLarge(
-                    f"The frame has more than {limit} bytes.", code="frame_too_big", extra={"maxFrameBytes": limit}
-                )
-            pieces.append(piece)
+                pieces.clear()  # many clients write their whole body before they read an answer
+            else:
+                pieces.append(piece)
     except ClientDisconnect:
         raise BadRequest("The body ended too early.", code="body_cut_off") from None
+    if size > limit:
+        raise TooLarge(f"The frame has more than {limit} bytes.", code="frame_too_big", extra={"maxFrameBytes": limit})
     return b"".join(pieces)

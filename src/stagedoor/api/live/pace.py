@@ -24,7 +24,7 @@ async def frames(viewer: Viewer, interval: float, kind: str) -> AsyncGenerator[F
     try:
         while True:
             if interval:
-                await asyncio.sleep(due - clock())
+                await viewer.rest(due - clock())
                 due = max(due + interval, clock())
             frame = await viewer.next()
             yield frame

@@ -1,0 +1,86 @@
+"""Who may look: the same policy and links as every other way out."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+
+from tests.support.api_tenant import new_app
+from tests.support.cameras import Device, frame, new_device, sending
+from tests.support.product import Api
+
+
+async def statuses(http: aiohttp.ClientSession, device: Device, token: str | None) -> set[int]:
+    """What each way out answers."""
+    query = "" if token is None else f"?token={token}"
+    found: set[int] = set()
+    state = device.body["mjpegUrl"].removesuffix("/mjpeg")
+    for url in (device.body["mjpegUrl"], device.body["frameUrl"], state):
+        async with http.get(url + query) as answer:
+            found.add(answer.status)
+    try:
+        async with http.ws_connect(device.body["viewerWsUrl"] + query.replace("?", "&")) as socket:
+            await socket.receive_bytes(timeout=5)
+            found.add(200)
+    except aiohttp.WSServerHandshakeError as error:
+        found.add(error.status)
+    return found
+
+
+@pytest.fixture
+async def signed(managed_api: Api) -> Device:
+    """A camera whose app wants links to be signed, which is what apps do unless they are told otherwise."""
+    return await new_device(managed_api, await new_app(managed_api))
+
+
+async def test_a_token_of_this_room_opens_every_way_out(
+    http: aiohttp.ClientSession, managed_api: Api, signed: Device
+) -> None:
+    app = signed.app
+
+    async def link(room: str, page: str = "play") -> str:
+        made = await managed_api("POST", f"/apps/{app}/rooms/{room}/links", {"page": page}, expect=201)
+        token: str = made["data"]["url"].partition("token=")[2]
+        return token
+
+    async def join(room: str, **grant: object) -> str:
+        made = await managed_api("POST", f"/apps/{app}/tokens", {"room": room, **grant}, expect=201)
+        token: str = made["data"]["token"]
+        return token
+
+    async with sending(http, signed) as camera:
+        await camera.send(frame("0"))
+        elsewhere = await link("other")
+        for good in (await link("door"), await link("door", "meet"), await join("door")):
+            assert await statuses(http, signed, good) == {200}
+        for bad in (None, "", "nonsense", elsewhere, await join("other"), signed.key):
+            assert await statuses(http, signed, bad) == {404}
+        await managed_api("PATCH", f"/apps/{app}", {"settings": {"playbackPolicy": "public"}})
+        assert await statuses(http, signed, None) == {200}
+        assert await statuses(http, signed, elsewhere) == {404}  # a wrong token is never as good as none
+
+
+async def test_another_apps_token_opens_nothing(http: aiohttp.ClientSession, managed_api: Api, signed: Device) -> None:
+    other = await new_app(managed_api)
+    made = await managed_api("POST", f"/apps/{other}/rooms/door/links", {"page": "play"}, expect=201)
+    token = made["data"]["url"].partition("token=")[2]
+    async with sending(http, signed) as camera:
+        await camera.send(frame("0"))
+        assert await statuses(http, signed, token) == {404}
+
+
+async def test_the_state_says_what_there_is(http: aiohttp.ClientSession, door: Device) -> None:
+    url = door.body["mjpegUrl"].removesuffix("/mjpeg")
+
+    async def state() -> dict[str, object]:
+        async with http.get(url) as answer:
+            assert answer.headers["Cache-Control"] == "no-store"
+            found: dict[str, object] = (await answer.json())["data"]
+            return found
+
+    assert await state() == {
+        "live": False, "bridged": False, "viewers": 0, "mjpegUrl": door.body["mjpegUrl"],
+        "frameUrl": door.body["frameUrl"], "wsUrl": door.body["viewerWsUrl"],
+    }  # fmt: skip
+    async with sending(http, door):
+        assert (await state())["live"] is True

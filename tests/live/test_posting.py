@@ -1,0 +1,129 @@
+"""`POST /ingest/frame`: cameras that can do no better than a request for each frame."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from typing import Any
+
+import aiohttp
+
+from tests.support.api_feed import following
+from tests.support.cameras import Device, bearer, frame, is_live, mark_of, new_device, plain, sending, watching
+from tests.support.product import Api, RunningProduct
+
+
+async def post(http: aiohttp.ClientSession, device: Device, data: Any, key: str | None = "") -> tuple[int, str | None]:
+    """Status and problem code."""
+    url = device.post_url
+    headers = bearer(device.key if key == "" else key) | {"Content-Type": "image/jpeg"}
+    async with http.post(url, data=data, headers=headers) as answer:
+        body = await answer.read()
+        if answer.status == 204:
+            assert body == b""
+            return 204, None
+        assert answer.content_type == "application/problem+json", body
+        problem = await answer.json(content_type=None)
+        assert problem["status"] == answer.status
+        if answer.status == 429:
+            assert int(answer.headers["Retry-After"]) > 0
+        return answer.status, problem["code"]
+
+
+async def test_a_frame_is_taken_and_seen(http: aiohttp.ClientSession, managed_api: Api, door: Device) -> None:
+    assert await post(http, door, frame("0")) == (204, None)
+    await is_live(managed_api, door, True)
+    async with watching(http, door) as stream:
+        for number in range(3):
+            assert (await stream.until(str(number)))[-1] == str(number)
+            assert await post(http, door, frame(str(number + 1)) + bytes(10)) == (204, None)
+
+
+async def test_who_may_not_send_is_told_why(http: aiohttp.ClientSession, managed_api: Api, door: Device) -> None:
+    assert await post(http, door, frame("0"), key=None) == (401, "bad_camera_key")
+    assert await post(http, door, frame("0"), key="wsk_wrong") == (401, "bad_camera_key")
+    other = await new_device(managed_api, door.app, "other")
+    assert await post(http, other, frame("0"), key=door.key) == (404, "camera_not_found")
+    await managed_api("PATCH", other.path, {"enabled": False})
+    assert await post(http, other, frame("0")) == (403, "camera_disabled")
+
+
+async def test_what_is_no_frame_is_refused(http: aiohttp.ClientSession, managed_api: Api, door: Device) -> None:
+    for bad in (b"", b"hello", plain()[:-1], plain() + b"x"):
+        assert await post(http, door, bad) == (422, "not_jpeg")
+    assert await post(http, door, frame("0", size=524_288)) == (204, None)
+    assert await post(http, door, frame("0", size=524_289)) == (413, "frame_too_big")
+    assert await post(http, door, io.BytesIO(bytes(9 * 1024 * 1024))) == (413, "frame_too_big")
+
+    async def chunks() -> Any:
+        for _ in range(20):
+            yield bytes(65_536)
+
+    assert await post(http, door, chunks()) == (413, "frame_too_big")
+
+
+async def test_what_was_never_a_picture_makes_no_camera(
+    http: aiohttp.ClientSession, managed_api: Api, door: Device
+) -> None:
+    assert await post(http, door, b"hello") == (422, "not_jpeg")
+    assert (await managed_api("GET", door.path))["data"]["live"] is False
+    async with http.get(door.body["mjpegUrl"]) as answer:
+        assert answer.status == 404
+
+
+async def test_frames_over_the_rate_are_dropped(http: aiohttp.ClientSession, managed_api: Api, door: Device) -> None:
+    await managed_api("PATCH", f"/apps/{door.app}", {"settings": {"cameraMaxFps": 2}})
+    answers = [await post(http, door, frame(str(number))) for number in range(8)]
+    assert answers[:2] == [(204, None)] * 2
+    assert (429, "too_fast") in answers
+    assert {status for status, _ in answers} == {204, 429}
+
+
+async def test_one_that_sends_by_websocket_does_not_post(
+    http: aiohttp.ClientSession, managed_api: Api, door: Device
+) -> None:
+    second = await new_device(managed_api, door.app)
+    async with sending(http, door) as camera:
+        await camera.send(frame("0"))
+        assert await post(http, door, frame("1")) == (409, "camera_connected")
+        assert await post(http, second, frame("1")) == (409, "room_has_camera")
+        async with http.get(door.body["frameUrl"]) as answer:
+            assert mark_of(await answer.read()) == "0"
+
+
+async def test_a_websocket_takes_over_from_requests(http: aiohttp.ClientSession, door: Device) -> None:
+    assert await post(http, door, frame("0")) == (204, None)
+    async with sending(http, door) as camera:
+        await camera.send(frame("1"))
+        assert await post(http, door, frame("2")) == (409, "camera_connected")
+        async with http.get(door.body["frameUrl"]) as answer:
+            assert mark_of(await answer.read()) == "1"
+
+
+async def test_it_is_there_for_as_long_as_frames_come(
+    managed_product: RunningProduct, http: aiohttp.ClientSession, managed_api: Api, door: Device
+) -> None:
+    await managed_api("PATCH", f"/apps/{door.app}", {"settings": {"cameraIdleTimeout": "2s"}})
+    async with following(http, managed_product.url, managed_product.api_key, door.app) as events:
+        assert await post(http, door, frame("0")) == (204, None)
+        await asyncio.sleep(1)
+        began = time.monotonic()
+        assert await post(http, door, frame("1")) == (204, None)
+        assert (await anext(events)).type == "camera.online"
+        offline = await asyncio.wait_for(anext(events), 5)
+        assert 1.8 < time.monotonic() - began < 3
+    assert offline.type == "camera.offline"
+    assert (offline.data["detail"]["reason"], offline.data["detail"]["frames"]) == ("idle", 2)
+    await is_live(managed_api, door, False)
+
+
+async def test_a_key_that_is_no_good_any_more_takes_the_camera_away(
+    http: aiohttp.ClientSession, managed_api: Api, door: Device
+) -> None:
+    assert await post(http, door, frame("0")) == (204, None)
+    fresh = (await managed_api("POST", f"{door.path}/rotate"))["data"]["streamKey"]
+    assert await post(http, door, frame("1")) == (401, "bad_camera_key")
+    await is_live(managed_api, door, False)
+    assert await post(http, door, frame("2"), key=fresh) == (204, None)
+    await is_live(managed_api, door, True)
