@@ -79,7 +79,8 @@ async def test_the_state_says_what_there_is(http: aiohttp.ClientSession, door: D
             return found
 
     assert await state() == {
-        "live": False, "bridged": False, "viewers": 0, "mjpegUrl": door.body["mjpegUrl"],
+        "live": False, "bridged": False,
+        "tracks": 0, "viewers": 0, "mjpegUrl": door.body["mjpegUrl"],
         "frameUrl": door.body["frameUrl"], "wsUrl": door.body["viewerWsUrl"],
     }  # fmt: skip
     async with sending(http, door):

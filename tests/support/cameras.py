@@ -129,9 +129,14 @@ class Sender:
             await self.socket.send_bytes(data)
 
     async def closed(self, seconds: float = 10.0) -> int | None:
-        """The code with which the server ends the connection."""
+        """The code with which the server ends the connection, after it has said the same in words."""
         message = await self.socket.receive(seconds)
+        said = None
+        if message.type is aiohttp.WSMsgType.TEXT:
+            said = message.json()
+            message = await self.socket.receive(seconds)
         assert message.type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}, message
+        assert said is None or (said["type"], said["code"]) == ("error", self.socket.close_code)
         return self.socket.close_code
 
 
