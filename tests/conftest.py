@@ -10,8 +10,8 @@ import pytest
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.product import Api, Mode, RunningProduct, running
 
-SLOW_FOLDERS = {"api", "deployment", "diagnosis", "e2e", "faults", "kill", "mediaserver", "packaging", "web"}
-SLOW_FIXTURES = {"bare_livekit", "every_product", "managed_product", "external_product", "product", "postgres_server"}
+SLOW_FOLDERS = {"api", "bridges", "deployment", "diagnosis", "e2e", "faults", "kill", "mediaserver", "packaging", "web"}
+SLOW_FIXTURES = {"every_product", "managed_product", "external_product", "product", "postgres_server"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
