@@ -156,7 +156,6 @@ class Product:
         self._work("webhook fan-out", Fanout(parts.database, parts.feed, parts.queue).run())
         self._work("key use", _record_use(parts))
         self._work("cameras", parts.keeping.run())
-        self._work("bridges", parts.bridges.run())
         self._work("cameras elsewhere", parts.elsewhere.run())
         document = f"{PREFIX}/openapi.json"
         pages = Pages(database, parts.bans, parts.plans, parts.doorkeeper, network.endpoint, document)
@@ -177,6 +176,8 @@ class Product:
         except (Problem, StorageUnavailable) as error:
             raise OperatorError(_unreachable(network, error)) from None
         self._closing.push_async_callback(_cancelled, self._work("reconcile", watch.run()))
+        # Cameras leave their rooms before LiveKit is stopped.
+        self._closing.push_async_callback(_cancelled, self._work("bridges", parts.bridges.run()))
         try:
             api_key = await database.write(make_first_key)
         except StorageUnavailable as error:

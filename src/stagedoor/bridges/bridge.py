@@ -12,8 +12,10 @@ import msgspec
 import structlog
 
 from stagedoor.bridges.protocol import LARGEST_PIXELS, Gone, Joined, Order, Published, Report, Took, prefix
+from stagedoor.frames import hub
 from stagedoor.frames.hub import Slot, Viewer
 from stagedoor.kernel.metrics import BRIDGE_FRAMES, BRIDGES
+from stagedoor.workers.piped import start_piped
 
 _log = structlog.get_logger()
 _LINE_LIMIT_BYTES: Final = 1 << 20
@@ -52,31 +54,24 @@ class Bridge:
         Raises:
             OSError: The process can't be started.
         """
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "stagedoor.bridges.child",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {"RUST_LOG": "error"},
-            start_new_session=True,  # Ctrl-C is for the product, which ends it in its turn
-            limit=_LINE_LIMIT_BYTES,
+        process = await start_piped(
+            [sys.executable, "-m", "stagedoor.bridges.child"],
+            {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {"RUST_LOG": "error"},
+            line_limit=_LINE_LIMIT_BYTES,
         )
         self.pid = process.pid
-        assert process.stdin is not None  # noqa: S101 - PIPE was asked for
-        assert process.stdout is not None  # noqa: S101
         listening = asyncio.create_task(self._listen(process.stdout), name=f"hear bridge {process.pid}")
         feeding = asyncio.create_task(self._feed(process.stdin), name=f"feed bridge {process.pid}")
         try:
             await asyncio.wait([listening, feeding], return_when=asyncio.FIRST_COMPLETED)
             if not listening.done() and not feeding.result():
                 return f"the process did not answer for {_ANSWER_SECONDS:g} s"
-            return await listening or f"the process ended with {await process.wait()}"
+            return await listening or f"the process ended with {await process.child.wait()}"
         finally:
             listening.cancel()
             feeding.cancel()
             self._is_published(now=False)
-            await _ended(process)
+            await process.end(_LEAVING_SECONDS)
             self.pid = None
             await asyncio.wait([listening, feeding])
 
@@ -102,7 +97,7 @@ class Bridge:
 
     async def _feed(self, frames: asyncio.StreamWriter) -> bool:
         """Until the process ends, or does not answer; whether it ended."""
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError), self._slot.view() as viewer:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError, hub.Gone), self._slot.view() as viewer:
             message = msgspec.json.encode(self._order)
             while await self._answers(frames, message):
                 message = await _fit(viewer)
@@ -137,17 +132,3 @@ async def _fit(viewer: Viewer) -> bytes:
         if frame.size.width * frame.size.height <= LARGEST_PIXELS:
             return frame.data
         BRIDGE_FRAMES.labels("too_large").inc()
-
-
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    """Let the process leave the room, and kill it if it does not."""
-    if process.stdin is not None:
-        process.stdin.close()
-    # Not asyncio.timeout: this runs in tasks that were cancelled, see `workers.stopping`.
-    waiting = asyncio.ensure_future(process.wait())
-    await asyncio.wait([waiting], timeout=_LEAVING_SECONDS)
-    if process.returncode is None:
-        _log.warning("a bridge does not leave its room; it is killed", pid=process.pid)
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-    await waiting

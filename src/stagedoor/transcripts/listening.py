@@ -16,6 +16,7 @@ import structlog
 
 from stagedoor.kernel.errors import StagedoorError
 from stagedoor.transcripts.protocol import Attend, Gone, Leave, Order, Report
+from stagedoor.workers.piped import Piped, start_piped
 
 _log = structlog.get_logger()
 _LINE_LIMIT_BYTES: Final = 1 << 20
@@ -32,7 +33,7 @@ class Scribe:
     """Listens to rooms."""
 
     def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Piped | None = None
         self._reading: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
         self._rooms: dict[str, asyncio.Queue[Report | None]] = {}
@@ -78,33 +79,23 @@ class Scribe:
         process, reading = self._process, self._reading
         if process is None or reading is None:
             return
-        if process.stdin is not None:
-            process.stdin.close()
-        await asyncio.wait([reading], timeout=_LEAVING_SECONDS)
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+        await process.end(_LEAVING_SECONDS)
         await asyncio.wait([reading])
 
     async def _running(self) -> None:
         async with self._starting:
             if self._process is not None:
                 return
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "stagedoor.transcripts.scribe",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                env=os.environ | {"RUST_LOG": "error"},
-                start_new_session=True,  # Ctrl-C is for the product, which ends it in its turn
-                limit=_LINE_LIMIT_BYTES,
+            self._process = await start_piped(
+                [sys.executable, "-m", "stagedoor.transcripts.scribe"],
+                os.environ | {"RUST_LOG": "error"},
+                line_limit=_LINE_LIMIT_BYTES,
             )
             self._reading = asyncio.create_task(self._read(self._process), name="scribe")
 
     async def _say(self, order: Order) -> None:
         process = self._process
-        if process is None or process.stdin is None:
+        if process is None:
             raise ScribeLost("The process that listens ended.")
         try:
             process.stdin.write(msgspec.json.encode(order) + b"\n")
@@ -112,8 +103,7 @@ class Scribe:
         except (BrokenPipeError, ConnectionResetError):
             raise ScribeLost("The process that listens ended.") from None
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None  # noqa: S101 - PIPE was asked for
+    async def _read(self, process: Piped) -> None:
         try:
             async for line in process.stdout:
                 report = msgspec.json.decode(line, type=Report)
@@ -122,11 +112,12 @@ class Scribe:
                     await reports.put(report)
         except (msgspec.MsgspecError, ValueError) as error:
             _log.error("the scribe said something that can't be read; it is ended", error=str(error))
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            process.kill()
         finally:
             self._process = None
-            code = await process.wait()
+            code = await process.child.wait()
+            process.child.close()
+            process.stdin.close()
             if self._rooms:
                 _log.warning("the scribe ended", exit_code=code, rooms=len(self._rooms))
             for reports in list(self._rooms.values()):
