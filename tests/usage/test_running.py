@@ -43,8 +43,9 @@ def _into(found: dict[Place, Amounts], taken: Used) -> None:
 
 
 def _shown(found: dict[Place, Amounts]) -> dict[tuple[Place, AddedMeter], int]:
-    shown = {(place, meter): getattr(amounts, meter) for place, amounts in found.items() for meter in ADDED}
-    return {key: ms for key, ms in shown.items() if ms}
+    return {
+        (place, meter): ms for place, amounts in found.items() for meter in ADDED if (ms := getattr(amounts, meter))
+    }
 
 
 @given(steps())
