@@ -41,4 +41,6 @@ def test_minutes_are_for_people() -> None:
         "ingressMinutes": 0.0,
         "egressMinutes": 0.0,
         "recordingMinutes": 0.0,
+        "cameraMinutes": 0.0,
+        "viewerMinutes": 0.0,
     }

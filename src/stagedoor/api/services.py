@@ -25,6 +25,7 @@ from stagedoor.outbox.sender import Sender
 from stagedoor.playback.admission import Doorkeeper
 from stagedoor.playback.links import LinkSigner
 from stagedoor.playback.watching import Watching
+from stagedoor.rooms.adding import Adding
 from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.plans import Plans
 from stagedoor.storage import Database
@@ -70,6 +71,7 @@ class Services:
     posting: Posting
     keeping: Keeping
     watching: Watching
+    adding: Adding
     bridges: Bridges
     starting: Callable[[], str | None]
 

@@ -29,6 +29,7 @@ from stagedoor.outbox.sender import Sender
 from stagedoor.playback.admission import Doorkeeper
 from stagedoor.playback.links import LinkSigner
 from stagedoor.playback.watching import Watching
+from stagedoor.rooms.adding import Adding
 from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.bouncer import Bouncer
 from stagedoor.rooms.plans import Plans
@@ -38,6 +39,7 @@ from stagedoor.tenancy.authentication import Authenticator
 from stagedoor.tenancy.directory import Directory
 from stagedoor.transcripts import recording
 from stagedoor.transcripts.listening import Scribe
+from stagedoor.usage.running import Running
 from stagedoor.webhooks.applier import Applier
 from stagedoor.webhooks.receive import Receiver
 from stagedoor.webhooks.store import intake
@@ -64,8 +66,8 @@ def make_parts(
     keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.webhook_hmac_enabled)
     signer = LinkSigner(secrets.link_secret)
     bans, plans = Bans(database), Plans(database)
-    hub = Hub()
-    cameras = LiveCameras(hub)
+    hub, running = Hub(), Running()
+    cameras = LiveCameras(hub, running)
     elsewhere = _elsewhere(settings, node, hub, cameras)
     telling = Telling(database, feed)
     services = Services(
@@ -93,7 +95,8 @@ def make_parts(
         telling=telling,
         posting=Posting(cameras, telling),
         keeping=Keeping(database, cameras),
-        watching=Watching(database, hub, cameras, elsewhere),
+        watching=Watching(database, hub, cameras, elsewhere, running),
+        adding=Adding(database, node, running),
         bridges=Bridges(database, feed, cameras, Tickets(gateway, bans, plans)),
         starting=starting,
     )

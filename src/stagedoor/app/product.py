@@ -147,6 +147,7 @@ class Product:
         self._closing.push_async_callback(parts.gateway.close)
         self._closing.push_async_callback(parts.sender.close)
         self._closing.push_async_callback(parts.scribe.close)
+        self._closing.push_async_callback(parts.adding.close)  # when no camera sends any more
         self._closing.push_async_callback(parts.telling.close)
         self._closing.push_async_callback(parts.posting.close)
         self._work("applier", parts.applier.run())
@@ -156,6 +157,7 @@ class Product:
         self._work("webhook fan-out", Fanout(parts.database, parts.feed, parts.queue).run())
         self._work("key use", _record_use(parts))
         self._work("cameras", parts.keeping.run())
+        self._work("camera usage", parts.adding.run())
         self._work("cameras elsewhere", parts.elsewhere.run())
         document = f"{PREFIX}/openapi.json"
         pages = Pages(database, parts.bans, parts.plans, parts.doorkeeper, network.endpoint, document)
@@ -171,6 +173,7 @@ class Product:
         reconciler = Reconciler(database, parts.feed, parts.queue)
         watch = Watch(parts.gateway, reconciler, bouncer, self._settings.reconcile_interval)
         version = await self._start_livekit(network, folder, watch, reconciler)
+        self._closing.push_async_callback(parts.adding.write)  # before sessions end with LiveKit
         try:
             await watch.once()
         except (Problem, StorageUnavailable) as error:

@@ -19,6 +19,7 @@ from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, Unavailable
 from stagedoor.kernel.metrics import CAMERAS
 from stagedoor.tenancy.nouns import AppSettings
+from stagedoor.usage.running import Running
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,10 +68,12 @@ class LiveCameras:
 
     Args:
         hub: Where frames pass.
+        running: Told how long each sends.
     """
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, running: Running) -> None:
         self._hub = hub
+        self._running = running
         self._rooms: dict[str, LiveCamera] = {}
         self._listeners: list[Callable[[], None]] = []
         self._stopped = False
@@ -105,7 +108,8 @@ class LiveCameras:
         if other is not None:
             refuse_another(admitted, other.camera.id)
             other.close(REPLACED)
-        with self._hub.slot(camera.livekit_room) as slot:
+        running = self._running.run("camera", camera.app_id, camera.livekit_room)
+        with running, self._hub.slot(camera.livekit_room) as slot:
             settings = app.settings
             intake = Intake(slot, settings.camera_max_fps, settings.camera_max_frame_bytes, time.monotonic())
             live = LiveCamera(camera, app.slug, settings, slot, now_ms(), admitted.digest, intake)

@@ -48,6 +48,8 @@ _ENDED: Final = {
         "ingressMinutes": 0.0,
         "egressMinutes": 0.0,
         "recordingMinutes": 0.0,
+        "cameraMinutes": 0.0,
+        "viewerMinutes": 0.0,
     },
 }
 

@@ -16,6 +16,7 @@ from stagedoor.frames.slate import slate
 from stagedoor.kernel.errors import NotFound, TooMany
 from stagedoor.playback.admission import Admission
 from stagedoor.storage import Database
+from stagedoor.usage.running import Running
 
 
 class Watching:
@@ -26,13 +27,17 @@ class Watching:
         hub: Where frames pass.
         cameras: Those that send to this node.
         elsewhere: Those that send to other nodes.
+        running: Told how long each viewer watches.
     """
 
-    def __init__(self, database: Database, hub: Hub, cameras: LiveCameras, elsewhere: Elsewhere) -> None:
+    def __init__(
+        self, database: Database, hub: Hub, cameras: LiveCameras, elsewhere: Elsewhere, running: Running
+    ) -> None:
         self._database = database
         self._hub = hub
         self._cameras = cameras
         self._elsewhere = elsewhere
+        self._running = running
         self._scaler = Scaler()
         self._count: Counter[str] = Counter()
         self._viewers: set[Viewer] = set()
@@ -46,12 +51,13 @@ class Watching:
         return self._cameras.find(livekit_room) is not None or bool(await self._elsewhere.senders([livekit_room]))
 
     @asynccontextmanager
-    async def view(self, admission: Admission, width: int | None) -> AsyncGenerator[Viewer]:
+    async def view(self, admission: Admission, width: int | None, *, metered: bool = True) -> AsyncGenerator[Viewer]:
         """Look at the room, for as long as the context lasts.
 
         Args:
             admission: Who may.
             width: Make the frames so wide, in pixels, if they are wider.
+            metered: Whether this is time that a viewer watched; who asks for one picture is none.
 
         Raises:
             NotFound: No camera sends to the room, and the app has no slate for one that is away.
@@ -68,6 +74,8 @@ class Watching:
                 if width is not None:
                     slot = await stack.enter_async_context(self._scaler.scaled(source, width))
                 viewer = stack.enter_context(self._looking(slot))
+                if metered:
+                    stack.enter_context(self._running.run("viewer", admission.app.id, room))
                 if not there:
                     nothing = slate() if width is None else await self._scaler.shrink(slate(), width)
                     stack.enter_context(_until(source, viewer, nothing, settings.camera_resume))

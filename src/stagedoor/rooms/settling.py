@@ -85,7 +85,7 @@ def settle(tx: Transaction, feed: Feed, session_id: str) -> None:
 
 
 def _told(tx: Transaction, session: Session) -> usage.Told:
-    amounts = total(_spans(tx, session))
+    amounts = total(_spans(tx, session)) + recording.added(tx, session.id)
     return usage.Told(session.id, session.app_id, session.disposition or "", session.duration_ms or 0, amounts)
 
 

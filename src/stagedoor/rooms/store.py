@@ -247,6 +247,16 @@ def open_session_of_room(tx: Transaction, livekit_room: str) -> Session | None:
     return _session(tx.execute(query).first())
 
 
+def open_sessions_of_rooms(tx: Transaction, livekit_rooms: Collection[str]) -> dict[str, Session]:
+    """The newest session that lives in each of the rooms, by room; none for a room in which none does."""
+    query = (
+        select(sessions)
+        .where(sessions.c.livekit_room.in_(livekit_rooms), sessions.c.state == "active")
+        .order_by(sessions.c.id)
+    )
+    return {row.livekit_room: Session(**record(row)) for row in tx.execute(query)}
+
+
 def newest_session_of_room(tx: Transaction, livekit_room: str) -> Session | None:
     """The session that lives in the room, or else the last that did: an egress ends after its room."""
     query = (

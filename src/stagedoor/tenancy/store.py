@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -181,6 +181,12 @@ def update_app(tx: Transaction, app: App) -> None:
 def delete_app(tx: Transaction, app_id: str) -> None:
     """Delete the app; every table that belongs to it follows by its foreign key."""
     tx.execute(delete(apps).where(apps.c.id == app_id))
+
+
+def hold_apps(tx: Transaction, app_ids: Collection[str]) -> set[str]:
+    """Those of the apps that there are; none of them is deleted before the transaction has ended."""
+    query = select(apps.c.id).where(apps.c.id.in_(app_ids)).order_by(apps.c.id)
+    return set(tx.execute(query.with_for_update(read=True, key_share=True)).scalars())
 
 
 def reserve_slug(tx: Transaction, slug: str, organisation_id: str, until: int) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 HOUR_MS: Final = 3_600_000
 
-Meter = Literal["participant", "audio_track", "video_track", "ingress", "egress", "recording"]
+Meter = Literal["participant", "audio_track", "video_track", "ingress", "egress", "recording", "camera", "viewer"]
 METERS: Final[tuple[Meter, ...]] = get_args(Meter)
+AddedMeter = Literal["camera", "viewer"]
+"""What no stored span tells: it is added to what is recorded, as time goes by."""
+
+ADDED: Final[tuple[AddedMeter, ...]] = get_args(AddedMeter)
 MEANINGS: Final[dict[Meter, str]] = {
     "participant": "Time that people and agents were there, added up.",
     "audio_track": "Time that audio tracks were published, added up.",
@@ -18,6 +22,8 @@ MEANINGS: Final[dict[Meter, str]] = {
     "ingress": "Time that ingresses (RTMP, WHIP, pulled URLs) were there, added up.",
     "egress": "Time that egresses ran, added up.",
     "recording": "The part of it in which files or segments were written.",
+    "camera": "Time that cameras sent frames, added up.",
+    "viewer": "Time that a camera's frames were watched by MJPEG or WebSocket, added up.",
 }
 
 
@@ -40,6 +46,13 @@ class Amounts:
     ingress: int = 0
     egress: int = 0
     recording: int = 0
+    camera: int = 0
+    viewer: int = 0
+
+    @property
+    def added(self) -> Amounts:
+        """What no span tells of it."""
+        return Amounts(**{meter: getattr(self, meter) for meter in ADDED})
 
     def __add__(self, other: Amounts) -> Amounts:
         return Amounts(*(getattr(self, meter) + getattr(other, meter) for meter in METERS))
@@ -60,13 +73,19 @@ def by_hour(spans: Iterable[Span]) -> dict[int, Amounts]:
     """The same, by the beginning of the hour in which it ran; hours in which nothing did are left out."""
     found: defaultdict[int, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
     for span in spans:
-        at = span.start
-        while at < span.end:
-            hour = at - at % HOUR_MS
-            until = min(span.end, hour + HOUR_MS)
-            found[hour][span.meter] += until - at
-            at = until
+        for hour, part in hours(span.start, span.end):
+            found[hour][span.meter] += part
     return {hour: Amounts(**amounts) for hour, amounts in found.items()}
+
+
+def hours(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The beginning of each hour between two times, and how much of it is between them."""
+    at = start
+    while at < end:
+        hour = at - at % HOUR_MS
+        until = min(end, hour + HOUR_MS)
+        yield hour, until - at
+        at = until
 
 
 def minutes(amounts: Amounts) -> dict[str, float]:

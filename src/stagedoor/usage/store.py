@@ -66,6 +66,14 @@ app_hours = Table(
     *_meters(),
 )
 
+# Of each node the last batch that it added: one that perhaps was stored is tried again, and must not count twice.
+batches = Table(
+    "usage_batches",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("batch", String(40), nullable=False),
+)
+
 egresses = Table(
     "usage_egresses",
     metadata,
@@ -159,16 +167,50 @@ def add_to_app(tx: Transaction, app_id: str, changes: Mapping[int, Amounts]) -> 
         tx.execute(_ADD[tx.dialect], {"app_id": app_id, "hour": hour} | values_of(amounts))
 
 
-def _add(dialect: str) -> Any:
-    make = postgresql_insert if dialect == "postgresql" else sqlite_insert
-    statement = make(app_hours)
+def add_to_session(tx: Transaction, app_id: str, session_id: str, changes: Mapping[int, Amounts]) -> None:
+    """Add to what a session used."""
+    for hour, amounts in sorted(changes.items()):
+        keys = {"session_id": session_id, "app_id": app_id, "hour": hour}
+        tx.execute(_ADD_TO_SESSION[tx.dialect], keys | values_of(amounts))
+
+
+def begin_batch(tx: Transaction, node: str, batch: str) -> bool:
+    """Note that a batch of a node is written in this transaction; false when it was written before.
+
+    Args:
+        tx: The transaction.
+        node: A node that writes one batch after the other.
+        batch: The batch's id.
+    """
+    return tx.execute(_BEGIN_BATCH[tx.dialect], {"node": node, "batch": batch}).rowcount == 1
+
+
+_DIALECTS: Final = ("sqlite", "postgresql")
+
+
+def _insert(dialect: str, table: Table) -> Any:
+    return (postgresql_insert if dialect == "postgresql" else sqlite_insert)(table)
+
+
+def _add(dialect: str, table: Table, key: str) -> Any:
+    statement = _insert(dialect, table)
     return statement.on_conflict_do_update(
-        index_elements=["app_id", "hour"],
-        set_={meter: app_hours.c[meter] + statement.excluded[meter] for meter in METERS},
+        index_elements=[key, "hour"],
+        set_={meter: table.c[meter] + statement.excluded[meter] for meter in METERS},
     )
 
 
-_ADD: Final = {dialect: _add(dialect) for dialect in ("sqlite", "postgresql")}
+def _begin_batch(dialect: str) -> Any:
+    statement = _insert(dialect, batches)
+    batch = statement.excluded.batch
+    return statement.on_conflict_do_update(
+        index_elements=["node"], set_={"batch": batch}, where=batches.c.batch != batch
+    )
+
+
+_ADD: Final = {dialect: _add(dialect, app_hours, "app_id") for dialect in _DIALECTS}
+_ADD_TO_SESSION: Final = {dialect: _add(dialect, session_hours, "session_id") for dialect in _DIALECTS}
+_BEGIN_BATCH: Final = {dialect: _begin_batch(dialect) for dialect in _DIALECTS}
 
 
 def used(

@@ -29,7 +29,7 @@ async def snapshot(request: Request) -> Response:
     max_age = asking.seconds(request, "maxAge", 86_400)
     wait = asking.seconds(request, "wait", asking.LONGEST_WAIT)
     known = request.headers.get("if-none-match")
-    async with parts.watching.view(admission, width) as viewer:
+    async with parts.watching.view(admission, width, metered=False) as viewer:
         frame = await _frame(viewer, known if wait else None, max_age, _FIRST_FRAME_SECONDS if wait is None else wait)
     _SENT.inc()
     headers = FOR_ANY_PAGE | {

@@ -41,6 +41,8 @@ class UsageMinutes(Answer):
     ingress_minutes: float = Field(description=MEANINGS["ingress"], examples=[0.0])
     egress_minutes: float = Field(description=MEANINGS["egress"], examples=[0.0])
     recording_minutes: float = Field(description=MEANINGS["recording"], examples=[0.0])
+    camera_minutes: float = Field(description=MEANINGS["camera"], examples=[0.0])
+    viewer_minutes: float = Field(description=MEANINGS["viewer"], examples=[0.0])
 
     @staticmethod
     def of(amounts: Amounts) -> UsageMinutes:
@@ -88,7 +90,7 @@ async def get_usage(
     ] = None,
 ) -> Data[list[UsageRow]]:
     """Minutes by the hour in which they ran. A session is counted some seconds after its end, and while it lasts every
-    five minutes."""
+    five minutes; cameras and viewers are counted every ten seconds."""
     end = now_ms() + HOUR_MS if until is None else from_rfc3339(until)
     begin = end - _MONTH_MS if since is None else from_rfc3339(since)
     begin -= begin % HOUR_MS

@@ -1,4 +1,4 @@
-"""Cameras."""
+"""Cameras, and the meters of their time and of their viewers'."""
 
 from __future__ import annotations
 
@@ -30,3 +30,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_cameras_digest")),
     )
     op.create_index("ix_cameras_app_id", "cameras", ["app_id", "id"])
+    for table in ("usage_told", "usage_session_hours", "usage_app_hours"):
+        for meter in ("camera", "viewer"):
+            op.add_column(table, sa.Column(meter, sa.BigInteger(), nullable=False, server_default="0"))
+    op.create_table(
+        "usage_batches",
+        sa.Column("node", sa.String(length=64), nullable=False),
+        sa.Column("batch", sa.String(length=40), nullable=False),
+        sa.PrimaryKeyConstraint("node", name=op.f("pk_usage_batches")),
+    )
