@@ -74,6 +74,7 @@ class Device:
     name: str
     socket: aiohttp.ClientWebSocketResponse
     sent: int = 0
+    tasks: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -95,6 +96,13 @@ class Device:
         async for _ in self.socket:
             pass
         self.closed.set()
+
+    def play_dead(self) -> None:
+        """Send nothing more, and answer nothing, like a device whose radio has gone."""
+        for task in self.tasks:
+            task.cancel()
+        connection: Any = self.socket._response.connection  # pyright: ignore[reportPrivateUsage]
+        connection.transport.pause_reading()
 
     async def ended(self, within: float = WAIT_S) -> int | None:
         """The close code."""
@@ -128,13 +136,13 @@ async def sending(
         ready = await socket.receive_json()
         assert ready["type"] == "ready"
         device = Device(name, socket)
-        tasks = [asyncio.create_task(device.read()), asyncio.create_task(device.send(fps, size))]
+        device.tasks = [asyncio.create_task(device.read()), asyncio.create_task(device.send(fps, size))]
         try:
             yield device
         finally:
-            for task in tasks:
+            for task in device.tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*device.tasks, return_exceptions=True)
 
 
 @dataclass(slots=True, eq=False)
