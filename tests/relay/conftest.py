@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
-from tests.relay.devices import Made
+from tests.relay.devices import Made, until
 from tests.support.postgres import PostgresServer
 from tests.support.product import Api, RunningProduct, running
 from tests.support.redis import RedisServer, running_redis
@@ -37,8 +37,9 @@ def running_nodes(tmp_path_factory: pytest.TempPathFactory, postgres_server: Pos
         shared = {"STAGEDOOR_DATABASE_URL": postgres_server.create_database(), "STAGEDOOR_REDIS_URL": redis.url}
         a = stack.enter_context(running(folder / "a", "external", **shared))
         assert a.external is not None
-        keys = {"LIVEKIT_API_KEY": a.livekit_keys[0], "LIVEKIT_API_SECRET": a.livekit_keys[1]}
-        b = stack.enter_context(running(folder / "b", LIVEKIT_API_HOST=a.external.url, **keys, **shared))
+        key, secret = a.livekit_keys
+        shared |= {"LIVEKIT_API_HOST": a.external.url, "LIVEKIT_API_KEY": key, "LIVEKIT_API_SECRET": secret}
+        b = stack.enter_context(running(folder / "b", "managed", **shared))
         yield Nodes(a, b, redis, a.api_key)
 
 
@@ -58,8 +59,9 @@ def api(running_nodes: Nodes, http: aiohttp.ClientSession) -> Api:
 
 @pytest.fixture
 async def nodes(running_nodes: Nodes, api: Api) -> Nodes:
-    """Both of them; every test begins with the same settings."""
+    """Both of them, in touch; every test begins with the same settings."""
     await settings(api, playbackPolicy="public", cameraConflict="refuse", cameraResume="30s")
+    await until(lambda: running_nodes.redis.nodes() == 2, 10)
     return running_nodes
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 import aiohttp
 from PIL import Image
 
-from tests.support.product import RunningProduct
+from tests.support.product import RunningProduct, eventually
 
 WAIT_S: Final = 20.0
 
@@ -174,7 +174,8 @@ class Viewer:
 
 @asynccontextmanager
 async def watching(http: aiohttp.ClientSession, node: RunningProduct, room: str) -> AsyncGenerator[Viewer]:
-    """A viewer by WebSocket."""
+    """A viewer by WebSocket, as soon as the node knows of the camera."""
+    await _known(http, node, room)
     async with http.ws_connect(f"{node.url}/live/ws?app=live&room={room}") as socket:
         viewer = Viewer()
 
@@ -189,7 +190,8 @@ async def watching(http: aiohttp.ClientSession, node: RunningProduct, room: str)
 
 @asynccontextmanager
 async def watching_mjpeg(http: aiohttp.ClientSession, node: RunningProduct, room: str) -> AsyncGenerator[Viewer]:
-    """A viewer by MJPEG."""
+    """A viewer by MJPEG, as soon as the node knows of the camera."""
+    await _known(http, node, room)
     async with http.get(f"{node.url}/live/live/{room}/mjpeg") as answer:
         assert answer.status == 200, await answer.text()
         viewer = Viewer()
@@ -203,6 +205,16 @@ async def watching_mjpeg(http: aiohttp.ClientSession, node: RunningProduct, room
 
         async with _beside(read):
             yield viewer
+
+
+async def _known(http: aiohttp.ClientSession, node: RunningProduct, room: str) -> None:
+    """Another node knows of a camera some milliseconds after its own."""
+
+    async def live() -> bool:
+        async with http.get(f"{node.url}/live/live/{room}") as answer:
+            return bool((await answer.json())["data"]["live"])
+
+    await eventually(live, 5)
 
 
 async def until(check: Callable[[], bool], within: float = WAIT_S) -> None:

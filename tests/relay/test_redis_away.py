@@ -12,8 +12,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.relay.conftest import Make, Nodes, is_live
-from tests.relay.devices import sending, watching
+from tests.relay.conftest import Make, Nodes, is_live, settings
+from tests.relay.devices import sending, until, watching
 from tests.support.product import Api, RunningProduct, clean_environment, eventually, running
 
 ALONE = """
@@ -106,6 +106,25 @@ async def test_cameras_that_came_and_went_meanwhile(nodes: Nodes, make: Make, ht
                 assert viewer.senders == ["first", "second"]
         finally:
             await asyncio.to_thread(nodes.redis.stop)
+            await asyncio.to_thread(nodes.redis.start)
+
+
+async def test_viewers_elsewhere_do_not_wait_for_ever(
+    nodes: Nodes, api: Api, make: Make, http: aiohttp.ClientSession
+) -> None:
+    await settings(api, cameraResume="1s")
+    door = await make()
+    async with (
+        sending(http, nodes.a, door, "front"),
+        watching(http, nodes.a, door.room) as near,
+        watching(http, nodes.b, door.room) as far,
+    ):
+        await far.sees(3)
+        await asyncio.to_thread(nodes.redis.stop)
+        try:
+            await until(lambda: far.left, 4)
+            await near.sees(3)
+        finally:
             await asyncio.to_thread(nodes.redis.start)
 
 

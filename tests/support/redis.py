@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from tests.support.product import free_ports
 
@@ -32,7 +34,7 @@ class RedisServer:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         (self.port,) = free_ports(1)
-        self.asking: Any = Redis(port=self.port, password="secret", retry=None)
+        self.asking: Any = Redis(port=self.port, password="secret", retry=Retry(NoBackoff(), 0))
 
     @property
     def url(self) -> str:
@@ -77,10 +79,10 @@ class RedisServer:
         found: Iterable[bytes] = self.asking.pubsub_channels("stagedoor:*:frames:*")
         return {channel.decode().split(":frames:")[1] for channel in found}
 
-    def published(self) -> int:
-        """How many messages were published since it was started, frames and words alike."""
-        stats: dict[str, Any] = self.asking.info("commandstats")
-        return int(stats.get("cmdstat_publish", {"calls": 0})["calls"])
+    def nodes(self) -> int:
+        """How many nodes are in touch with each other."""
+        ((_, count),) = self.asking.pubsub_numsub("stagedoor:3:cameras")
+        return int(count)
 
     def close(self) -> None:
         self.stop()

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
-import structlog
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+from redis.exceptions import RedisError
 
 from stagedoor.cameras import wire
 from stagedoor.cameras.carrier import Carrier
@@ -23,19 +22,15 @@ from stagedoor.cameras.closing import REPLACED
 from stagedoor.cameras.ears import Ears
 from stagedoor.cameras.live import LiveCamera, LiveCameras
 from stagedoor.cameras.relayed import Relayed
+from stagedoor.cameras.trouble import Trouble
 from stagedoor.cameras.wire import Claim, Names, Word
 from stagedoor.frames.hub import Hub
 from stagedoor.tenancy.nouns import AppSettings
 from stagedoor.workers.backoff import Backoff
 
-_log = structlog.get_logger()
-
 _RENEW_SECONDS: Final = 2.0
 _ANSWER_SECONDS: Final = 3.0
 _LEAVE_SECONDS: Final = 2.0
-_QUIET_SECONDS: Final = 60.0
-"""Between two complaints of one trouble."""
-
 _ASKERS: Final = 8
 """Requests that ask Redis at a time; each takes a connection, and a fleet may come back at once."""
 
@@ -89,7 +84,7 @@ class Relay:
         self._heard: set[str] = set()
         self._doubtful: set[str] = set()
         self._wake = asyncio.Event()
-        self._complained: float | None = None
+        self._trouble = Trouble()
         cameras.listen(self._wake.set)
 
     async def senders(self, livekit_rooms: Collection[str]) -> dict[str, str]:
@@ -127,7 +122,7 @@ class Relay:
                 try:
                     await self._converse()
                 except* (RedisError, OSError) as errors:
-                    self._complain(errors)
+                    self._trouble.came(errors)
                 await asyncio.sleep(backoff.after(clock() - began))
         finally:
             with suppress(RedisError, OSError):
@@ -208,7 +203,7 @@ class Relay:
             await self._look()
             if self._ears is None:
                 self._ears = ears
-                self._relieved()
+                self._trouble.went()
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
                     await self._wake.wait()
@@ -310,22 +305,3 @@ class Relay:
             for room, token in tokens.items():
                 pipe.publish(self._names.talk, msgspec.json.encode(Word(what, self._node, room, token)))
             await pipe.execute()
-
-    def _complain(self, errors: BaseExceptionGroup[BaseException]) -> None:
-        """Now, and then now and then."""
-        now = asyncio.get_running_loop().time()
-        if self._complained is not None and now - self._complained < _QUIET_SECONDS:
-            return
-        self._complained = now
-        error: BaseException = errors
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        if isinstance(error, AuthenticationError | NoPermissionError):
-            _log.error("Redis refuses the user or password of STAGEDOOR_REDIS_URL", error=str(error))
-        else:
-            _log.warning("Redis can't be reached; cameras are seen on their own node only", error=str(error))
-
-    def _relieved(self) -> None:
-        if self._complained is not None:
-            self._complained = None
-            _log.info("Redis is back; cameras are seen on every node")
