@@ -60,7 +60,7 @@ def api(running_nodes: Nodes, http: aiohttp.ClientSession) -> Api:
 @pytest.fixture
 async def nodes(running_nodes: Nodes, api: Api) -> Nodes:
     """Both of them, in touch; every test begins with the same settings."""
-    await settings(api, playbackPolicy="public", cameraConflict="refuse", cameraResume="30s")
+    await settings(api, playbackPolicy="public", cameraConflict="refuse", cameraResume="30s", cameraSlate=False)
     await until(lambda: running_nodes.redis.nodes() == 2, 10)
     return running_nodes
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import time
 from collections import Counter
 from contextlib import AsyncExitStack
 from typing import Any
@@ -44,6 +45,20 @@ async def test_it_is_seen_by_every_way_out(nodes: Nodes, api: Api, make: Make, h
 async def _is_gone(api: Api, nodes: Nodes, http: aiohttp.ClientSession, room: str, camera: Any) -> bool:
     async with http.get(f"{nodes.b.url}/live/live/{room}/frame.jpg") as answer:
         return answer.status == 404 and not await is_live(api, camera)
+
+
+async def test_one_snapshot_after_the_other_waits_for_nothing(
+    nodes: Nodes, api: Api, make: Make, http: aiohttp.ClientSession
+) -> None:
+    camera = await make()
+    async with sending(http, nodes.a, camera, "front"):
+        await eventually(lambda: is_live(api, camera), 2)
+        began = time.monotonic()
+        for _ in range(6):
+            async with http.get(f"{nodes.b.url}/live/live/{camera.room}/frame.jpg") as answer:
+                assert answer.status == 200, await answer.text()
+                assert Seen.of(await answer.read()).delay < 1
+        assert time.monotonic() - began < 3, "what is only looked up now and then would take twice as long"
 
 
 async def test_frames_cross_while_somebody_looks_and_not_otherwise(

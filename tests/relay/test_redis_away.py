@@ -88,6 +88,21 @@ async def _answers_soon(http: aiohttp.ClientSession, nodes: Nodes, room: str) ->
     assert time.monotonic() - began < 1
 
 
+async def test_the_connections_of_one_node_break(nodes: Nodes, make: Make, http: aiohttp.ClientSession) -> None:
+    door = await make()
+    async with sending(http, nodes.a, door, "front"), watching(http, nodes.b, door.room) as viewer:
+        names = {client["name"] for client in nodes.redis.asking.client_list() if client["name"]}
+        assert len(names) == 2
+        for name in names:
+            await viewer.sees(3)
+            for client in nodes.redis.asking.client_list():
+                if client["name"] == name:
+                    nodes.redis.asking.client_kill_filter(_id=client["id"])
+            crossed = len(viewer.seen) + 5
+            await until(lambda enough=crossed: len(viewer.seen) >= enough, 8)
+        assert not viewer.left
+
+
 async def test_cameras_that_came_and_went_meanwhile(nodes: Nodes, make: Make, http: aiohttp.ClientSession) -> None:
     """Nobody could be told; the one that came last stays."""
     door = await make()

@@ -67,6 +67,7 @@ class Relay:
             socket_timeout=_ANSWER_SECONDS,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
+            client_name=f"stagedoor-{node}",
         )
         self._names = Names(int(self._redis.connection_pool.connection_kwargs.get("db", 0)))
         self._node = node
@@ -103,7 +104,7 @@ class Relay:
             self._users[livekit_room] += 1
             if livekit_room not in self._watched:
                 self._watched[livekit_room] = Relayed(slot, settings)
-                self._wake.set()
+                self._doubt(livekit_room)  # that it was looked at a moment ago, and is subscribed to, does not say whose
             try:
                 yield
             finally:
