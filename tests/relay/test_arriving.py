@@ -34,7 +34,7 @@ async def node(url: str, name: str) -> AsyncGenerator[tuple[LiveCameras, Relay]]
 
 
 def admitted(name: str, conflict: CameraConflict) -> Pass:
-    app = App("app_1", "org_1", "live", "Live", AppSettings(camera_conflict=conflict), 0)
+    app = App("app_1", "org_1", "live", "Live", 0, 0, AppSettings(camera_conflict=conflict))
     return Pass(Camera(f"cam_{name}", app.id, "live-door", name, name, "abcd", True, 0, 0), app, name)
 
 

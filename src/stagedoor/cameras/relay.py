@@ -104,7 +104,9 @@ class Relay:
             self._users[livekit_room] += 1
             if livekit_room not in self._watched:
                 self._watched[livekit_room] = Relayed(slot, settings)
-                self._doubt(livekit_room)  # that it was looked at a moment ago, and is subscribed to, does not say whose
+                self._doubt(
+                    livekit_room
+                )  # that it was looked at a moment ago, and is subscribed to, does not say whose
             try:
                 yield
             finally:
