@@ -104,9 +104,8 @@ class Relay:
             self._users[livekit_room] += 1
             if livekit_room not in self._watched:
                 self._watched[livekit_room] = Relayed(slot, settings)
-                self._doubt(
-                    livekit_room
-                )  # that it was looked at a moment ago, and is subscribed to, does not say whose
+                # It may be subscribed to from a moment ago, and then nothing else has it looked up.
+                self._doubt(livekit_room)
             try:
                 yield
             finally:
