@@ -22,7 +22,7 @@ up: setup pages ## Build what is missing and run the product; ARGS="--http 0.0.0
 	@exec $(RUN) stagedoor up $(ARGS)
 
 test: setup pages ## Run every check and every test
-	@$(RUN) python tools/system_packages.py chromium curl ffmpeg g++ postgresql systemd
+	@$(RUN) python tools/system_packages.py chromium curl ffmpeg g++ postgresql redis-server systemd
 	$(RUN) stagedoor livekit install
 	$(MAKE) --no-print-directory static
 	$(RUN) python tools/pages.py check

@@ -10,7 +10,19 @@ import pytest
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.product import Api, Mode, RunningProduct, running
 
-SLOW_FOLDERS = {"api", "bridges", "deployment", "diagnosis", "e2e", "faults", "kill", "mediaserver", "packaging", "web"}
+SLOW_FOLDERS = {
+    "api",
+    "bridges",
+    "deployment",
+    "diagnosis",
+    "e2e",
+    "faults",
+    "kill",
+    "mediaserver",
+    "packaging",
+    "relay",
+    "web",
+}
 SLOW_FIXTURES = {"every_product", "managed_product", "external_product", "product", "postgres_server"}
 
 

@@ -18,6 +18,7 @@ PROGRAMS: Final = {
     "g++": ("g++",),
     "curl": ("curl",),
     "systemd": ("systemd-analyze",),
+    "redis-server": ("redis-server",),
     "postgresql": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
 }
 """Package, and where a program of it is found: on the PATH, or as a pattern of paths."""

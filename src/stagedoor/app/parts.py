@@ -109,7 +109,10 @@ def _elsewhere(settings: Settings, node: str, hub: Hub, cameras: LiveCameras) ->
     # Redis's client takes a tenth of a second to import, which one machine alone need not wait for.
     from stagedoor.cameras.relay import Relay
 
-    return Relay(settings.redis_url.get_secret_value(), node, hub, cameras)
+    try:
+        return Relay(settings.redis_url.get_secret_value(), node, hub, cameras)
+    except ValueError as error:
+        raise OperatorError(f"STAGEDOOR_REDIS_URL can't be used: {error}") from None
 
 
 def _objects(settings: Settings) -> Objects:

@@ -167,7 +167,6 @@ class Product:
         self._closing.callback(parts.feed.close)
         self._closing.callback(parts.watching.close)
         self._closing.callback(parts.cameras.close)
-        self._closing.push_async_callback(parts.elsewhere.close)
         _tell_cli(folder, network, operator_secret)
         self._closing.callback(lambda: folder.operator_file.unlink(missing_ok=True))
         reconciler = Reconciler(database, parts.feed, parts.queue)

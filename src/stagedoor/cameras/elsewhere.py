@@ -22,11 +22,7 @@ class Elsewhere(Protocol):
         ...
 
     async def run(self) -> None:
-        """Keep in touch for ever."""
-        ...
-
-    async def close(self) -> None:
-        """Let go."""
+        """Keep in touch for ever; say goodbye when cancelled."""
         ...
 
 
@@ -47,6 +43,3 @@ class Alone:
     async def run(self) -> None:
         """Nothing to do, for ever."""
         await asyncio.Event().wait()
-
-    async def close(self) -> None:
-        """Nothing to let go of."""

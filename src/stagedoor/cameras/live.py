@@ -13,7 +13,7 @@ from stagedoor.cameras.closing import GOING_AWAY, REPLACED, Close
 from stagedoor.cameras.gate import Pass
 from stagedoor.cameras.intake import Intake
 from stagedoor.cameras.nouns import Camera
-from stagedoor.frames.hub import Hub, Slot
+from stagedoor.frames.hub import Frame, Hub, Slot
 from stagedoor.frames.slate import slate
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, Unavailable
@@ -119,16 +119,28 @@ class LiveCameras:
             try:
                 yield live
             finally:
-                if self._rooms.get(live.room) is live:
-                    del self._rooms[live.room]
-                    slot.clear(slate() if settings.camera_slate else None, settings.camera_resume)
-                    self._changed()
+                self._leave(live, slate() if settings.camera_slate else None)
+
+    def evict(self, live: LiveCamera, why: Close) -> None:
+        """End a camera's connection because it sends to another node now.
+
+        It is gone at once, however long its connection takes to end; no slate is shown, because its room's next frames
+        are on their way.
+        """
+        live.close(why)
+        self._leave(live, None)
 
     def close(self) -> None:
         """End every connection, because the product stops."""
         self._stopped = True
         for live in self.current():
             live.close(GOING_AWAY)
+
+    def _leave(self, live: LiveCamera, instead: Frame | None) -> None:
+        if self._rooms.get(live.room) is live:
+            del self._rooms[live.room]
+            live.slot.clear(instead, live.settings.camera_resume)
+            self._changed()
 
     def _changed(self) -> None:
         CAMERAS.set(len(self._rooms))

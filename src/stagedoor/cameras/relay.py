@@ -1,269 +1,309 @@
-"""Frames between nodes, over Redis: the node that has viewers subscribes, and only then the camera's node sends.
-
-Keys and channels, all of which are forgotten when their owners are:
-
-    stagedoor:camera:<room>   which camera sends to which node; lives for seconds unless it is renewed
-    stagedoor:cameras         what nodes tell each other: a camera came or went, a node wants a room's frames
-    stagedoor:frames:<room>   the frames, as long as somebody subscribes
-"""
+"""Frames between nodes, over Redis: the node that has viewers subscribes, and only then the camera's node sends."""
 
 from __future__ import annotations
 
 import asyncio
-import struct
-import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
-import structlog
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from stagedoor.cameras import wire
+from stagedoor.cameras.carrier import Carrier
+from stagedoor.cameras.claims import Claims
 from stagedoor.cameras.closing import REPLACED
+from stagedoor.cameras.ears import Ears
 from stagedoor.cameras.live import LiveCamera, LiveCameras
-from stagedoor.frames.hub import Gone, Hub, Slot
-from stagedoor.frames.jpeg import Size
-from stagedoor.frames.slate import slate
+from stagedoor.cameras.relayed import Relayed
+from stagedoor.cameras.trouble import Trouble
+from stagedoor.cameras.wire import Claim, Names, Word
+from stagedoor.frames.hub import Hub
 from stagedoor.tenancy.nouns import AppSettings
 from stagedoor.workers.backoff import Backoff
 
-_log = structlog.get_logger()
-
-_TALK: Final = "stagedoor:cameras"
-_FRAMES: Final = "stagedoor:frames:"
-_SENDER: Final = "stagedoor:camera:"
-_HEAD: Final = struct.Struct(">QHH")
-_RENEW_SECONDS: Final = 3.0
-_LIFE_SECONDS: Final = 10
-"""A node that died is missed after so long."""
-
-_CONNECT_SECONDS: Final = 3.0
-_DELETE_OWN: Final = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
-
-
-class _Word(msgspec.Struct):
-    """What one node says to all: a camera came or went, or the room's frames are wanted."""
-
-    what: Literal["came", "went", "want"]
-    node: str
-    room: str
-
-
-class _Sender(msgspec.Struct):
-    node: str
-    camera: str
+_RENEW_SECONDS: Final = 2.0
+_ANSWER_SECONDS: Final = 3.0
+_LEAVE_SECONDS: Final = 2.0
+_ASKERS: Final = 8
+"""Requests that ask Redis at a time; each takes a connection, and a fleet may come back at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Watched:
-    """A room that is looked at here."""
-
-    slot: Slot
-    settings: AppSettings
-
-    def begin(self) -> None:
-        if not self.slot.sending:
-            self.slot.begin()
-
-    def lose(self) -> None:
-        if self.slot.sending:
-            self.slot.clear(slate() if self.settings.camera_slate else None, self.settings.camera_resume)
+class _Mine:
+    live: LiveCamera
+    claim: Claim
 
 
 class Relay:
     """This node's end.
+
+    What this node does at Redis is done by one task in order, `_follow`; what it hears only says what that task is to
+    look at. Words may be lost with a connection: every two seconds all of it is looked at.
 
     Args:
         url: Redis.
         node: This node's name, unlike any other's.
         hub: Where frames pass here.
         cameras: Those that send here.
+
+    Raises:
+        ValueError: The URL is none.
     """
 
     def __init__(self, url: str, node: str, hub: Hub, cameras: LiveCameras) -> None:
         from_url: Any = Redis.from_url  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        self._redis: Any = from_url(url, socket_connect_timeout=_CONNECT_SECONDS)
-        self._pubsub: Any = None
+        # No second attempt behind our back: a node that has lost Redis takes everything up again, in order. RESP 2,
+        # because what is subscribed to comes as plain answers there.
+        self._redis: Any = from_url(
+            url,
+            socket_connect_timeout=_ANSWER_SECONDS,
+            socket_timeout=_ANSWER_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+            client_name=f"stagedoor-{node}",
+        )
+        self._names = Names(int(self._redis.connection_pool.connection_kwargs.get("db", 0)))
         self._node = node
         self._hub = hub
         self._cameras = cameras
-        self._here: dict[str, LiveCamera] = {}
+        self._claims = Claims(self._redis, self._names)
+        self._carrier = Carrier(self._redis, self._names)
+        self._ears: Ears | None = None
+        self._asking = asyncio.Semaphore(_ASKERS)
+        self._mine: dict[str, _Mine] = {}
+        self._contested: set[str] = set()
         self._users: Counter[str] = Counter()
-        self._watched: dict[str, _Watched] = {}
+        self._watched: dict[str, Relayed] = {}
         self._subscribed: set[str] = set()
-        self._sending: dict[str, asyncio.Task[None]] = {}
-        self._changed = asyncio.Event()
-        cameras.listen(self._changed.set)
+        self._heard: set[str] = set()
+        self._doubtful: set[str] = set()
+        self._wake = asyncio.Event()
+        self._trouble = Trouble()
+        cameras.listen(self._wake.set)
 
     async def senders(self, livekit_rooms: Collection[str]) -> dict[str, str]:
         """The ids of the cameras that send to other nodes, by room; none while Redis can't be asked."""
-        rooms = list(livekit_rooms)
-        if not rooms:
-            return {}
         try:
-            found: list[bytes | None] = await self._redis.mget([_SENDER + room for room in rooms])
-        except (RedisError, OSError) as error:
-            _log.warning("which cameras other nodes have can't be looked up now", error=str(error))
-            return {}
-        senders = {
-            room: msgspec.json.decode(value, type=_Sender) for room, value in zip(rooms, found, strict=True) if value
-        }
-        return {room: sender.camera for room, sender in senders.items() if sender.node != self._node}
+            async with self._asking:
+                claims = await self._claims.of(list(livekit_rooms)) if self._ears is not None else {}
+        except (RedisError, OSError):
+            return {}  # the task that keeps in touch meets the same, and says so
+        return {room: claim.camera for room, claim in claims.items() if claim.node != self._node}
 
     @asynccontextmanager
     async def watch(self, livekit_room: str, settings: AppSettings) -> AsyncGenerator[None]:
         """Have the room's frames here while the context lasts, whichever node its camera sends to."""
         with self._hub.slot(livekit_room) as slot:
             self._users[livekit_room] += 1
-            self._watched.setdefault(livekit_room, _Watched(slot, settings))
-            self._changed.set()
+            if livekit_room not in self._watched:
+                self._watched[livekit_room] = Relayed(slot, settings)
+                # It may be subscribed to from a moment ago, and then nothing else has it looked up.
+                self._doubt(livekit_room)
             try:
                 yield
             finally:
                 self._users[livekit_room] -= 1
                 if not self._users[livekit_room]:
                     del self._users[livekit_room], self._watched[livekit_room]
-                    self._changed.set()
+                    self._wake.set()
 
     async def run(self) -> None:
-        """Keep in touch with the other nodes, and take up again what Redis lost."""
-        backoff = Backoff(0.2, 5.0, 10.0)
-        while True:
-            began = time.monotonic()
-            self._pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
-            try:
-                await self._pubsub.subscribe(_TALK)
-                self._changed.set()
-                async with asyncio.TaskGroup() as tasks:
-                    for work in (self._listen(), self._renew(), self._follow()):
-                        tasks.create_task(work)
-            except* (RedisError, OSError) as errors:
-                _log.warning("Redis can't be reached; cameras are seen on their own node only", error=str(errors))
-            finally:
-                for task in self._sending.values():
-                    task.cancel()
-                self._sending.clear()
-                self._subscribed.clear()
-                self._here.clear()
-                with suppress(RedisError, OSError):
-                    await self._pubsub.aclose()
-            await asyncio.sleep(backoff.after(time.monotonic() - began))
+        """Keep in touch with the other nodes, and take up again what Redis lost; say goodbye when cancelled."""
+        backoff = Backoff(0.2, 2.0, 10.0)
+        clock = asyncio.get_running_loop().time
+        try:
+            while True:
+                began = clock()
+                try:
+                    await self._converse()
+                except* (RedisError, OSError) as errors:
+                    self._trouble.came(errors)
+                await asyncio.sleep(backoff.after(clock() - began))
+        finally:
+            with suppress(RedisError, OSError):
+                async with asyncio.timeout(_LEAVE_SECONDS):
+                    await self._withdraw(list(self._mine))
+            await self._redis.aclose()
 
-    async def close(self) -> None:
-        """Withdraw what this node said of its cameras."""
-        with suppress(RedisError, OSError):
-            for live in self._cameras.current():
-                await self._withdraw(live)
-        await self._redis.aclose()
+    async def _converse(self) -> None:
+        """Until Redis is lost."""
+        ears = Ears(self._redis)
+        try:
+            await ears.subscribe(self._names.talk)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen(ears), name="relay listens")
+                tasks.create_task(self._follow(ears), name="relay follows")
+                tasks.create_task(self._carrier.run(), name="relay sends")
+        finally:
+            self._ears = None
+            self._subscribed.clear()
+            self._heard.clear()
+            for room, watched in self._watched.items():
+                if self._cameras.find(room) is None:
+                    watched.lose()
+            with suppress(RedisError, OSError):
+                await ears.close()
+                await self._redis.connection_pool.disconnect()
 
-    async def _listen(self) -> None:
-        async for message in self._pubsub.listen():
-            channel: str = message["channel"].decode()
-            if channel == _TALK:
-                await self._hear(msgspec.json.decode(message["data"], type=_Word))
-            else:
-                self._arrived(channel.removeprefix(_FRAMES), message["data"])
-
-    async def _hear(self, word: _Word) -> None:
-        if word.node == self._node:
-            return
-        if word.what == "want":
-            live = self._cameras.find(word.room)
-            if live is not None:
-                self._send(live)
-            return
-        if word.what == "came":
-            live = self._cameras.find(word.room)
-            if live is not None:
-                live.close(REPLACED)
-        if word.room in self._subscribed:
-            await self._look([word.room])
+    async def _listen(self, ears: Ears) -> None:
+        async for kind, channel, content in ears.messages():
+            if kind == "message" and channel == self._names.talk:
+                self._hear(wire.word(content))
+            elif kind == "message":
+                self._arrived(self._names.room(channel), content)
+            elif kind == "subscribe" and channel != self._names.talk:
+                self._heard.add(self._names.room(channel))
+                self._doubt(self._names.room(channel))
 
     def _arrived(self, room: str, message: bytes) -> None:
         watched = self._watched.get(room)
         if watched is not None and self._cameras.find(room) is None:
-            at, width, height = _HEAD.unpack_from(message)
-            watched.begin()
-            watched.slot.publish(at, message[_HEAD.size :], Size(width, height))
+            frame = wire.unpack(message)
+            if frame is not None:
+                watched.take(frame)
 
-    async def _follow(self) -> None:
-        """Tell the others what has changed here, and listen to those rooms alone that are looked at here."""
+    def _hear(self, word: Word | None) -> None:
+        if word is None or word.node == self._node:
+            return
+        if word.what == "want":
+            self._feed(word.room)
+            return
+        if word.what == "came" and word.room in self._mine:
+            self._contested.add(word.room)
+            self._wake.set()
+        watched = self._watched.get(word.room)
+        if watched is not None and self._cameras.find(word.room) is None:
+            watched.hear(word)
+            self._doubt(word.room)
+
+    def _doubt(self, room: str) -> None:
+        """Have it looked up who sends to it."""
+        self._doubtful.add(room)
+        self._wake.set()
+
+    async def _follow(self, ears: Ears) -> None:
+        clock = asyncio.get_running_loop().time
+        due = clock()
         while True:
-            await self._changed.wait()
-            self._changed.clear()
-            here = {live.room: live for live in self._cameras.current()}
-            for room, live in here.items():
-                if self._here.get(room) is not live:
-                    await self._present(live)
-                    await self._say("came", room)
-            for room, live in list(self._here.items()):
-                if room not in here:
-                    sending = self._sending.pop(room, None)
-                    if sending is not None:
-                        sending.cancel()
-                    await self._withdraw(live)
-            self._here = here
-            wanted = self._watched.keys() - here.keys()
-            for room in self._subscribed - wanted:
-                await self._pubsub.unsubscribe(_FRAMES + room)
-            fresh = wanted - self._subscribed
-            for room in fresh:
-                await self._pubsub.subscribe(_FRAMES + room)
-            self._subscribed = set(wanted)
-            await self._look(fresh)
+            self._wake.clear()
+            await self._announce()
+            await self._subscribe(ears)
+            if clock() >= due:
+                due = clock() + _RENEW_SECONDS
+                await ears.ping()
+                self._contested.update(self._mine)
+                self._doubtful.update(self._heard)
+                await self._offer(list(self._mine))
+            await self._keep()
+            await self._look()
+            if self._ears is None:
+                self._ears = ears
+                self._trouble.went()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await self._wake.wait()
 
-    async def _renew(self) -> None:
-        """Say again and again what is so: a node that says nothing any more is dead."""
-        while True:
-            await asyncio.sleep(_RENEW_SECONDS)
-            for live in self._cameras.current():
-                await self._present(live)
-            await self._look(list(self._subscribed))
+    async def _announce(self) -> None:
+        """Tell the others which cameras came and went here."""
+        current = {live.room: live for live in self._cameras.current()}
+        gone = [room for room in self._mine if room not in current]
+        came = {
+            room: live for room, live in current.items() if room not in self._mine or self._mine[room].live is not live
+        }
+        if gone:
+            await self._withdraw(gone)
+        if came:
+            await self._claim(came)
 
-    async def _look(self, rooms: Collection[str]) -> None:
-        """Find out who sends to the rooms that are looked at here."""
-        senders = await self.senders(rooms)
-        for room in rooms:
-            watched = self._watched.get(room)
-            if watched is None or self._cameras.find(room) is not None:
+    async def _claim(self, came: dict[str, LiveCamera]) -> None:
+        claims = {room: Claim(self._node, live.camera.id, wire.new_token()) for room, live in came.items()}
+        for room in came:
+            self._carrier.stop(room)
+        politely = {room for room, live in came.items() if live.settings.camera_conflict == "refuse"}
+        refused = await self._claims.take(claims, politely)
+        for room in refused:
+            # It came to another node at the same moment, and there first.
+            self._mine.pop(room, None)
+            self._cameras.evict(came[room], REPLACED)
+        taken = {room: claim for room, claim in claims.items() if room not in refused}
+        self._mine |= {room: _Mine(came[room], claim) for room, claim in taken.items()}
+        await self._say("came", {room: claim.token for room, claim in taken.items()})
+        await self._offer(taken)
+
+    async def _withdraw(self, rooms: Iterable[str]) -> None:
+        gone = {room: self._mine.pop(room).claim for room in rooms}
+        if gone:
+            for room in gone:
+                self._carrier.stop(room)
+            await self._claims.drop(gone)
+            await self._say("went", {room: claim.token for room, claim in gone.items()})
+
+    async def _keep(self) -> None:
+        """Hold on to what is ours, and let go of cameras that send to another node meanwhile."""
+        contested = {room: self._mine[room] for room in self._contested if room in self._mine}
+        self._contested.clear()
+        if not contested:
+            return
+        for room in await self._claims.keep({room: mine.claim for room, mine in contested.items()}):
+            self._carrier.stop(room)
+            self._cameras.evict(contested[room].live, REPLACED)
+
+    async def _subscribe(self, ears: Ears) -> None:
+        """Listen to those rooms alone that are looked at here and that no camera of ours sends to."""
+        wanted = {room for room in self._watched if self._cameras.find(room) is None}
+        if over := self._subscribed - wanted:
+            self._subscribed -= over
+            self._heard -= over
+            await ears.unsubscribe(*(self._names.frames(room) for room in over))
+        if fresh := wanted - self._subscribed:
+            self._subscribed |= fresh
+            await ears.subscribe(*(self._names.frames(room) for room in fresh))
+
+    async def _look(self) -> None:
+        """Find out who sends to the rooms that we hear, and have it sent to us."""
+        rooms = self._doubtful & self._heard
+        self._doubtful.clear()
+        looked = {room: (watched, watched.words) for room, watched in self._watched.items() if room in rooms}
+        claims = await self._claims.of(list(looked))
+        wanted: dict[str, str] = {}
+        for room, (watched, words) in looked.items():
+            if self._watched.get(room) is not watched or self._cameras.find(room) is not None:
                 continue
-            if room not in senders:
+            if watched.words != words:
+                continue  # it was said meanwhile, and is looked up anew
+            claim = claims.get(room)
+            if claim is None or claim.node == self._node:
                 watched.lose()
-            elif watched.slot.newest is None:
-                watched.begin()
-                await self._say("want", room)
+            elif watched.follow(claim.token):
+                wanted[room] = claim.token
+        await self._say("want", wanted)
 
-    def _send(self, live: LiveCamera) -> None:
-        """Send its frames to the other nodes, from the newest on, until nobody there listens."""
-        before = self._sending.pop(live.room, None)
-        if before is not None:
-            before.cancel()
-        task = asyncio.create_task(self._send_frames(live), name=f"relay {live.room}")
-        self._sending[live.room] = task
+    async def _offer(self, rooms: Collection[str]) -> None:
+        """Send what other nodes have subscribed to already."""
+        if not rooms:
+            return
+        listened: list[tuple[bytes, int]] = await self._redis.pubsub_numsub(
+            *(self._names.frames(room) for room in rooms)
+        )
+        for channel, count in listened:
+            if count:
+                self._feed(self._names.room(channel.decode()))
 
-    async def _send_frames(self, live: LiveCamera) -> None:
-        channel = _FRAMES + live.room
-        with live.slot.view() as viewer, suppress(Gone, RedisError, OSError):
-            while True:
-                frame = await viewer.next()
-                head = _HEAD.pack(frame.at, frame.size.width, frame.size.height)
-                if live.closing.done() or not await self._redis.publish(channel, head + frame.data):
-                    return
+    def _feed(self, room: str) -> None:
+        mine = self._mine.get(room)
+        if mine is not None and self._cameras.find(room) is mine.live:
+            self._carrier.feed(mine.live, mine.claim.token)
 
-    async def _present(self, live: LiveCamera) -> None:
-        await self._redis.set(_SENDER + live.room, self._sender(live), ex=_LIFE_SECONDS)
-
-    async def _withdraw(self, live: LiveCamera) -> None:
-        # Not what another node says of the same room: the camera may have gone there.
-        await self._redis.eval(_DELETE_OWN, 1, _SENDER + live.room, self._sender(live))
-        await self._say("went", live.room)
-
-    async def _say(self, what: Literal["came", "went", "want"], room: str) -> None:
-        await self._redis.publish(_TALK, msgspec.json.encode(_Word(what, self._node, room)))
-
-    def _sender(self, live: LiveCamera) -> bytes:
-        return msgspec.json.encode(_Sender(self._node, live.camera.id))
+    async def _say(self, what: Literal["came", "went", "want"], tokens: dict[str, str]) -> None:
+        if tokens:
+            pipe = self._redis.pipeline(transaction=False)
+            for room, token in tokens.items():
+                pipe.publish(self._names.talk, msgspec.json.encode(Word(what, self._node, room, token)))
+            await pipe.execute()

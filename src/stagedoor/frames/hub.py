@@ -175,6 +175,8 @@ class Slot:
         if slate is not None:
             for viewer in self._viewers:
                 viewer.offer(slate)
+        if self._ending is not None:
+            self._ending.cancel()
         self._ending = asyncio.get_running_loop().call_later(patience, self.end)
 
     @contextmanager
