@@ -15,6 +15,7 @@ from stagedoor.cameras.nouns import Camera
 from stagedoor.cameras.relay import Relay
 from stagedoor.frames.hub import Hub
 from stagedoor.tenancy.nouns import App, AppSettings, CameraConflict
+from stagedoor.usage.running import Running
 from tests.relay.devices import WAIT_S
 from tests.support.product import eventually
 from tests.support.redis import running_redis
@@ -23,7 +24,7 @@ from tests.support.redis import running_redis
 @asynccontextmanager
 async def node(url: str, name: str) -> AsyncGenerator[tuple[LiveCameras, Relay]]:
     hub = Hub()
-    cameras = LiveCameras(hub)
+    cameras = LiveCameras(hub, Running())
     relay = Relay(url, name, hub, cameras)
     work = asyncio.create_task(relay.run())
     try:
