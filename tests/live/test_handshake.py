@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
 
 import aiohttp
 import pytest
@@ -83,7 +84,7 @@ async def test_the_same_key_takes_over_at_once(http: aiohttp.ClientSession, door
 
 
 @pytest.fixture
-async def fresh_product(tmp_path_factory: pytest.TempPathFactory) -> object:
+def fresh_product(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningProduct]:
     """One whose limits nobody has used up: they count by address, and all tests have the same."""
     with running(tmp_path_factory.mktemp("fresh")) as product:
         yield product

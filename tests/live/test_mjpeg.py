@@ -56,6 +56,23 @@ async def test_every_frame_is_a_part_and_complete_before_the_next_one_comes(
                 await camera.send(frame(str(number + 1)))
 
 
+async def test_the_last_frame_before_a_pause_comes_twice(http: aiohttp.ClientSession, door: Device) -> None:
+    """Chrome draws a part when it reads the headers of the next one."""
+    async with sending(http, door) as camera:
+        await camera.send(frame("0"))
+        async with watching(http, door) as stream:
+            for number in range(5):
+                if number:
+                    await camera.send(frame(str(number)))
+                assert mark_of((await stream.any_part()).data) == str(number)
+            began = time.monotonic()
+            first = await asyncio.wait_for(stream.any_part(), 2)
+            assert 0.1 < time.monotonic() - began < 1
+            assert mark_of(first.data) == "4"
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(stream.any_part(), 0.6)  # twice will do
+
+
 async def test_without_a_camera_it_is_not_there(http: aiohttp.ClientSession, managed_api: Api, door: Device) -> None:
     url = door.body["mjpegUrl"]
     began = time.monotonic()
