@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from itertools import pairwise
+from typing import Any
 
 import aiohttp
 import pytest
@@ -34,7 +36,8 @@ from tests.support.product import Api, RunningProduct, eventually
 async def answer_of(http: aiohttp.ClientSession, url: str, method: str = "GET") -> tuple[int, str | None]:
     """Status and problem code."""
     async with http.request(method, url) as answer:
-        body = await answer.json(content_type=None) if "json" in answer.content_type and method != "HEAD" else {}
+        told = "json" in answer.content_type and method != "HEAD"
+        body: dict[str, Any] = await answer.json(content_type=None) if told else {}
         return answer.status, body.get("code")
 
 
@@ -154,7 +157,7 @@ async def test_no_more_frames_than_were_asked_for(http: aiohttp.ClientSession, d
                 arrivals.append(time.monotonic())
         filming.cancel()
         assert arrivals[-1] - arrivals[0] > 7 / 5 - 0.1
-        steps = [later - earlier for earlier, later in zip(seen, seen[1:], strict=False)]
+        steps = [later - earlier for earlier, later in pairwise(seen)]
         assert min(steps) >= 2  # newer ones each time, not a queue of old ones
 
 
@@ -376,7 +379,7 @@ async def test_two_cameras_that_fight_for_a_room_are_never_mixed(
             await asyncio.gather(fight(door), fight(second))
             looking.cancel()
     assert len({run for run, _ in seen}) > 8
-    ends = [run for (run, _), (later, _) in zip(seen, seen[1:], strict=False) if run != later]
+    ends = [run for (run, _), (later, _) in pairwise(seen) if run != later]
     assert len(ends) == len(set(ends)), "a camera that was replaced was seen again"
     for run in {run for run, _ in seen}:
         numbers = [number for other, number in seen if other == run]

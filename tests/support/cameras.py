@@ -60,7 +60,7 @@ def mark_of(data: bytes) -> str:
 def size_of(data: bytes) -> tuple[int, int]:
     """Width and height, by another reader than ours."""
     height, width, *_ = simplejpeg.decode_jpeg_header(data)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return width, height
+    return int(width), int(height)
 
 
 def color_of(data: bytes) -> tuple[int, int, int]:
