@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import time
 
 import numpy as np
 import pytest
@@ -71,3 +72,45 @@ def test_a_broken_byte_raises_nothing_else(at: int, value: int) -> None:
 def test_these_are_not_pictures(data: bytes) -> None:
     with pytest.raises(NotJpeg):
         measure(data)
+
+
+COMMENTED = PLAIN[:2] + b"\xff\xfe\x00\x04hi" + b"\xff\xe1\x00\x08" + b"\xff\xd8\xff\xd9\xff\xc0" + PLAIN[2:]
+"""With a thumbnail's markers inside of a segment, as EXIF has them."""
+
+
+@pytest.mark.parametrize("whole", [PLAIN, COMMENTED, picture(33, 17, progressive=True, quality=90)])
+def test_cut_off_at_any_byte_it_is_not_whole(whole: bytes) -> None:
+    assert measure(whole)[0] == whole
+    for length in range(len(whole)):
+        with pytest.raises(NotJpeg):
+            measure(whole[:length])
+
+
+def test_markers_inside_of_a_segment_are_not_the_pictures() -> None:
+    _, size = measure(COMMENTED)
+    assert (size.width, size.height) == (48, 32)
+
+
+@given(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF))
+def test_only_sane_sizes_pass(width: int, height: int) -> None:
+    at = PLAIN.index(b"\xff\xc0") + 5
+    made = PLAIN[:at] + height.to_bytes(2, "big") + width.to_bytes(2, "big") + PLAIN[at + 4 :]
+    sane = 0 < width <= 16_384 and 0 < height <= 16_384 and width * height <= 7_680 * 4_320
+    try:
+        _, size = measure(made)
+    except NotJpeg:
+        assert not sane
+    else:
+        assert sane
+        assert (size.width, size.height) == (width, height)
+
+
+@pytest.mark.parametrize("many", [b"\xff", b"\xff\xfe\x00\x02"])
+def test_what_is_long_to_walk_over_is_no_picture(many: bytes) -> None:
+    """Ten times a second, half a megabyte of it would keep the event loop from everybody else."""
+    assert measure(PLAIN[:2] + many * 500 + PLAIN[2:])[1].width == 48
+    long = PLAIN[:2] + many * (500_000 // len(many)) + PLAIN[2:]
+    began = time.perf_counter()
+    with pytest.raises(NotJpeg):
+        measure(long)
+    assert time.perf_counter() - began < 0.01

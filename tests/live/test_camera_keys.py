@@ -136,6 +136,7 @@ async def test_a_key_that_is_no_good_any_more_ends_the_connection_at_once(
     async with sending(http, door) as camera:
         await camera.send(frame("a"))
         await is_live(managed_api, door, True)
+        fresh = ""
         if what == "rotate":
             fresh = (await managed_api("POST", f"{door.path}/rotate"))["data"]["streamKey"]
         elif what == "delete":

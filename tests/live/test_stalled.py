@@ -21,7 +21,10 @@ from tests.live.conftest import Here
 from tests.support.cameras import Device, bearer, frame, has_viewers, is_live, mark_of, sending, watching
 from tests.support.product import RunningProduct
 
-_UPGRADE = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+_UPGRADE = (
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
 
 
 class Hole:

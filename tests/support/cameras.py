@@ -60,7 +60,7 @@ def mark_of(data: bytes) -> str:
 def size_of(data: bytes) -> tuple[int, int]:
     """Width and height, by another reader than ours."""
     height, width, *_ = simplejpeg.decode_jpeg_header(data)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return width, height
+    return int(width), int(height)
 
 
 def color_of(data: bytes) -> tuple[int, int, int]:
@@ -178,8 +178,20 @@ class Stream:
 
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
         self.answer = answer
+        self._last: Part | None = None
 
     async def part(self) -> Part:
+        """The next part that is not the last one again, which is sent twice when the camera pauses.
+
+        Raises:
+            EOFError: The stream has ended.
+        """
+        before = self._last
+        while (part := await self.any_part()) == before:
+            pass
+        return part
+
+    async def any_part(self) -> Part:
         """The next part, which is complete only once the boundary after it is here.
 
         Raises:
@@ -189,7 +201,8 @@ class Stream:
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if line)
         data = await self.answer.content.readexactly(int(headers["Content-Length"]))
         assert await self._until(b"--frame\r\n") == b"\r\n"
-        return Part(headers, data)
+        self._last = Part(headers, data)
+        return self._last
 
     async def until(self, mark: str) -> list[str]:
         """The marks that come, up to and with this one."""

@@ -38,10 +38,11 @@ class Viewer:
 
     Attributes:
         dropped: Frames that were replaced before this viewer took them.
+        last: The frame that was taken last, or went straight.
         passed: Frames that went straight to where `passing` said.
     """
 
-    __slots__ = ("_busy", "_encode", "_gone", "_newest", "_resting", "_waiter", "_write", "dropped", "passed")
+    __slots__ = ("_busy", "_encode", "_gone", "_newest", "_resting", "_waiter", "_write", "dropped", "last", "passed")
 
     def __init__(self, newest: Frame | None) -> None:
         self._newest = newest
@@ -52,6 +53,7 @@ class Viewer:
         self._write: Callable[[bytes], None]
         self._encode: Callable[[Frame], bytes]
         self.dropped = 0
+        self.last: Frame | None = None
         self.passed = 0
 
     @contextmanager
@@ -78,10 +80,16 @@ class Viewer:
             self.dropped += 1
         elif self._busy is not None and not self._busy():
             self._write(self._encode(frame))
+            self.last = frame
             self.passed += 1
             return
         self._newest = frame
         self._wake()
+
+    def offer_again(self) -> None:
+        """Offer the last frame once more, unless there is a newer one."""
+        if self._newest is None and self.last is not None:
+            self.offer(self.last)
 
     def end(self) -> None:
         """There will be none any more, whatever still comes."""
@@ -105,6 +113,7 @@ class Viewer:
         await self.ready()
         frame, self._newest = self._newest, None
         assert frame is not None  # noqa: S101 - it was ready, and nothing was awaited since
+        self.last = frame
         return frame
 
     async def ready(self) -> None:

@@ -19,6 +19,7 @@ from stagedoor.frames.hub import Frame, Gone, Viewer
 from stagedoor.kernel.metrics import CAMERA_FRAMES_SENT, CAMERA_FRAMES_SKIPPED, CAMERA_VIEWERS
 
 _BOUNDARY: Final = b"--frame\r\n"
+_PAUSE_SECONDS: Final = 0.3
 _COUNT_SECONDS: Final = 10.0
 """Frames that pass straight to a viewer are counted now and then; to count each would cost more than to send it."""
 
@@ -55,9 +56,11 @@ class _Stream(Response):
             if scope["method"] != "HEAD":
                 leaving = asyncio.create_task(_until_left(receive, self._viewer), name="mjpeg-viewer")
                 pipe = None if self._interval else pipe_of(scope)
+                showing = _Showing(self._viewer)
                 try:
                     await (self._send_frames(send) if pipe is None else self._pass_frames(send, pipe))
                 finally:
+                    showing.close()
                     leaving.cancel()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -94,6 +97,37 @@ class _Stream(Response):
             counting.dec()
             CAMERA_FRAMES_SENT.labels("mjpeg").inc(viewer.passed - counted)
             CAMERA_FRAMES_SKIPPED.inc(viewer.dropped)
+
+
+class _Showing:
+    """Has a frame sent once more when none comes after it.
+
+    Chrome (seen in 156) draws a part when it has read the headers of the next one, the empty line included; so the last
+    frame before a pause would not be seen until the pause is over.
+    """
+
+    __slots__ = ("_loop", "_repeated", "_seen", "_timer", "_viewer")
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._loop = asyncio.get_running_loop()
+        self._seen: Frame | None = None
+        self._repeated = False
+        self._timer = self._loop.call_later(_PAUSE_SECONDS, self._look)
+
+    def close(self) -> None:
+        """No more."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        # Looking now and then costs less than a timer that is set anew for each frame.
+        last = self._viewer.last
+        if last is not self._seen:
+            self._seen, self._repeated = last, False
+        elif last is not None and not self._repeated:
+            self._repeated = True
+            self._viewer.offer_again()
+        self._timer = self._loop.call_later(_PAUSE_SECONDS, self._look)
 
 
 def _chunk(frame: Frame) -> bytes:
