@@ -16,6 +16,7 @@ from stagedoor.cameras.nouns import Camera
 from stagedoor.frames.hub import Hub
 from stagedoor.kernel.errors import Conflict, Unavailable
 from stagedoor.tenancy.nouns import App, AppSettings
+from stagedoor.usage.running import Running
 from tests.support.cameras import frame, mark_of
 
 ROOM = "live-door"
@@ -31,7 +32,7 @@ def admitted(name: str, conflict: str = "takeover") -> Pass:
 def test_only_the_last_one_that_came_is_seen(steps: list[tuple[str, int]]) -> None:
     async def run() -> None:
         hub = Hub()
-        cameras = LiveCameras(hub)
+        cameras = LiveCameras(hub, Running())
         open_now: list[tuple[AbstractContextManager[LiveCamera], LiveCamera, int]] = []
         newest = -1
         with hub.slot(ROOM) as slot:
@@ -67,7 +68,7 @@ def test_only_the_last_one_that_came_is_seen(steps: list[tuple[str, int]]) -> No
 
 
 async def test_another_one_is_refused_and_the_same_one_is_not() -> None:
-    cameras = LiveCameras(Hub())
+    cameras = LiveCameras(Hub(), Running())
     with cameras.sending(admitted("cam_1", "refuse")) as first:
         with pytest.raises(Conflict), cameras.sending(admitted("cam_2", "refuse")):
             pass
@@ -78,7 +79,7 @@ async def test_another_one_is_refused_and_the_same_one_is_not() -> None:
 
 
 async def test_nothing_is_taken_once_the_key_is_no_good_or_the_product_stops() -> None:
-    cameras = LiveCameras(Hub())
+    cameras = LiveCameras(Hub(), Running())
     with cameras.sending(admitted("cam_1")) as live:
         live.close(REVOKED)
         assert live.take(frame("a")) is REVOKED
