@@ -45,9 +45,7 @@ class Slots(RuleBasedStateMachine):
     def publish(self) -> None:
         self.slot.begin()
         self.newest = self.slot.publish(0, b"x", SIZE)
-        for one in self.here:
-            one.offered += 1
-            one.pending = True
+        self._offered()
 
     @rule(slate=st.booleans())
     def camera_goes(self, slate: bool) -> None:
@@ -58,9 +56,14 @@ class Slots(RuleBasedStateMachine):
 
         self.loop.run_until_complete(clear())
         self.newest = None
-        for one in self.here if slate else []:
-            one.offered += 1
-            one.pending = True
+        if slate:
+            self._offered()
+
+    def _offered(self) -> None:
+        for one in self.here:
+            if not one.ended:
+                one.offered += 1
+                one.pending = True
 
     @rule()
     def patience_ends(self) -> None:
