@@ -75,7 +75,6 @@ class Viewer:
     def offer(self, frame: Frame) -> None:
         """There is a newer frame."""
         if self._gone:
-            self.dropped += 1
             return
         if self._newest is not None:
             self.dropped += 1
