@@ -28,7 +28,7 @@ test: setup pages ## Run every check and every test
 	$(RUN) python tools/pages.py check
 	$(RUN) pytest $(ARGS)
 
-long: setup pages ## Run the long tests: two hundred kills under load, an hour or so
+long: setup pages ## Run the long tests: two hundred kills under load, a quarter of an hour
 	@$(RUN) python tools/system_packages.py postgresql
 	$(RUN) stagedoor livekit install
 	STAGEDOOR_KILLS=200 $(RUN) pytest tests/kill/test_jobs_killed.py $(ARGS)
