@@ -60,6 +60,21 @@ async def test_a_token_of_this_room_opens_every_way_out(
         assert await statuses(http, signed, elsewhere) == {404}  # a wrong token is never as good as none
 
 
+async def test_links_to_frames_work_as_they_are(http: aiohttp.ClientSession, managed_api: Api, signed: Device) -> None:
+    async def link(page: str) -> str:
+        path = f"/apps/{signed.app}/rooms/door/links"
+        url: str = (await managed_api("POST", path, {"page": page, "ttl": "1h"}, expect=201))["data"]["url"]
+        return url
+
+    async with sending(http, signed) as camera:
+        await camera.send(frame("0"))
+        for page in ("mjpeg", "frame"):
+            async with http.get(await link(page)) as answer:
+                assert answer.status == 200
+        async with http.ws_connect(await link("ws")) as socket:
+            assert await socket.receive_bytes(timeout=5) == frame("0")
+
+
 async def test_another_apps_token_opens_nothing(http: aiohttp.ClientSession, managed_api: Api, signed: Device) -> None:
     other = await new_app(managed_api)
     made = await managed_api("POST", f"/apps/{other}/rooms/door/links", {"page": "play"}, expect=201)

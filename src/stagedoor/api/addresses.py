@@ -11,6 +11,7 @@ from stagedoor.playback.links import Use
 from stagedoor.tenancy.nouns import App
 
 PageKind = Literal["play", "embed", "meet"]
+FramesKind = Literal["mjpeg", "frame", "ws"]
 
 
 def page_path(kind: PageKind, app: App, livekit_room: str) -> str:
@@ -28,6 +29,14 @@ def watching_urls(parts: Services, app: App, livekit_room: str, ttl: int) -> tup
     query = _query(parts, "play", app, livekit_room, ttl)
     play, embed = (parts.public_url + page_path(kind, app, livekit_room) for kind in ("play", "embed"))
     return play + query, embed + query
+
+
+def frames_url(parts: Services, kind: FramesKind, app: App, livekit_room: str, ttl: int) -> str:
+    """The URL of a camera's frames that works as it is, likewise."""
+    addresses = FrameAddresses(parts.public_url, app.slug, livekit_room)
+    plain = {"mjpeg": addresses.mjpeg, "frame": addresses.frame, "ws": addresses.viewer_socket}[kind]
+    query = _query(parts, "play", app, livekit_room, ttl)
+    return plain + (query.replace("?", "&", 1) if "?" in plain else query)
 
 
 def _query(parts: Services, kind: PageKind, app: App, livekit_room: str, ttl: int) -> str:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field, StringConstraints, model_validator
 
 from stagedoor.api.access import RoomsRead, RoomsWrite, TokensWrite
-from stagedoor.api.addresses import page_url
+from stagedoor.api.addresses import frames_url, page_url
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts, Services
@@ -139,10 +139,12 @@ class SentData(Answer):
 
 
 class NewLink(Ask):
-    """A link to a page."""
+    """A link to a page, or to a camera's frames."""
 
-    page: Literal["play", "embed", "meet"] = Field(
-        description="`play` and `embed` watch, `meet` takes part.", examples=["meet"]
+    page: Literal["play", "embed", "meet", "mjpeg", "frame", "ws"] = Field(
+        description="`play` and `embed` watch, `meet` takes part; `mjpeg`, `frame` and `ws` are a camera's frames as a"
+        " moving picture, the newest one, and a WebSocket.",
+        examples=["meet"],
     )
     ttl: Annotated[str, StringConstraints(pattern=DURATION_PATTERN)] | None = Field(
         default=None,
@@ -342,11 +344,15 @@ def _payload(body: NewData) -> bytes:
     responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
 )
 async def create_link(parts: Parts, caller: TokensWrite, app: AppRef, room: RoomRef, body: NewLink) -> Data[LinkBody]:
-    """A link to watch (`play`, `embed`) or to take part (`meet`). The room need not be live yet."""
+    """A link to watch (`play`, `embed`, and a camera's `mjpeg`, `frame` and `ws`) or to take part (`meet`). The room
+    need not be live yet."""
     found = await parts.database.read(lambda tx: apps.get(tx, caller, app))
     name = names.new_livekit_name(found.slug, room)
     await parts.plans.of(name)  # which refuses the room of a session that is over
     ttl = time_to_live(found, body.ttl)
-    url = page_url(parts, body.page, found, name, ttl)
+    if body.page == "play" or body.page == "embed" or body.page == "meet":
+        url = page_url(parts, body.page, found, name, ttl)
+    else:
+        url = frames_url(parts, body.page, found, name, ttl)
     signed = body.page == "meet" or found.settings.playback_policy == "signed"
     return Data(data=LinkBody(url=url, expires_at=rfc3339(now_ms() + ttl * 1000) if signed else None))
