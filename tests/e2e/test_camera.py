@@ -78,6 +78,7 @@ async def test_a_camera_is_watched_frame_by_frame_and_by_webrtc_once_people_are_
         await shades(viewer.page, "canvas", 5)
         stage = viewer.page.get_by_test_id("stage")
         await expect(stage).to_have_attribute("data-state", "live")
+        await expect(viewer.page.get_by_label("Mute")).to_be_hidden()  # it has no sound
         # Who watches frames is nobody's reason to bridge it.
         state = f"/apps/{managed_app}/ws-ingest"
         assert [(made["live"], made["bridged"]) for made in (await managed_api("GET", state))["data"]] == [
@@ -88,6 +89,7 @@ async def test_a_camera_is_watched_frame_by_frame_and_by_webrtc_once_people_are_
         await expect(videos).to_have_count(2, timeout=20_000)
         await moves(videos.first)
         await moves(videos.last)
+        await expect(viewer.page.get_by_label("Mute")).to_be_visible()
         assert viewer.complaints == []
 
 

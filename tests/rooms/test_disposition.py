@@ -32,6 +32,12 @@ TABLE: list[tuple[str, Session, list[Participant]]] = [
     ("completed", BY_EVENT, [came(None, source="reconcile")]),
     ("rejected", BY_EVENT, [tried("USER_REJECTED"), tried("JOIN_FAILURE")]),
     ("no_answer", BY_EVENT, [tried("USER_UNAVAILABLE")]),
+    # The SIP service is in the room while it rings.
+    ("rejected", BY_EVENT, [came("CLIENT_INITIATED"), came("USER_REJECTED")]),
+    ("no_answer", BY_EVENT, [came("CLIENT_INITIATED"), came("USER_UNAVAILABLE")]),
+    ("no_answer", BY_EVENT, [came("USER_UNAVAILABLE")]),
+    ("rejected", BY_EVENT, [came("USER_UNAVAILABLE"), came("USER_REJECTED")]),
+    ("completed", BY_EVENT, [came("CLIENT_INITIATED"), came(None, identity="bob"), came("USER_REJECTED")]),
     ("abandoned", BY_EVENT, [tried("JOIN_FAILURE")]),
     ("abandoned", BY_EVENT, [tried(None)]),
     ("abandoned", BY_LIST, [tried(None)]),

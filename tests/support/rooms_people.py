@@ -27,11 +27,16 @@ def session(*, ended: TimeSource | None = None, disposition: str | None = None) 
 
 
 def came(
-    reason: str | None = None, *, source: TimeSource = "received", at: int = 0, for_ms: int = 10_000
+    reason: str | None = None,
+    *,
+    source: TimeSource = "received",
+    at: int = 0,
+    for_ms: int = 10_000,
+    identity: str = "ann",
 ) -> Participant:
     """Somebody who was there from `at` milliseconds after the start on, and has left."""
     return Participant(
-        "ses_1", "PA_1", "ann", "Ann", "standard", "left", START,
+        "ses_1", "PA_1" if identity == "ann" else f"PA_{identity}", identity, identity.title(), "standard", "left", START,
         START + at, "livekit", START + at + for_ms, source, reason,
     )  # fmt: skip
 

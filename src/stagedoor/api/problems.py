@@ -93,15 +93,22 @@ def storage_unavailable(error: Exception) -> Response:
     )
 
 
-async def _validation(_: Request, error: Exception) -> Response:
+async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
     found = error.errors()
     if any(item["type"] == "json_invalid" for item in found):
         return render(errors.BadRequest("The body is not JSON.", code="not_json"))
+    if any(tuple(item["loc"]) == ("body",) for item in found) and not _is_json(request):
+        return render(errors.Invalid("Send the body as JSON, with Content-Type: application/json.", code="not_json"))
     items = [{"field": _field(item["loc"]), "message": wording(item)} for item in found[:20]]
     first = items[0]
     place = f"{first['field']}: " if first["field"] else ""
     return render(errors.Invalid(f"{place}{first['message']}.", code="validation_failed", extra={"errors": items}))
+
+
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return not kind or kind == "application/json" or kind.endswith("+json")
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -39,7 +39,7 @@ class Posting:
         if held is not None and not held.live.closing.done():
             return held.live
         sending = self._cameras.find(camera.livekit_room)
-        if sending is not None and sending.camera.id == camera.id and held is None:
+        if sending is not None and sending.camera.id == camera.id and (held is None or sending is not held.live):
             raise Conflict("This camera sends by WebSocket at the moment.", code="camera_connected")
         stack = ExitStack()
         live = stack.enter_context(self._cameras.sending(admitted))

@@ -57,6 +57,9 @@ def measure(data: bytes) -> tuple[bytes, Size]:
         raise NotJpeg("its frame header gives no sane size")
     if scan >= len(data) - 2:
         raise NotJpeg("it has no picture data")
+    # In picture data 0xFF is followed by a zero or a restart marker, so the first end is the end.
+    if data.find(_EOI, scan) != len(data) - 2:
+        raise NotJpeg("something follows its end-of-image marker")
     return data, size
 
 

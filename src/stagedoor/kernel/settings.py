@@ -41,6 +41,9 @@ Duration = Annotated[int, BeforeValidator(lambda value: parse_duration(_number_o
 _LISTS = frozenset({"livekit_stun_servers", "webhook_retry_delays"})
 """Settings that are written with commas in the environment."""
 
+_OF_CALLERS = frozenset({"STAGEDOOR_KEY", "STAGEDOOR_URL"})
+"""What callers of the API have in their environment, as in the README: they are no settings, and no mistakes."""
+
 _OWN_PATHS = frozenset({"api", "assets", "embed", "health", "ingest", "live", "meet", "metrics", "play", "ready"})
 
 
@@ -301,7 +304,11 @@ def environment_names(setting: str) -> list[str]:
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """Variables that are named like settings and are none: mistyped ones, most likely."""
-    known = {"STAGEDOOR_CONFIG", *(name for setting in Settings.model_fields for name in environment_names(setting))}
+    known = {
+        *_OF_CALLERS,
+        "STAGEDOOR_CONFIG",
+        *(name for setting in Settings.model_fields for name in environment_names(setting)),
+    }
     return sorted(name for name in environment if name.startswith("STAGEDOOR_") and name not in known)
 
 

@@ -121,7 +121,8 @@ def disposition(session: Session, participants: Iterable[Participant]) -> str:
     """How a session ended, from the reasons that LiveKit gave.
 
     `completed`: people were there and left. `terminated`: the room was deleted under them. `failed`: everybody was lost
-    to a failure. `rejected`, `no_answer`: the called side said so. `abandoned`: somebody tried to come in and nobody
+    to a failure. `rejected`, `no_answer`: the called side said so, and nobody else was there but who called; LiveKit's SIP
+    service joins for the called side before it has picked up. `abandoned`: somebody tried to come in and nobody
     arrived. `expired`: nobody ever came. `server_lost`: LiveKit went away, or no longer knew the room, with somebody
     in it of whom it never said that they left. `timed_out`: it lasted for as long as it was announced that it may.
     """
@@ -135,14 +136,30 @@ def disposition(session: Session, participants: Iterable[Participant]) -> str:
         unexplained = any(person.left_at_source == "reconcile" for person in people)
         if "SERVER_SHUTDOWN" in reasons or (unexplained and session.ended_at_source == "reconcile"):
             return "server_lost"
-        return "failed" if reasons <= _FAILURES else "completed"
-    if "USER_REJECTED" in reasons:
-        return "rejected"
-    if "USER_UNAVAILABLE" in reasons:
-        return "no_answer"
+        return "failed" if reasons <= _FAILURES else _unanswered(people) or "completed"
+    unanswered = _unanswered(people)
+    if unanswered is not None:
+        return unanswered
     if people:
         return "abandoned"
     return "server_lost" if session.ended_at_source == "reconcile" else "expired"
+
+
+def _unanswered(people: Iterable[Participant]) -> str | None:
+    """Whether the called side rejected the call, or did not answer it; `None` when two or more others were there."""
+    people = list(people)
+    others = {
+        person.identity
+        for person in people
+        if person.joined_at is not None and person.kind not in _NO_PEOPLE and person.reason not in _UNANSWERED
+    }
+    reasons = {person.reason for person in people}
+    found = [disposition for reason, disposition in _UNANSWERED.items() if reason in reasons]
+    return found[0] if found and len(others) <= 1 else None
+
+
+_NO_PEOPLE: Final = frozenset({"agent", "egress", "ingress"})
+_UNANSWERED: Final = {"USER_REJECTED": "rejected", "USER_UNAVAILABLE": "no_answer"}
 
 
 def peak(participants: Iterable[Participant], ended_at: int) -> int:

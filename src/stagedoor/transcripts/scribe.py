@@ -187,6 +187,7 @@ async def main() -> None:
             task = asyncio.create_task(attendance.run(), name=f"attend {order.attendance}")
             tasks.add(task)
             task.add_done_callback(tasks.discard)
+            task.add_done_callback(lambda _, name=order.attendance: rooms.pop(name, None))
         elif (attending := rooms.pop(order.attendance, None)) is not None:
             attending.leave()
 

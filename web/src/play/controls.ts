@@ -4,7 +4,8 @@ import type { Stage } from './stage';
 
 export function addControls(stage: Stage, loudness: Loudness): void {
   const sound = iconButton('volume', 'Mute', () => loudness.setMuted(!loudness.muted));
-  const slider = el('input', { type: 'range', class: 'volume', min: '0', max: '1', step: '0.05' });
+  sound.classList.add('for-video');
+  const slider = el('input', { type: 'range', class: 'volume for-video', min: '0', max: '1', step: '0.05' });
   slider.setAttribute('aria-label', 'Volume');
   slider.addEventListener('input', () => loudness.setVolume(slider.valueAsNumber));
   const refresh = () => {
@@ -23,13 +24,13 @@ export function addControls(stage: Stage, loudness: Loudness): void {
 
 function addPictureInPicture(stage: Stage): void {
   if (!document.pictureInPictureEnabled) return;
-  stage.bar.append(
-    iconButton('pip', 'Picture in picture', () => {
-      const video = stage.videos.querySelector('video');
-      if (document.pictureInPictureElement) void document.exitPictureInPicture();
-      else void video?.requestPictureInPicture().catch(() => undefined);
-    }),
-  );
+  const button = iconButton('pip', 'Picture in picture', () => {
+    const video = stage.videos.querySelector('video');
+    if (document.pictureInPictureElement) void document.exitPictureInPicture();
+    else void video?.requestPictureInPicture().catch(() => undefined);
+  });
+  button.classList.add('for-video');
+  stage.bar.append(button);
 }
 
 interface AppleVideo extends HTMLVideoElement {

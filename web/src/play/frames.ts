@@ -43,6 +43,7 @@ export class Frames {
   stop(): void {
     this.leaving.abort();
     clearTimeout(this.still);
+    this.stage.root.removeAttribute('data-silent');
     this.stage.videos.replaceChildren();
   }
 
@@ -101,6 +102,7 @@ export class Frames {
   }
 
   private put(element: HTMLElement): void {
+    this.stage.root.setAttribute('data-silent', '');
     this.stage.videos.dataset.count = '1';
     this.stage.videos.style.setProperty('--columns', '1');
     this.stage.videos.style.setProperty('--rows', '1');

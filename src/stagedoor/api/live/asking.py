@@ -10,7 +10,7 @@ from stagedoor.api.services import Services
 from stagedoor.cameras.gate import Pass
 from stagedoor.cameras.live import refuse_another
 from stagedoor.frames.scaling import NARROWEST, WIDEST
-from stagedoor.kernel.errors import Invalid, Unauthenticated
+from stagedoor.kernel.errors import Conflict, Invalid, NotFound, Unauthenticated
 from stagedoor.playback.admission import Admission
 from stagedoor.tenancy.store import app_by_slug
 
@@ -24,7 +24,13 @@ async def viewer(connection: HTTPConnection, parts: Services, app: str, room: st
         NotFound: They may not, or there is no such app.
     """
     found = None if "\x00" in app else await parts.database.read(lambda tx: app_by_slug(tx, app))
-    return parts.doorkeeper.admit(found, room, "play", connection.query_params.get("token"))
+    admission = parts.doorkeeper.admit(found, room, "play", connection.query_params.get("token"))
+    if admission.identity is not None:
+        try:
+            await parts.bans.refuse_banned(admission.livekit_room, admission.identity)
+        except Conflict:
+            raise NotFound("This link leads nowhere: it is wrong or has expired.", code="no_such_page") from None
+    return admission
 
 
 async def device(connection: HTTPConnection, parts: Services) -> Pass:

@@ -24,25 +24,31 @@ class Pipe:
         writable: Waits while the transport has paused its writers.
 
     Attributes:
-        write: Hand over bytes; what the kernel does not take at once is kept.
-        waiting: How many bytes are kept.
+        waiting: How many bytes are kept, because the kernel has not taken them yet.
     """
 
-    __slots__ = ("_transport", "_writable", "waiting", "write")
+    __slots__ = ("_transport", "_writable", "waiting")
 
     def __init__(self, transport: asyncio.Transport, writable: Callable[[], Awaitable[None]]) -> None:
         self._transport = transport
         self._writable = writable
-        self.write = transport.write
         self.waiting = transport.get_write_buffer_size
+
+    def write(self, data: bytes) -> None:
+        """Hand over bytes; nothing happens when the viewer has left, which uvloop would take for a mistake of ours."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
     async def drained(self) -> None:
         """Return when nothing is kept, or the viewer has left."""
+        if self._transport.is_closing():
+            return
         self._transport.set_write_buffer_limits(high=0)
         try:
             await self._writable()
         finally:
-            self._transport.set_write_buffer_limits()
+            if not self._transport.is_closing():
+                self._transport.set_write_buffer_limits()
 
 
 def pipe_of(scope: Scope) -> Pipe | None:

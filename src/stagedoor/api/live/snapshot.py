@@ -38,7 +38,7 @@ async def snapshot(request: Request) -> Response:
         "X-Timestamp": f"{frame.at / 1000:.3f}",
         "Cache-Control": "no-cache",
     }
-    if known is not None and _etag(frame) in known:
+    if known is not None and (_etag(frame) in known or known.strip() == "*"):
         return Response(status_code=304, headers=headers)
     return Response(frame.data, media_type="image/jpeg", headers=headers)
 

@@ -1,0 +1,54 @@
+"""Viewers that leave at any moment, while frames pass: the camera and the other viewers notice nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+
+import aiohttp
+
+from tests.support.cameras import Device, frame, sending
+from tests.support.product import RunningProduct
+
+
+async def test_viewers_that_hang_up_while_frames_pass(
+    http: aiohttp.ClientSession, managed_product: RunningProduct, door: Device
+) -> None:
+    chance = Random("leaving")
+    path = door.body["mjpegUrl"].removeprefix(managed_product.url)
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+    async def hit_and_run() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", managed_product.http_port)
+        writer.write(request)
+        for _ in range(chance.randrange(3)):
+            await reader.read(chance.randrange(1, 4096))
+        if chance.random() < 0.5:
+            writer.transport.abort()
+        else:
+            writer.close()
+
+    async with sending(http, door) as camera:
+        stop = asyncio.Event()
+
+        async def film() -> None:
+            number = 0
+            while not stop.is_set():
+                await camera.send(frame(str(number)))
+                number += 1
+                await asyncio.sleep(0.04)
+
+        filming = asyncio.create_task(film())
+        async with http.get(door.body["mjpegUrl"]) as stays:
+            for _ in range(20):
+                await asyncio.gather(*(hit_and_run() for _ in range(25)))
+            stop.set()
+            await filming
+            await asyncio.sleep(0.2)  # within its rate, or the last would be dropped
+            await camera.send(frame("the last"))
+            async with asyncio.timeout(10):
+                seen = b""
+                while b"the last" not in seen:
+                    seen = (seen + await stays.content.readany())[-100_000:]
+        assert not camera.socket.closed
+    assert "RuntimeError" not in managed_product.log
