@@ -13,7 +13,7 @@ echo "Authorization: Bearer $CAMERA_KEY" >"$folder/header" # not an argument: th
 
 ffmpeg -nostdin -loglevel error "$@" -an -r "$CAMERA_FPS" -q:v 5 -f image2 -update 1 -atomic_writing 1 "$folder/new.jpg" &
 ffmpeg=$!
-trap 'kill $ffmpeg ${!:-} 2>/dev/null; rm -rf "$folder"' EXIT
+trap 'kill $ffmpeg ${!:-} 2>/dev/null; wait; rm -rf "$folder"' EXIT
 trap exit INT TERM
 
 while kill -0 $ffmpeg 2>/dev/null; do

@@ -8,6 +8,19 @@ from tests.support.api_participant import guest_in
 from tests.support.api_tenant import Tenant, fresh, new_app, new_organisation, new_tenant, problem
 from tests.support.product import Api, eventually
 
+CAMERAS = {
+    "cameraLimit": 100,
+    "cameraMaxFps": 30,
+    "cameraMaxFrameBytes": 524_288,
+    "cameraIdleTimeout": "30s",
+    "cameraQueryKey": False,
+    "cameraConflict": "refuse",
+    "cameraBridge": "demand",
+    "cameraSlate": False,
+    "cameraResume": "30s",
+    "cameraMaxViewers": 1_000,
+}
+
 
 async def test_an_app_is_created_read_changed_and_deleted(managed_api: Api) -> None:
     slug = fresh("app_")
@@ -21,11 +34,14 @@ async def test_an_app_is_created_read_changed_and_deleted(managed_api: Api) -> N
         "transcript": "off",
         "transcriptRetention": None,
         "eventRetention": None,
+        **CAMERAS,
     }
     for reference in (made["id"], slug):
         assert (await managed_api("GET", f"/apps/{reference}", expect=200))["data"] == made
     await managed_api("PATCH", f"/apps/{slug}", {"name": "Another"}, expect=200)
     change = {"playbackPolicy": "public", "frameAncestors": ["https://a.example"], "maxTokenTtl": "2h"}
+    change |= CAMERAS | {"cameraLimit": 5, "cameraMaxFps": 15, "cameraIdleTimeout": "1m", "cameraBridge": "always"}
+    change |= {"cameraConflict": "takeover", "cameraQueryKey": True, "cameraSlate": True, "cameraResume": "10s"}
     change |= {"transcript": "speech", "transcriptRetention": "90d", "eventRetention": "1h"}
     changed = (await managed_api("PATCH", f"/apps/{slug}", {"settings": change}, expect=200))["data"]
     assert (changed["name"], changed["settings"]) == ("Another", change)
@@ -66,6 +82,10 @@ async def test_a_list_can_be_of_one_organisation(managed_api: Api, tenant: Tenan
         {"eventRetention": "59m"},
         {"transcriptRetention": "soon"},
         {"maxTokenTtl": "0s"},
+        {"cameraMaxFrameBytes": 8 * 1024 * 1024 + 1},
+        {"cameraIdleTimeout": "1s"},
+        {"cameraConflict": "share"},
+        {"cameraMaxFps": 0},
         {"maxTokenTtl": "long"},
         {"unknown": 1},
     ],

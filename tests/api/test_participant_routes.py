@@ -14,7 +14,10 @@ from tests.support.api_participant import guest_in
 from tests.support.api_tenant import problem
 from tests.support.product import Api, eventually
 
-FIELDS = {"sid", "identity", "name", "kind", "state", "joinedAt", "metadata", "attributes", "permissions", "tracks"}
+FIELDS = {
+    *("sid", "identity", "name", "kind", "source", "state", "joinedAt", "metadata", "attributes", "permissions"),
+    "tracks",
+}
 
 
 async def present(api: Api, app: str, identity: str) -> Any:
@@ -31,7 +34,7 @@ async def test_participants_are_listed_and_got_by_both_names_of_the_room(api: Ap
     async with guest_in(api, app, "demo", "ada", name="Ada"), guest_in(api, app, "demo", "b/ob ü"):
         ada = await present(api, app, "ada")
         assert set(ada) == FIELDS
-        assert (ada["name"], ada["kind"], ada["tracks"]) == ("Ada", "standard", [])
+        assert (ada["name"], ada["kind"], ada["source"], ada["tracks"]) == ("Ada", "standard", "webrtc", [])
         await present(api, app, "b%2Fob%20%C3%BC")
         for room in ("demo", f"{app}-demo"):
             listed = await api("GET", f"/apps/{app}/rooms/{room}/participants", expect=200)

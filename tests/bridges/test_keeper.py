@@ -22,7 +22,7 @@ from stagedoor.app.http import HttpServer
 from stagedoor.app.network import lay_out
 from stagedoor.app.parts import make_parts
 from stagedoor.bridges.keeper import Bridges
-from stagedoor.bridges.tickets import Tickets
+from stagedoor.bridges.tickets import NotNow, Tickets
 from stagedoor.cameras.gate import Pass
 from stagedoor.cameras.live import LiveCamera
 from stagedoor.cameras.nouns import Camera
@@ -260,3 +260,19 @@ async def test_a_camera_that_connects_again_at_once_keeps_its_bridge(stage: Stag
         stage.connect("demand")
         await ann.until(lambda picture: picture.is_of(160, 120, BLUE), count=5)
         assert await asyncio.to_thread(children) == before
+
+
+async def test_whoever_has_the_cameras_identity_already_is_left_in_peace(stage: Stage) -> None:
+    async with stage.person("door-cam") as namesake:
+        async with stage.camera("always"):
+            await eventually_refused(stage)
+            assert not stage.bridges.is_bridged(stage.room)
+        assert namesake.room.isconnected()
+
+
+async def eventually_refused(stage: Stage) -> None:
+    """Return when the keeper has tried, and was told that it can't."""
+    tickets = stage.bridges._tickets  # pyright: ignore[reportPrivateUsage]
+    [live] = stage.parts.cameras.current()
+    with pytest.raises(NotNow):
+        await tickets.order(live)

@@ -23,10 +23,11 @@ from stagedoor.cameras.elsewhere import Alone
 from stagedoor.cameras.live import LiveCameras
 from stagedoor.frames.hub import Hub
 from stagedoor.kernel.settings import resolve
+from stagedoor.usage.running import Running
 import stagedoor.app.product, stagedoor.cli
 
 hub = Hub()
-assert isinstance(_elsewhere(resolve({}, {}).settings, "only", hub, LiveCameras(hub)), Alone)
+assert isinstance(_elsewhere(resolve({}, {}).settings, "only", hub, LiveCameras(hub, Running())), Alone)
 print(json.dumps([name for name in sys.modules if name.split(".")[0] == "redis"]))
 """
 

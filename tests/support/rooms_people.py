@@ -36,7 +36,8 @@ def came(
 ) -> Participant:
     """Somebody who was there from `at` milliseconds after the start on, and has left."""
     return Participant(
-        "ses_1", "PA_1" if identity == "ann" else f"PA_{identity}", identity, identity.title(), "standard", "left", START,
+        "ses_1", "PA_1" if identity == "ann" else f"PA_{identity}", identity, identity.title(),
+        "standard", "left", START,
         START + at, "livekit", START + at + for_ms, source, reason,
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from stagedoor.bridges.protocol import Order
 from stagedoor.cameras.live import LiveCamera
-from stagedoor.kernel.errors import StagedoorError
+from stagedoor.kernel.errors import NotFound, StagedoorError
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.plans import Plans
@@ -31,16 +31,26 @@ class Tickets:
         self._bans = bans
         self._plans = plans
 
+    async def _leave_to_others(self, room: str, identity: str) -> None:
+        """LiveKit puts out whoever has the identity of one that joins; that must be nobody but an older self."""
+        try:
+            other = await self._gateway.participant(room, identity)
+        except NotFound:
+            return
+        if other.attributes.get(SOURCE_ATTRIBUTE) != "camera":
+            raise NotNow("Somebody in the room has the camera's identity.")
+
     async def order(self, live: LiveCamera) -> Order:
         """How the camera joins its room.
 
         Raises:
-            NotNow: Its room is gone, or its session has no pictures.
+            NotNow: Its room is gone, its session has no pictures, or somebody else has its identity.
             Problem: It is banned, the session is over, or LiveKit does not answer.
             StorageUnavailable: The database does not answer.
         """
         camera = live.camera
         room = camera.livekit_room
+        await self._leave_to_others(room, camera.identity)
         await self._bans.refuse_banned(room, camera.identity)
         if live.settings.camera_bridge == "demand" and await self._gateway.find_room(room) is None:
             raise NotNow("LiveKit does not list the room any more.")  # to join it would make another one

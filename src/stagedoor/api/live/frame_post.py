@@ -72,5 +72,6 @@ async def _body(request: Request, limit: int) -> bytes:
     except ClientDisconnect:
         raise BadRequest("The body ended too early.", code="body_cut_off") from None
     if size > limit:
+        CAMERA_DROPPED.labels("too_big").inc()
         raise TooLarge(f"The frame has more than {limit} bytes.", code="frame_too_big", extra={"maxFrameBytes": limit})
     return b"".join(pieces)

@@ -32,12 +32,10 @@ async def snapshot(request: Request) -> Response:
     async with parts.watching.view(admission, width, metered=False) as viewer:
         frame = await _frame(viewer, known if wait else None, max_age, _FIRST_FRAME_SECONDS if wait is None else wait)
     _SENT.inc()
-    headers = FOR_ANY_PAGE | {
-        "ETag": _etag(frame),
-        "Last-Modified": formatdate(frame.at / 1000, usegmt=True),
-        "X-Timestamp": f"{frame.at / 1000:.3f}",
-        "Cache-Control": "no-cache",
-    }
+    headers = FOR_ANY_PAGE | {"ETag": _etag(frame), "Cache-Control": "no-cache"}
+    if frame.at:  # a slate was never now
+        headers["Last-Modified"] = formatdate(frame.at / 1000, usegmt=True)
+        headers["X-Timestamp"] = f"{frame.at / 1000:.3f}"
     if known is not None and (_etag(frame) in known or known.strip() == "*"):
         return Response(status_code=304, headers=headers)
     return Response(frame.data, media_type="image/jpeg", headers=headers)
