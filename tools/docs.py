@@ -10,7 +10,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic_core import PydanticUndefined
 
@@ -85,14 +85,19 @@ def settings() -> str:
     return "\n".join(lines) + "\n"
 
 
+_LISTED: Final = ("livekit_stun_servers", "webhook_retry_delays")
+
+
 def _default(name: str) -> str:
     folders = {"data_dir": "`~/.local/share/stagedoor`", "cache_dir": "`~/.cache/stagedoor`"}
     if name in folders:
         return folders[name]
-    default = Settings.model_fields[name].default
+    default: Any = Settings.model_fields[name].default
+    if name in _LISTED:
+        default = ",".join(str(part) for part in default)
     return (
         ""
-        if default in (None, (), PydanticUndefined)
+        if default in (None, "", PydanticUndefined)
         else f"`{str(default).lower() if isinstance(default, bool) else default}`"
     )
 
@@ -124,7 +129,7 @@ def _example(name: str, type_: EventType) -> str:
         seq=7,
         app_id=app.id,
         type=name,
-        origin="api" if name.startswith(("room", "data", "webhook")) else "webhook",
+        origin="api" if name.startswith(("room", "data", "webhook", "transcript", "camera")) else "webhook",
         at=1_769_860_800_000,
         livekit_room="live-demo" if of_a_session else "",
         subject=type_.subject,

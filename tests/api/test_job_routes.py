@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
+from tests.support.api_tenant import new_app
 from tests.support.product import Api, RunningProduct, eventually
 
 HOUSEKEEPING = "jobs.forget"
@@ -47,12 +48,39 @@ async def test_a_waiting_job_is_done_at_once_when_it_is_retried(managed_api: Api
 
 
 async def test_a_cancelled_job_is_not_done_until_it_is_retried(managed_api: Api) -> None:
-    waiting = await recurring(managed_api)
+    app = await new_app(managed_api)
+    session = (await managed_api("POST", f"/apps/{app}/sessions", {}, expect=201))["data"]["id"]
+    limits = (await managed_api("GET", "/jobs?kind=session.limit&state=queued"))["data"]
+    (waiting,) = [job for job in limits if job["payload"]["session"] == session]
     cancelled = (await managed_api("POST", f"/jobs/{waiting['id']}/cancel"))["data"]
     assert cancelled["state"] == "cancelled"
     assert (await managed_api("GET", "/jobs?state=cancelled"))["data"][0]["id"] == waiting["id"]
-    await managed_api("POST", f"/jobs/{waiting['id']}/retry")
-    await recurring(managed_api, after=waiting["id"])
+    again = (await managed_api("POST", f"/jobs/{waiting['id']}/retry"))["data"]
+    assert again["state"] == "queued"
+
+
+async def test_what_recurs_is_not_cancelled(managed_api: Api) -> None:
+    waiting = await recurring(managed_api)
+    refused = await managed_api("POST", f"/jobs/{waiting['id']}/cancel", expect=409)
+    assert refused["code"] == "job_recurs"
+
+
+async def test_a_session_that_began_has_no_limit_to_its_wait_any_more(managed_api: Api) -> None:
+    app = await new_app(managed_api)
+    body = {"roomName": "here"}
+    session = (await managed_api("POST", f"/apps/{app}/sessions", body, expect=201))["data"]["id"]
+
+    async def limits() -> list[Any]:
+        listed = (await managed_api("GET", "/jobs?kind=session.limit&state=queued&limit=200"))["data"]
+        return [job for job in listed if job["payload"]["session"] == session]
+
+    assert len(await limits()) == 1
+    await managed_api("POST", f"/apps/{app}/rooms", {"name": "here"}, expect=201)
+
+    async def none() -> bool:
+        return not await limits()
+
+    await eventually(none)
 
 
 async def test_pages_go_on_where_the_last_one_ended(managed_api: Api) -> None:
@@ -83,7 +111,9 @@ async def test_the_command_speaks_the_same(managed_api: Api, managed_product: Ru
     listed = run("list", "--kind", HOUSEKEEPING, "--state", "queued", "--json")
     assert [job["id"] for job in listed] == [waiting["id"]]
     assert run("show", waiting["id"], "--json")["kind"] == HOUSEKEEPING
-    assert run("cancel", waiting["id"], "--json")["state"] == "cancelled"
+    await managed_api("POST", f"/apps/{await new_app(managed_api)}/sessions", {}, expect=201)
+    limit = run("list", "--kind", "session.limit", "--state", "queued", "--json")[0]
+    assert run("cancel", limit["id"], "--json")["state"] == "cancelled"
     assert run("retry", waiting["id"], "--json")["state"] in {"queued", "running", "done"}
     await recurring(managed_api, after=waiting["id"])
 

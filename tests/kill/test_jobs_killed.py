@@ -23,9 +23,8 @@ from aiohttp import web
 from livekit import api as livekit
 from sqlalchemy import select
 
-from stagedoor.jobs.nouns import UNFINISHED, Job
+from stagedoor.jobs.nouns import RECURRING, UNFINISHED, Job
 from stagedoor.jobs.store import list_jobs
-from stagedoor.jobs.worker import RECURRING
 from stagedoor.outbox import store
 from stagedoor.outbox.nouns import Delivery
 from stagedoor.storage import Transaction

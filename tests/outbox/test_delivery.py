@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from stagedoor.jobs.nouns import Job
 from stagedoor.jobs.store import list_jobs
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict
@@ -96,6 +97,25 @@ async def test_given_up_it_is_dead_and_can_be_sent_again(world: World) -> None:
         (again,) = await world.until(endpoint, "delivered")
         assert (again.attempts, set(receiver.ids)) == (4, {delivery.message_id})
         assert (await world.look(endpoint)).failing_since is None
+
+
+async def test_given_up_its_job_can_be_done_once_more_and_nothing_is_left_of_that(world: World) -> None:
+    def dead(tx: Transaction) -> list[Job]:
+        return list_jobs(tx, state="dead", kind=KIND, before=None, limit=10)
+
+    async with receiving() as receiver, world.working():
+        receiver.answer = status(503)
+        endpoint, _ = await world.endpoint(receiver.url)
+        await world.happen()
+        await world.happen()
+        first, second = await world.until(endpoint, "dead", "dead")
+        jobs = {job.payload["delivery"]: job.id for job in await world.database.read(dead)}
+        receiver.answer = None
+        await world.database.write(lambda tx: world.queue.retry(tx, jobs[first.id]))
+        await world.until(endpoint, "delivered", "dead")
+        await world.database.write(lambda tx: endpoints.redeliver(tx, world.queue, OPERATOR, endpoint.id, second.id))
+        await world.until(endpoint, "delivered", "delivered")
+        assert await world.database.read(dead) == []
 
 
 async def test_an_endpoint_that_goes_on_failing_is_disabled_and_the_others_are_told(world: World) -> None:

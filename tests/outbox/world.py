@@ -15,7 +15,7 @@ from stagedoor.jobs.worker import Worker
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.outbox import endpoints, store
-from stagedoor.outbox.delivery import KIND, Deliverer, cancelled
+from stagedoor.outbox.delivery import KIND, Deliverer, cancelled, retried
 from stagedoor.outbox.fanout import Fanout
 from stagedoor.outbox.nouns import Delivery, Endpoint
 from stagedoor.outbox.sender import Sender
@@ -129,4 +129,6 @@ async def make_world(database: Database) -> World:
         return organisation, apps.create(tx, organisation, "live", None, AppSettings())
 
     organisation, app = await database.write(make)
-    return World(database, Feed(database), Queue({KIND: cancelled}), Sealer("a secret"), organisation, app)
+    return World(
+        database, Feed(database), Queue({KIND: cancelled}, {KIND: retried}), Sealer("a secret"), organisation, app
+    )

@@ -14,9 +14,9 @@ from sqlalchemy import delete, func, select
 from stagedoor.audit import store as trail
 from stagedoor.events.nouns import NewEvent
 from stagedoor.events.store import events
-from stagedoor.jobs.nouns import NewJob
+from stagedoor.jobs.nouns import RECURRING, NewJob
 from stagedoor.jobs.store import jobs, list_jobs
-from stagedoor.jobs.worker import RECURRING, Worker
+from stagedoor.jobs.worker import Worker
 from stagedoor.kernel.clock import now_ms
 from stagedoor.retention import sweep
 from stagedoor.rooms import store as rooms

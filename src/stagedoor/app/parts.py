@@ -60,7 +60,10 @@ def make_parts(
     gateway = LiveKitGateway(endpoint)
     feed = Feed(database, max_clients=settings.feed_max_clients)
     bouncer = Bouncer(database, gateway, feed)
-    queue = Queue({delivery.KIND: delivery.cancelled, recording.RECORD: recording.cancelled})
+    queue = Queue(
+        when_cancelled={delivery.KIND: delivery.cancelled, recording.RECORD: recording.cancelled},
+        when_retried={delivery.KIND: delivery.retried},
+    )
     applier = Applier(database, feed, queue, bouncer)
     extra = {key: secret.get_secret_value() for key, secret in settings.webhook_extra_keys.items()}
     keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.webhook_hmac_enabled)

@@ -37,6 +37,8 @@ _TRACK: Final = {
     "participantSid": "PA_5vQ2mT8xYb1c",
 }
 
+_FOLDER: Final = "transcripts/org_01JDA8R3S2Y6Q0V9X4T7W5Z1BC/app_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"
+_ARCHIVE: Final = f"{_FOLDER}/ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC/transcript"
 _ENDED: Final = {
     "sessionId": "ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC",
     "disposition": "completed",
@@ -140,10 +142,7 @@ CATALOGUE: Final[dict[str, EventType]] = {
             "segments": 42,
             "interruptions": 0,
             "truncated": False,
-            "objects": {
-                "json": "transcripts/org_01JDA8R3S2Y6Q0V9X4T7W5Z1BC/app_01JDA8R3S2Y6Q0V9X4T7W5Z1BC/"
-                "ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC/transcript.json",
-            },
+            "objects": {ending: f"{_ARCHIVE}.{ending}" for ending in ("json", "vtt", "txt")},
         },
     ),
     "webhook.disabled": EventType(

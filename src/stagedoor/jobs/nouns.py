@@ -28,6 +28,8 @@ JOB_STATES: Final[dict[str, str]] = {
     "cancelled": "An operator ended it.",
 }
 UNFINISHED: Final = ("queued", "running")
+RECURRING: Final = "recurring"
+"""The key of jobs that their kind does again and again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from stagedoor.jobs import store
-from stagedoor.jobs.nouns import UNFINISHED, Job, NewJob
+from stagedoor.jobs.nouns import RECURRING, UNFINISHED, Job, NewJob
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, NotFound
@@ -27,17 +27,23 @@ class Listener(Protocol):
         ...
 
 
-WhenCancelled = Callable[[Transaction, "Queue", Job], object]
+Consequence = Callable[[Transaction, "Queue", Job], object]
+"""What changes with a job, in the same transaction."""
 
 
 class Queue:
     """Where jobs are asked for. Workers of this process are told at the commit; those of other nodes look by
     themselves."""
 
-    def __init__(self, when_cancelled: Mapping[str, WhenCancelled] | None = None) -> None:
-        """`when_cancelled`: what changes when a job of a kind is cancelled, in the same transaction."""
+    def __init__(
+        self,
+        when_cancelled: Mapping[str, Consequence] | None = None,
+        when_retried: Mapping[str, Consequence] | None = None,
+    ) -> None:
+        """`when_cancelled`, `when_retried`: what follows when an operator does that to a job of a kind."""
         self._listeners: list[Listener] = []
         self._when_cancelled = when_cancelled or {}
+        self._when_retried = when_retried or {}
 
     def listen(self, listener: Listener) -> None:
         """Have `listener` told."""
@@ -57,11 +63,13 @@ class Queue:
 
         Raises:
             NotFound: There is no such job.
-            Conflict: It is finished.
+            Conflict: It is finished, or is done again and again.
         """
         job = get(tx, job_id, locked=True)
         if job.state not in UNFINISHED:
             raise Conflict(f"This job is {job.state}; there is nothing to cancel.", code="job_finished")
+        if job.unique_key == RECURRING:
+            raise Conflict("This job is done again and again; without it that would end.", code="job_recurs")
         store.set_state(tx, job, "cancelled", now=now_ms())
         if job.kind in self._when_cancelled:
             self._when_cancelled[job.kind](tx, self, job)
@@ -88,9 +96,19 @@ class Queue:
             other = store.unfinished_of_key(tx, job.kind, job.unique_key)
             if other is not None:
                 raise Conflict(f"Another job does the same: {other.id}.", code="job_superseded")
+        if job.kind in self._when_retried:
+            self._when_retried[job.kind](tx, self, job)
         store.set_state(tx, job, "queued", now=now_ms())
         tx.after_commit(lambda: self._tell(job.kind))
         return get(tx, job_id)
+
+    def withdraw(self, tx: Transaction, kind: str, unique_key: str) -> None:
+        """A job that waits for its time need not be done any more."""
+        store.delete_queued(tx, kind, unique_key)
+
+    def forget_given_up(self, tx: Transaction, kind: str, unique_key: str) -> None:
+        """What was given up is taken up again by another job."""
+        store.delete_given_up(tx, kind, unique_key)
 
     def _tell(self, kind: str) -> None:
         for listener in self._listeners:

@@ -92,6 +92,13 @@ jobs = Table(
         sqlite_where=text("state = 'running'"),
         postgresql_where=text("state = 'running'"),
     ),
+    Index(
+        "ix_jobs_given_up",
+        "kind",
+        "unique_key",
+        sqlite_where=text("state IN ('failed', 'dead')"),
+        postgresql_where=text("state IN ('failed', 'dead')"),
+    ),
     Index("ix_jobs_finished_at", "finished_at"),
     sqlite_autoincrement=True,  # the order of a lane is the order of numbers, so none is ever given twice
 )
@@ -374,6 +381,17 @@ def unfinished_of_key(tx: Transaction, kind: str, unique_key: str) -> Job | None
         select(jobs).where(jobs.c.kind == kind, jobs.c.unique_key == unique_key, jobs.c.state.in_([_QUEUED, _RUNNING]))
     ).first()
     return None if row is None else _job(row)
+
+
+def delete_queued(tx: Transaction, kind: str, unique_key: str) -> None:
+    """Forget the job that has the key, unless it runs."""
+    tx.execute(delete(jobs).where(jobs.c.kind == kind, jobs.c.unique_key == unique_key, jobs.c.state == _QUEUED))
+
+
+def delete_given_up(tx: Transaction, kind: str, unique_key: str) -> None:
+    """Forget those of the key that failed or died."""
+    given_up = jobs.c.state.in_([literal_column("'failed'", String), literal_column("'dead'", String)])
+    tx.execute(delete(jobs).where(jobs.c.kind == kind, jobs.c.unique_key == unique_key, given_up))
 
 
 def list_jobs(tx: Transaction, *, state: str | None, kind: str | None, before: int | None, limit: int) -> list[Job]:

@@ -17,7 +17,7 @@ from typing import Final, Literal, TypeVar
 import structlog
 
 from stagedoor.jobs import store
-from stagedoor.jobs.nouns import Effect, GiveUp, Job, JobKind, JobState, NewJob, Retry
+from stagedoor.jobs.nouns import RECURRING, Effect, GiveUp, Job, JobKind, JobState, NewJob, Retry
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
@@ -33,7 +33,6 @@ LEASE_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 1.0
 """How often the worker looks without having been told: for jobs whose time comes, and for those of other nodes."""
 
-RECURRING: Final = "recurring"
 """The key of the one job of its kind that comes again and again."""
 
 _EXPIRED_AT_ONCE: Final = 100

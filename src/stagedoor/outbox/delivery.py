@@ -19,6 +19,7 @@ from stagedoor.jobs.nouns import Effect, GiveUp, Job, JobKind, NewJob, Retry
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.durations import format_duration
+from stagedoor.kernel.errors import Conflict
 from stagedoor.kernel.metrics import DELIVERIES, DELIVERY_SECONDS
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.outbox import secret, store
@@ -188,6 +189,22 @@ def _failed(tx: Transaction, delivery_id: str, answered: Answered) -> None:
 def cancelled(tx: Transaction, _queue: Queue, job: Job) -> None:
     """An operator cancelled the job: the message can be sent again, by whoever wants it."""
     _set_dead(tx, str(job.payload["delivery"]))
+
+
+def retried(tx: Transaction, _queue: Queue, job: Job) -> None:
+    """An operator has the job done once more: a message that was given up is on its way again.
+
+    Raises:
+        Conflict: The endpoint is disabled.
+    """
+    found = _load(tx, str(job.payload["delivery"]))
+    if found is None or found[1].state != "dead":
+        return
+    if not found[0].enabled:
+        raise Conflict("The endpoint is disabled; enable it first.", code="webhook_disabled")
+    delivery = store.delivery_by_id(tx, found[1].id, locked=True)
+    if delivery is not None:
+        store.update_delivery(tx, replace(delivery, state="pending"))
 
 
 def _set_dead(tx: Transaction, delivery_id: str) -> Delivery | None:

@@ -15,7 +15,7 @@ from stagedoor.kernel.errors import Conflict, Invalid, NotFound, TooMany
 from stagedoor.kernel.ids import new_id
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.outbox import secret, store
-from stagedoor.outbox.delivery import job_of
+from stagedoor.outbox.delivery import KIND, job_of
 from stagedoor.outbox.fanout import delivery_for
 from stagedoor.outbox.nouns import Attempt, Delivery, Endpoint
 from stagedoor.outbox.signing import new_secret
@@ -245,6 +245,7 @@ def _recover_bite(tx: Transaction, queue: Queue, endpoint_id: str, app_id: str, 
 def _again(tx: Transaction, queue: Queue, endpoint: Endpoint, delivery: Delivery) -> Delivery:
     after = replace(delivery, state="pending", delivered_at=None)
     store.update_delivery(tx, after)
+    queue.forget_given_up(tx, KIND, delivery.id)
     queue.put(tx, job_of(endpoint, after, None))
     return after
 

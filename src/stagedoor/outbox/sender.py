@@ -26,6 +26,10 @@ RESPONSE_BYTES: Final = 2_048
 _HEADERS_KEPT: Final = 50
 
 
+_NEVER: Final = 86_400.0
+"""aiohttp rounds time-outs of more than five seconds up to whole ones, unless it is told from where on."""
+
+
 class Sender:
     """Owns the connections to endpoints. Made on the running event loop.
 
@@ -61,7 +65,7 @@ class Sender:
             connector=connector,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=timeout_seconds),
+            timeout=aiohttp.ClientTimeout(total=timeout_seconds, ceil_threshold=_NEVER),
             skip_auto_headers=("Accept-Encoding",),
         )
 

@@ -80,6 +80,7 @@ deliveries = Table(
     Column("last_status", Integer, nullable=True),
     UniqueConstraint("endpoint_id", "event_seq"),
     Index("ix_webhook_deliveries_created_at", "created_at"),
+    Index("ix_webhook_deliveries_app_id", "app_id"),
 )
 
 attempts = Table(

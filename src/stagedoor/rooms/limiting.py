@@ -28,6 +28,8 @@ def announced(tx: Transaction, queue: Queue, plan: Plan) -> None:
 def begun(tx: Transaction, queue: Queue, session: Session) -> None:
     """Have an end put to it when it has lasted long enough, and have it recorded if it is to be."""
     plan = store.plan_of(tx, session.id)
+    if plan is not None:
+        queue.withdraw(tx, LIMIT, f"{session.id}/wait")
     transcript = plan.transcript if plan is not None and plan.transcript is not None else _of_app(tx, session)
     if transcript != "off":
         chat = transcript == "speech_and_chat"
@@ -66,4 +68,5 @@ def _of_app(tx: Transaction, session: Session) -> TranscriptPolicy:
 def over(tx: Transaction, queue: Queue, session: Session) -> None:
     """Have its agents called off and its bans lifted, if it was announced."""
     if store.plan_of(tx, session.id) is not None:
+        queue.withdraw(tx, LIMIT, f"{session.id}/wait")
         queue.put(tx, NewJob(CLEAN_UP, {"session": session.id}, session.id))

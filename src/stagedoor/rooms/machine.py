@@ -122,9 +122,10 @@ def disposition(session: Session, participants: Iterable[Participant]) -> str:
 
     `completed`: people were there and left. `terminated`: the room was deleted under them. `failed`: everybody was lost
     to a failure. `rejected`, `no_answer`: the called side said so, and nobody else was there but who called;
-    LiveKit's SIP service joins for the called side before it has picked up. `abandoned`: somebody tried to come in and nobody
-    arrived. `expired`: nobody ever came. `server_lost`: LiveKit went away, or no longer knew the room, with somebody
-    in it of whom it never said that they left. `timed_out`: it lasted for as long as it was announced that it may.
+    LiveKit's SIP service joins for the called side before it has picked up. `abandoned`: somebody tried to come in and
+    nobody arrived. `expired`: nobody ever came. `server_lost`: LiveKit went away, or no longer knew the room,
+    with somebody in it of whom it never said that they left. `timed_out`: it lasted for as long as it
+    was announced that it may.
     """
     if session.disposition in {"terminated", "timed_out"}:
         return session.disposition

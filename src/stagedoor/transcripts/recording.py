@@ -158,7 +158,10 @@ class _Page:
             heard.started_at,
             heard.ended_at,
         )
-        self._waiting[segment.kind, segment.speaker, segment.segment_id] = segment
+        key = segment.kind, segment.speaker, segment.segment_id
+        waiting = self._waiting.get(key)
+        if waiting is None or segment.final or not waiting.final:  # a guess may come after what is final
+            self._waiting[key] = segment
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write(), name=f"transcript {self._session_id}")
 

@@ -143,6 +143,7 @@ class _Segment:
             async for chunk in self._reader:
                 self._text = (self._text + chunk)[:LONGEST_CHARACTERS]
                 if len(self._text) == LONGEST_CHARACTERS:
+                    whole = False
                     self._reader.close()
                 elif time.monotonic() - told >= _EVERY_SECONDS:
                     told = time.monotonic()

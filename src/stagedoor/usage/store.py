@@ -46,6 +46,7 @@ told = Table(
     Column("disposition", String(20), nullable=False),
     Column("duration_ms", BigInteger, nullable=False),
     *_meters(),
+    Index("ix_usage_told_app_id", "app_id"),
 )
 
 session_hours = Table(
