@@ -29,6 +29,7 @@ class Piped:
     child: Child
     stdin: asyncio.StreamWriter
     stdout: asyncio.StreamReader
+    _ear: asyncio.BaseTransport
 
     @property
     def pid(self) -> int:
@@ -45,7 +46,13 @@ class Piped:
         try:
             return await waiting
         finally:
-            self.child.close()
+            self.close()
+
+    def close(self) -> None:
+        """Let go of one that has ended."""
+        self.stdin.close()
+        self._ear.close()
+        self.child.close()
 
     def kill(self) -> None:
         """End it at once; nothing happens when it has ended."""
@@ -77,11 +84,11 @@ async def start_piped(argv: Sequence[str], env: Mapping[str, str], *, line_limit
     child = Child.watch(pid)
     loop = asyncio.get_running_loop()
     said = asyncio.StreamReader(limit=line_limit)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(said), os.fdopen(our_ear, "rb", 0))
+    ear, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(said), os.fdopen(our_ear, "rb", 0))
     transport, protocol = await loop.connect_write_pipe(
         lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), os.fdopen(our_end, "wb", 0)
     )
-    return Piped(child, asyncio.StreamWriter(transport, protocol, None, loop), said)
+    return Piped(child, asyncio.StreamWriter(transport, protocol, None, loop), said, ear)
 
 
 def _spawn(argv: Sequence[str], env: Mapping[str, str], stdin: int, stdout: int) -> int:
