@@ -8,7 +8,35 @@ from random import Random
 import aiohttp
 
 from tests.support.cameras import Device, frame, sending
-from tests.support.product import RunningProduct
+from tests.support.product import RunningProduct, eventually
+
+
+async def test_a_request_behind_a_stream_keeps_nobody_there(
+    http: aiohttp.ClientSession, managed_product: RunningProduct, door: Device
+) -> None:
+    state = door.body["mjpegUrl"].removesuffix("/mjpeg")
+
+    async def viewers() -> int:
+        async with http.get(state) as answer:
+            return int((await answer.json())["data"]["viewers"])
+
+    async with sending(http, door) as camera:
+        await camera.send(frame("0"))
+        for query in ("", "?fps=5"):
+            path = door.body["mjpegUrl"].removeprefix(managed_product.url) + query
+            request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+            for _ in range(10):
+                reader, writer = await asyncio.open_connection("127.0.0.1", managed_product.http_port)
+                writer.write(request * 2)
+                await reader.read(1024)
+                writer.transport.abort()
+
+            async def nobody() -> bool:
+                await camera.send(frame("1"))
+                return await viewers() == 0
+
+            await eventually(nobody)
+    assert '"level":"error"' not in managed_product.log
 
 
 async def test_viewers_that_hang_up_while_frames_pass(
