@@ -11,6 +11,12 @@ from tests.support.cameras import Device, frame, sending
 from tests.support.product import RunningProduct, eventually
 
 
+_UPGRADE = (
+    b"GET /live/ws?room=nowhere HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
 async def test_a_request_behind_a_stream_keeps_nobody_there(
     http: aiohttp.ClientSession, managed_product: RunningProduct, door: Device
 ) -> None:
@@ -25,9 +31,9 @@ async def test_a_request_behind_a_stream_keeps_nobody_there(
         for query in ("", "?fps=5"):
             path = door.body["mjpegUrl"].removeprefix(managed_product.url) + query
             request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-            for _ in range(10):
+            for behind in (request, _UPGRADE) * 5:
                 reader, writer = await asyncio.open_connection("127.0.0.1", managed_product.http_port)
-                writer.write(request * 2)
+                writer.write(request + behind)
                 await reader.read(1024)
                 writer.transport.abort()
 

@@ -56,6 +56,14 @@ class _Http(HttpToolsProtocol):
         if before is not None and not before.response_complete:
             self._earlier = (*(cycle for cycle in self._earlier if not cycle.response_complete), before)
 
+    def handle_websocket_upgrade(self) -> None:
+        current: Any = self.cycle
+        if current is not None and not current.response_complete:
+            # The WebSocket would take the connection over, and whoever answers on it would not learn of its end.
+            self.transport.close()
+            return
+        super().handle_websocket_upgrade()
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         for cycle in self._earlier:
