@@ -10,7 +10,6 @@ import aiohttp
 from tests.support.cameras import Device, frame, sending
 from tests.support.product import RunningProduct, eventually
 
-
 _UPGRADE = (
     b"GET /live/ws?room=nowhere HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
