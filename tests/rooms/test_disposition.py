@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from stagedoor.rooms.machine import disposition, terminated
@@ -38,6 +40,13 @@ TABLE: list[tuple[str, Session, list[Participant]]] = [
     ("no_answer", BY_EVENT, [came("USER_UNAVAILABLE")]),
     ("rejected", BY_EVENT, [came("USER_UNAVAILABLE"), came("USER_REJECTED")]),
     ("completed", BY_EVENT, [came("CLIENT_INITIATED"), came(None, identity="bob"), came("USER_REJECTED")]),
+    # Who talked with an agent had a call, though the transfer was refused.
+    (
+        "completed",
+        BY_EVENT,
+        [came("CLIENT_INITIATED"), replace(came(None, identity="bot"), kind="agent"), came("USER_REJECTED")],
+    ),
+    ("rejected", BY_EVENT, [replace(came(None, identity="bot"), kind="agent"), came("USER_REJECTED")]),
     ("abandoned", BY_EVENT, [tried("JOIN_FAILURE")]),
     ("abandoned", BY_EVENT, [tried(None)]),
     ("abandoned", BY_LIST, [tried(None)]),

@@ -147,7 +147,10 @@ def disposition(session: Session, participants: Iterable[Participant]) -> str:
 
 
 def _unanswered(people: Iterable[Participant]) -> str | None:
-    """Whether the called side rejected the call, or did not answer it; `None` when two or more others were there."""
+    """Whether the called side rejected the call, or did not answer it; `None` when two or more others were there.
+
+    An agent counts: who talked with one had a call, whatever became of a transfer.
+    """
     people = list(people)
     others = {
         person.identity
@@ -159,7 +162,7 @@ def _unanswered(people: Iterable[Participant]) -> str | None:
     return found[0] if found and len(others) <= 1 else None
 
 
-_NO_PEOPLE: Final = frozenset({"agent", "egress", "ingress"})
+_NO_PEOPLE: Final = frozenset({"egress", "ingress"})
 _UNANSWERED: Final = {"USER_REJECTED": "rejected", "USER_UNAVAILABLE": "no_answer"}
 
 
