@@ -133,6 +133,19 @@ async def test_what_is_said_and_written_is_recorded_and_archived(
     assert "] bob: Bonjour à tous.\n" in txt.decode()
 
 
+async def test_a_guess_that_comes_right_after_what_is_final_replaces_nothing(managed_api: Api, app: str) -> None:
+    await managed_api("PATCH", f"/apps/{app}", {"settings": {"transcript": "speech"}})
+    async with guest_in(managed_api, app, "demo", "ada") as ada:
+        session = await session_of(managed_api, app)
+        await listening(managed_api, app, session)
+        for number in range(10):
+            await say(ada, "the last word", f"SG_{number}")
+            await say(ada, "a guess", f"SG_{number}", final=False)
+        await say(ada, "the end", "SG_end")
+        found = await texts(managed_api, app, session, 11)
+        assert {entry["text"] for entry in found} == {"the last word", "the end"}
+
+
 async def test_the_listener_is_killed_in_the_middle(
     managed_api: Api, managed_product: RunningProduct, app: str
 ) -> None:

@@ -68,5 +68,6 @@ def _of_app(tx: Transaction, session: Session) -> TranscriptPolicy:
 def over(tx: Transaction, queue: Queue, session: Session) -> None:
     """Have its agents called off and its bans lifted, if it was announced."""
     if store.plan_of(tx, session.id) is not None:
-        queue.withdraw(tx, LIMIT, f"{session.id}/wait")
+        for limit in ("wait", "duration"):
+            queue.withdraw(tx, LIMIT, f"{session.id}/{limit}")
         queue.put(tx, NewJob(CLEAN_UP, {"session": session.id}, session.id))

@@ -56,6 +56,7 @@ class Attendance:
         self._reason = "left"
         self._readers: set[asyncio.Task[None]] = set()
         self._newest: dict[tuple[str, str], int] = {}
+        self._final: dict[tuple[str, str], int] = {}
         self._streams = 0
 
     def leave(self) -> None:
@@ -99,18 +100,23 @@ class Attendance:
     def _read(self, reader: rtc.TextStreamReader, kind: str, identity: str) -> None:
         self._streams += 1
         segment = _Segment(self._order.attendance, kind, identity, self._name(identity), reader)
-        # A later stream of a segment replaces an earlier one, even when the earlier one is read to its end later.
+        # A later stream of a segment replaces an earlier one, even when the earlier one is read to its end later; but
+        # what is final is told all the same, unless something later was.
         place = self._streams
-        self._newest[identity, segment.id] = place
+        key = identity, segment.id
+        self._newest[key] = place
 
         async def read() -> None:
             try:
                 async for heard in segment.growing():
-                    if self._newest.get((identity, segment.id)) == place:
+                    if heard.final and place > self._final.get(key, 0):
+                        self._final[key] = place
+                        _tell(heard)
+                    elif not heard.final and self._newest.get(key) == place:
                         _tell(heard)
             finally:
-                if self._newest.get((identity, segment.id)) == place:
-                    del self._newest[identity, segment.id]
+                if self._newest.get(key) == place:
+                    del self._newest[key]
 
         task = asyncio.create_task(read(), name=f"stream {segment.id}")
         self._readers.add(task)
