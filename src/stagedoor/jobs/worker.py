@@ -33,8 +33,6 @@ LEASE_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 1.0
 """How often the worker looks without having been told: for jobs whose time comes, and for those of other nodes."""
 
-"""The key of the one job of its kind that comes again and again."""
-
 _EXPIRED_AT_ONCE: Final = 100
 _AWAY_SECONDS: Final = 5.0
 

@@ -123,11 +123,11 @@ class Scribe:
             _log.error("the scribe said something that can't be read; it is ended", error=str(error))
             process.kill()
         finally:
-            self._process = None
+            # Its own rooms, and not those of the process that may be started while this one is waited for.
+            self._process, lost, self._rooms = None, self._rooms, {}
             code = await process.child.wait()
             process.close()
-            if self._rooms:
-                _log.warning("the scribe ended", exit_code=code, rooms=len(self._rooms))
-            for reports in list(self._rooms.values()):
+            if lost:
+                _log.warning("the scribe ended", exit_code=code, rooms=len(lost))
+            for reports in lost.values():
                 await reports.put(None)
-            self._rooms.clear()
