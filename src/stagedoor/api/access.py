@@ -16,20 +16,26 @@ from stagedoor.tenancy.principals import Principal
 SECURITY_SCHEME: Final = "apiKey"
 
 
+def secret_in(authorization: str | None) -> str | None:
+    """The secret in an `Authorization: Bearer …` header; `None` when there is none."""
+    scheme, _, secret = (authorization or "").partition(" ")
+    return secret.strip() or None if scheme.lower() == "bearer" else None
+
+
 def bearer(authorization: str | None) -> str:
-    """The secret in an `Authorization: Bearer …` header.
+    """The same, which must be there.
 
     Raises:
         Unauthenticated: There is none.
     """
-    scheme, _, secret = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not secret.strip():
+    secret = secret_in(authorization)
+    if secret is None:
         raise Unauthenticated(
             "Send an API key: Authorization: Bearer sk_…",
             code="no_key",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    return secret.strip()
+    return secret
 
 
 class Needs:

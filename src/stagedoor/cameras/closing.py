@@ -22,14 +22,3 @@ TOO_FAST: Final = Close(4429, "too fast")
 NOT_JPEG: Final = Close(1003, "not a JPEG")
 NOT_STATS: Final = Close(1003, "not a stats message")
 GOING_AWAY: Final = Close(1001, "server stops")
-
-CLOSES: Final = {
-    REVOKED: "The key was renewed, the camera was disabled or deleted, or its app was. Don't come back with this key.",
-    IDLE: "No frame came for `idleTimeoutSec`. Come back when there is one.",
-    REPLACED: "Another connection took over: the same key again, or another camera where the app lets it.",
-    TOO_BIG: "A frame had more bytes than `maxFrameBytes`. Make them smaller, then come back.",
-    TOO_FAST: "Frames came far faster than `maxFps` for a while. Send fewer, then come back.",
-    NOT_JPEG: "A binary message was not one whole JPEG, or a text message was not `stats`.",
-    GOING_AWAY: "The server stops or starts anew. Come back soon.",
-}
-"""What each means to a device."""

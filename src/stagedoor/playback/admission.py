@@ -36,11 +36,14 @@ class Admission:
     can_publish: bool = False
 
 
+def refusal() -> NotFound:
+    """The same words for everything that is refused: an unknown app, an unknown room, a bad link, an expired one and
+    somebody who is kept out can't be told apart."""
+    return NotFound("This link leads nowhere: it is wrong or has expired.", code="no_such_page")
+
+
 class Doorkeeper:
     """Admits to pages and playback.
-
-    Everything that is refused is refused in the same words: an unknown app, an unknown room, a bad link and an expired
-    one can't be told apart.
 
     Args:
         signer: Reads the tokens of signed links.
@@ -57,7 +60,7 @@ class Doorkeeper:
         Raises:
             NotFound: They may not, or there is nothing here.
         """
-        refused = NotFound("This link leads nowhere: it is wrong or has expired.", code="no_such_page")
+        refused = refusal()
         if app is None:
             raise refused
         try:

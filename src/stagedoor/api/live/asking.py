@@ -6,12 +6,13 @@ from typing import Final
 
 from starlette.requests import HTTPConnection
 
+from stagedoor.api.access import secret_in
 from stagedoor.api.services import Services
 from stagedoor.cameras.gate import Pass
 from stagedoor.cameras.live import refuse_another
 from stagedoor.frames.scaling import NARROWEST, WIDEST
-from stagedoor.kernel.errors import Conflict, Invalid, NotFound, Unauthenticated
-from stagedoor.playback.admission import Admission
+from stagedoor.kernel.errors import Conflict, Invalid, Unauthenticated
+from stagedoor.playback.admission import Admission, refusal
 from stagedoor.tenancy.store import app_by_slug
 
 LONGEST_WAIT: Final = 30.0
@@ -29,7 +30,7 @@ async def viewer(connection: HTTPConnection, parts: Services, app: str, room: st
         try:
             await parts.bans.refuse_banned(admission.livekit_room, admission.identity)
         except Conflict:
-            raise NotFound("This link leads nowhere: it is wrong or has expired.", code="no_such_page") from None
+            raise refusal() from None
     return admission
 
 
@@ -40,8 +41,7 @@ async def device(connection: HTTPConnection, parts: Services) -> Pass:
         Problem: It may not send.
     """
     app, room = connection.query_params.get("app", ""), connection.query_params.get("room", "")
-    scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
-    key = secret.strip() if scheme.lower() == "bearer" else None
+    key = secret_in(connection.headers.get("authorization"))
     in_query = key is None and "key" in connection.query_params
     if in_query:
         key = connection.query_params["key"]
