@@ -18,6 +18,7 @@ from stagedoor.cameras.posting import Posting
 from stagedoor.cameras.telling import Telling
 from stagedoor.events.feed import Feed
 from stagedoor.jobs.queue import Queue
+from stagedoor.kernel.clock_watch import ClockWatch
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
@@ -58,6 +59,7 @@ class Services:
     gateway: LiveKitGateway
     receiver: Receiver
     applier: Applier
+    clock: ClockWatch
     signer: LinkSigner
     doorkeeper: Doorkeeper
     sealer: Sealer

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stagedoor.api.services import Services
-from stagedoor.jobs import forget
+from stagedoor.jobs import store as jobs
 from stagedoor.jobs.nouns import JobKind
 from stagedoor.jobs.worker import Worker
-from stagedoor.outbox import delivery, endpoints
+from stagedoor.outbox import endpoints
+from stagedoor.outbox import store as outbox
 from stagedoor.outbox.delivery import Deliverer
-from stagedoor.retention import sweep
+from stagedoor.retention import rules
+from stagedoor.retention.sweep import Retention
 from stagedoor.rooms import settling
 from stagedoor.rooms.enforcing import Enforcer
 from stagedoor.transcripts import archiving
@@ -19,7 +21,9 @@ from stagedoor.transcripts.recording import Recorder
 
 def make_worker(parts: Services, node: str) -> Worker:
     """The worker of this node, by the name that it keeps over restarts."""
-    return Worker(parts.database, parts.queue, kinds(parts), node=node)
+    worker = Worker(parts.database, parts.queue, kinds(parts), node=node)
+    parts.clock.listen(worker.clock_jumped)
+    return worker
 
 
 def kinds(parts: Services) -> Sequence[JobKind]:
@@ -34,13 +38,22 @@ def kinds(parts: Services) -> Sequence[JobKind]:
         settings.webhook_disable_after,
     )
     return [
-        forget.kind(parts.database, settings.jobs_keep_done, settings.jobs_keep_ended),
         *settling.kinds(parts.database, parts.feed),
         *Enforcer(parts.database, parts.feed, parts.queue, parts.gateway, parts.bans).kinds(),
         deliverer.kind(settings.webhook_timeout),
-        delivery.forget_kind(parts.database, settings.webhook_keep_deliveries),
         Recorder(parts.database, parts.queue, parts.gateway, parts.scribe).kind(),
         *archiving.kinds(parts.database, parts.feed, parts.queue, parts.objects),
-        sweep.kind(parts.database, parts.queue, settings.retention_interval),
+        *_retention(parts).kinds(settings.retention_interval),
         endpoints.recover_kind(parts.database, parts.queue),
     ]
+
+
+def _retention(parts: Services) -> Retention:
+    """What is deleted when it is old enough."""
+    settings = parts.settings
+    retention = Retention(parts.database, parts.clock)
+    retention.register("jobs.forget", settings.jobs_keep_done, jobs.delete_done)
+    retention.register("jobs.forget", settings.jobs_keep_ended, jobs.delete_ended)
+    retention.register("webhook.forget", settings.webhook_keep_deliveries, outbox.delete_old_deliveries)
+    rules.register(retention, parts.queue)
+    return retention

@@ -20,6 +20,7 @@ from stagedoor.cameras.telling import Telling
 from stagedoor.events.feed import Feed
 from stagedoor.frames.hub import Hub
 from stagedoor.jobs.queue import Queue
+from stagedoor.kernel.clock_watch import ClockWatch
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.kernel.settings import Settings
@@ -32,6 +33,7 @@ from stagedoor.playback.watching import Watching
 from stagedoor.rooms.adding import Adding
 from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.bouncer import Bouncer
+from stagedoor.rooms.clock_jump import SessionClock
 from stagedoor.rooms.plans import Plans
 from stagedoor.storage import Database
 from stagedoor.storage.objects import Objects, ObjectsUnavailable
@@ -64,7 +66,9 @@ def make_parts(
         when_cancelled={delivery.KIND: delivery.cancelled, recording.RECORD: recording.cancelled},
         when_retried={delivery.KIND: delivery.retried},
     )
-    applier = Applier(database, feed, queue, bouncer)
+    clock = ClockWatch()
+    clock.listen(SessionClock(database, shared=network.same_machine).jumped)
+    applier = Applier(database, feed, queue, bouncer, clock)
     extra = {key: secret.get_secret_value() for key, secret in settings.webhook_extra_keys.items()}
     keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.webhook_hmac_enabled)
     signer = LinkSigner(secrets.link_secret)
@@ -86,6 +90,7 @@ def make_parts(
         gateway=gateway,
         receiver=Receiver(keyring, intake(database), applier.wake),
         applier=applier,
+        clock=clock,
         signer=signer,
         doorkeeper=Doorkeeper(signer, api.TokenVerifier(endpoint.api_key, endpoint.api_secret)),
         sealer=Sealer(secrets.sealing_secret),

@@ -155,6 +155,7 @@ class Product:
         self._work("bouncer", bouncer.run())
         self._work("jobs", make_worker(parts, folder.node).run())
         self._work("webhook fan-out", Fanout(parts.database, parts.feed, parts.queue).run())
+        self._work("clock", parts.clock.run())
         self._work("key use", _record_use(parts))
         self._work("cameras", parts.keeping.run())
         self._work("camera usage", parts.adding.run())

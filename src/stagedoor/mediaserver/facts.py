@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from stagedoor.kernel.clock import now_ms
+
 LONGEST_SID: Final = 64
 LONGEST_WORD: Final = 64
 LONGEST_TEXT: Final = 4_096
@@ -26,6 +28,20 @@ def clean(text: str, longest: int = LONGEST_TEXT) -> str:
     LiveKit's own texts never need this; whoever holds a webhook key may send anything.
     """
     return text.replace("\x00", "\ufffd")[:longest]
+
+
+_EARLIEST_MS: Final = 946_684_800_000
+"""The year 2000. What is before it comes from a clock that was never set, or from somebody who tries."""
+
+_AHEAD_MS: Final = 86_400_000
+
+
+def plausible(at: int) -> int | None:
+    """A time of LiveKit's in milliseconds since the epoch; `None`, as if it were absent, where it cannot be true.
+
+    Times bound loops and are stored as 64-bit numbers, and whoever holds a webhook key may send any number.
+    """
+    return at if _EARLIEST_MS <= at <= now_ms() + _AHEAD_MS else None
 
 
 @dataclass(frozen=True, slots=True)

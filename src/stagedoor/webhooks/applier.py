@@ -17,6 +17,7 @@ from stagedoor.events.feed import Feed
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.clock_watch import ClockWatch
 from stagedoor.kernel.errors import Conflict, NotFound, StorageUnavailable
 from stagedoor.kernel.metrics import INBOX_APPLIED, INBOX_LAG
 from stagedoor.mediaserver.livekit_event import decode_event
@@ -48,9 +49,13 @@ class Applier:
         feed: Where the resulting events go.
         queue: Where what is more than state is asked for.
         bouncer: Told of everybody who comes in.
+        clock: Looked at before events are applied: what lives is dated anew before it ends.
     """
 
-    def __init__(self, database: Database, feed: Feed, queue: Queue, bouncer: Bouncer) -> None:
+    def __init__(
+        self, database: Database, feed: Feed, queue: Queue, bouncer: Bouncer, clock: ClockWatch | None = None
+    ) -> None:
+        self._clock = clock or ClockWatch()
         self._database = database
         self._feed = feed
         self._queue = queue
@@ -76,6 +81,7 @@ class Applier:
         """Apply what is pending now; what fails waits for the next call."""
         held: set[str] = set()
         while True:
+            await self._clock.tell()
             try:
                 more = await self._database.write(lambda tx: self._batch(tx, held))
             except StorageUnavailable as error:

@@ -1,0 +1,35 @@
+"""After the wall clock was set: what lives is dated anew, so that lengths stay what they are.
+
+A call that began at 12:00 by a clock that was then set forward by an hour began at 13:00 by the clock that ends it.
+"""
+
+from __future__ import annotations
+
+from stagedoor.kernel.clock_watch import Jump
+from stagedoor.rooms import store
+from stagedoor.rooms.nouns import TimeSource
+from stagedoor.storage import Database
+
+
+class SessionClock:
+    """Dates sessions anew.
+
+    Several processes on one database have clocks of their own, and none may date the others' sessions: there the
+    machines' clocks have to be right (docs/deploy.md).
+
+    Args:
+        database: Where sessions are.
+        shared: Whether LiveKit has the same clock, because it runs on the same machine. Of another machine's LiveKit the
+            times stay right.
+    """
+
+    def __init__(self, database: Database, *, shared: bool) -> None:
+        self._database = database
+        self._sources: frozenset[TimeSource] = frozenset({"reconcile"})
+        if shared:
+            self._sources |= {"livekit", "received", "session_end"}
+
+    async def jumped(self, jump: Jump) -> None:
+        """Date what lives anew."""
+        if self._database.sole_writer:
+            await self._database.write(lambda tx: store.date_anew(tx, jump.before, jump.by, self._sources))
