@@ -1,4 +1,4 @@
-"""Install what this repository needs from Debian, where it is missing and we may; otherwise say exactly what to install.
+"""Install what this repository needs from Debian, where it is missing and we may; otherwise say what to install.
 
     python tools/system_packages.py chromium ffmpeg postgresql
 
