@@ -15,7 +15,7 @@ from stagedoor.api.access import EventsRead, Needs
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts, Services
-from stagedoor.api.wire import NO_NUL, AppRef
+from stagedoor.api.wire import EMPTY_IS_ABSENT, NO_NUL, AppRef
 from stagedoor.events import store as events_store
 from stagedoor.events.nouns import Event
 from stagedoor.kernel.clock import rfc3339
@@ -74,10 +74,12 @@ async def follow_events(
             description="Go on after the event with this id; without it, what happens from now on. 0 is the beginning.",
             examples=[42],
         ),
+        EMPTY_IS_ABSENT,
     ] = None,
     after: Annotated[
         int | None,
         Query(ge=0, le=2**63 - 1, description="The same for callers that can't set a header.", examples=[42]),
+        EMPTY_IS_ABSENT,
     ] = None,
 ) -> StreamingResponse:
     """Each event has an `id`, its type as `event`, and JSON as `data`. Nothing is left out and nothing comes twice.
@@ -105,7 +107,7 @@ class _FeedResponse(StreamingResponse):
     """The feed; it gives its place back however the connection ends, even when that is before the first byte."""
 
     def __init__(self, content: AsyncIterator[bytes], place: ExitStack) -> None:
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        headers = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
         super().__init__(content, media_type="text/event-stream", headers=headers)
         self._place = place
 
