@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from typing import Annotated, Any
 
 import msgspec
+import structlog
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -26,6 +27,7 @@ from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps
 from stagedoor.tenancy.nouns import App
 
+_log = structlog.get_logger()
 router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/events", tags=["Live feed"])
 
 _needs = Needs("events:read")
@@ -123,7 +125,7 @@ async def _stream(
     async for batch in batches:
         if not await _still_allowed(request, parts, app):
             return
-        yield b"".join(_frame(app, event) for event in batch) if batch else b": nothing new\n\n"
+        yield b"".join(_frames(app, batch)) if batch else b": nothing new\n\n"
         if await request.is_disconnected():
             return
 
@@ -140,18 +142,29 @@ async def _still_allowed(request: Request, parts: Services, app: App) -> bool:
     return True
 
 
+def _frames(app: App, batch: list[Event]) -> Iterator[bytes]:
+    """The events of a batch. One that cannot be written is passed over, because a reader that comes back after the
+    last event it saw would stop at it for ever."""
+    for event in batch:
+        try:
+            yield _frame(app, event)
+        except Exception:  # noqa: BLE001 - whatever is wrong with one event, the others are not to be lost with it
+            _log.exception("feed_event_skipped", seq=event.seq, type=event.type)
+
+
 def _frame(app: App, event: Event) -> bytes:
     data = msgspec.json.encode(event_body(app, event))
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.seq, event.type.encode(), data)
 
 
 def event_body(app: App, event: Event) -> dict[str, Any]:
-    """An event as the feed carries it."""
+    """An event as the feed carries it; `room` is null for one that is about no room."""
+    parts = names.split(event.livekit_room)
     return {
         "id": event.seq,
         "type": event.type,
         "app": app.slug,
-        "room": names.short_name(event.livekit_room),
+        "room": parts[1] if parts else None,
         "livekitRoom": event.livekit_room,
         "session": event.session_id,
         "at": rfc3339(event.at),
