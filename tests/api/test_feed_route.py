@@ -13,7 +13,6 @@ from tests.support.api_participant import guest_in
 from tests.support.api_tenant import new_app, new_key, problem
 from tests.support.product import Api, RunningProduct, eventually
 
-
 BEGINNING = ("event: room.created", "event: session.started")
 
 
