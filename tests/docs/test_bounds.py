@@ -75,8 +75,9 @@ def numbers(text: str) -> set[float]:
 def values_of(place: str) -> set[float]:
     """The default of a setting (`api_max_body_bytes`) or of an app's (`cameraMaxFps`), or constants (`file.NAME`)."""
     if place in Settings.model_fields:
-        return {float(Settings.model_fields[place].default)}
-    defaults = {to_camel(field.name): field.default for field in fields(AppSettings)}
+        default: Any = Settings.model_fields[place].default
+        return {float(default)}
+    defaults: dict[str, Any] = {to_camel(field.name): field.default for field in fields(AppSettings)}
     if place in defaults:
         return {float(defaults[place])}
     stem, _, name = place.rpartition(".")
@@ -101,8 +102,8 @@ def constants(path: Path, name: str) -> list[float]:
 def evaluated(expression: ast.expr | None) -> float | None:
     """The number that an expression of literals makes."""
     match expression:
-        case ast.Constant(value=int() | float()):
-            return float(expression.value)
+        case ast.Constant(value=int(number) | float(number)):
+            return float(number)
         case ast.BinOp():
             left, right = evaluated(expression.left), evaluated(expression.right)
             if left is None or right is None:
