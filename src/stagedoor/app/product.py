@@ -164,7 +164,7 @@ class Product:
         self._work("camera usage", parts.adding.run())
         self._work("cameras elsewhere", parts.elsewhere.run())
         document = f"{PREFIX}/openapi.json"
-        pages = Pages(database, parts.bans, parts.plans, parts.doorkeeper, network.endpoint, document)
+        pages = Pages(database, parts.issuer, parts.doorkeeper, document)
         self._watch_over(await http.start(build(parts, pages.routes(f"{PREFIX}/docs"))))
         # HTTP must stop before the applier does, and live feeds must end or it would wait for them.
         self._closing.push_async_callback(http.stop)
