@@ -10,13 +10,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from stagedoor.kernel.clock import now_ms
-from stagedoor.mediaserver.facts import ParticipantFact, RoomFact, ServerState, plausible
 from stagedoor.mediaserver.livekit_event import decode_event
-from stagedoor.rooms import settling
+from stagedoor.mediaserver.snapshots import ParticipantSnapshot, RoomSnapshot, ServerState, plausible
+from stagedoor.rooms import final_usage
 from stagedoor.rooms.store import open_sessions
 from stagedoor.usage import store as usage
+from tests.support.rooms_harness import World
 from tests.support.rooms_model import Sent
-from tests.support.rooms_world import World
 
 ABSURD = ["-4611686018427387904", "1", "-1", str(2**63), str(2**70), "946684799999", str(2**62)]
 SECONDS_15 = 15
@@ -96,8 +96,11 @@ def test_what_is_plausible() -> None:
 async def test_a_session_that_cannot_be_repaired_keeps_no_other_from_it(world: World) -> None:
     """Whatever reaches the comparison: a number that no column takes stands for it here."""
     now = now_ms()
-    bad = (RoomFact("RM_bad", "live-bad", 2**70), ())
-    good = (RoomFact("RM_good", "live-good", now), (ParticipantFact("PA_1", "ann", state="active", joined_at=now),))
+    bad = (RoomSnapshot("RM_bad", "live-bad", 2**70), ())
+    good = (
+        RoomSnapshot("RM_good", "live-good", now),
+        (ParticipantSnapshot("PA_1", "ann", state="active", joined_at=now),),
+    )
     with capture_logs() as log:
         repairs = await world.compare(ServerState(now, (bad, good)))
     assert world.reconciler.failed_rooms == 1
@@ -111,10 +114,10 @@ async def test_a_session_that_cannot_be_metered_keeps_no_other_from_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = now_ms()
-    rooms = tuple((RoomFact(f"RM_{name}", f"live-{name}", now - 60_000), ()) for name in ("a", "b"))
+    rooms = tuple((RoomSnapshot(f"RM_{name}", f"live-{name}", now - 60_000), ()) for name in ("a", "b"))
     await world.compare(ServerState(now, rooms))
     first, second = await world.database.read(open_sessions)
-    real, metered = settling.settle, list[str]()
+    real, metered = final_usage.settle, list[str]()
 
     def settle(tx: Any, feed: Any, session_id: str) -> None:
         if session_id == first.id:
@@ -122,8 +125,8 @@ async def test_a_session_that_cannot_be_metered_keeps_no_other_from_it(
         metered.append(session_id)
         real(tx, feed, session_id)
 
-    monkeypatch.setattr(settling, "settle", settle)
-    meter = next(kind for kind in settling.kinds(world.database, world.feed) if kind.name == settling.METER)
+    monkeypatch.setattr(final_usage, "settle", settle)
+    meter = next(kind for kind in final_usage.kinds(world.database, world.feed) if kind.name == final_usage.METER)
     with capture_logs() as log:
         await meter.handler(None)  # pyright: ignore[reportArgumentType] - it looks at none
     assert metered == [second.id]

@@ -9,8 +9,8 @@ import pytest
 
 from stagedoor.kernel.clock import now_ms
 from stagedoor.usage import store as usage
+from tests.support.rooms_harness import World
 from tests.support.rooms_model import Sent
-from tests.support.rooms_world import World
 
 AT = now_ms() // 1000 * 1000 - 600_000
 _NS = 1_000_000

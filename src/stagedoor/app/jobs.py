@@ -13,47 +13,47 @@ from stagedoor.outbox import store as outbox
 from stagedoor.outbox.delivery import Deliverer
 from stagedoor.retention import rules
 from stagedoor.retention.sweep import Retention
-from stagedoor.rooms import settling
-from stagedoor.rooms.enforcing import Enforcer
+from stagedoor.rooms import final_usage
+from stagedoor.rooms.limit_jobs import Enforcer
 from stagedoor.transcripts import archiving
-from stagedoor.transcripts.recording import Recorder
+from stagedoor.transcripts.transcription import Recorder
 
 
-def make_worker(parts: Services, node: str) -> Worker:
+def make_worker(services: Services, node: str) -> Worker:
     """The worker of this node, by the name that it keeps over restarts."""
-    worker = Worker(parts.database, parts.queue, kinds(parts), node=node)
-    parts.clock.listen(worker.clock_jumped)
+    worker = Worker(services.database, services.queue, kinds(services), node=node)
+    services.clock.listen(worker.clock_jumped)
     return worker
 
 
-def kinds(parts: Services) -> Sequence[JobKind]:
+def kinds(services: Services) -> Sequence[JobKind]:
     """What it can do."""
-    settings = parts.settings
+    settings = services.settings
     deliverer = Deliverer(
-        parts.database,
-        parts.feed,
-        parts.sealer,
-        parts.sender,
+        services.database,
+        services.feed,
+        services.sealer,
+        services.sender,
         settings.webhook_retry_delays,
         settings.webhook_disable_after,
     )
     return [
-        *settling.kinds(parts.database, parts.feed),
-        *Enforcer(parts.database, parts.feed, parts.queue, parts.gateway, parts.bans).kinds(),
+        *final_usage.kinds(services.database, services.feed),
+        *Enforcer(services.database, services.feed, services.queue, services.gateway, services.bans).kinds(),
         deliverer.kind(settings.webhook_timeout),
-        Recorder(parts.database, parts.queue, parts.gateway, parts.scribe).kind(),
-        *archiving.kinds(parts.database, parts.feed, parts.queue, parts.objects),
-        *_retention(parts).kinds(settings.retention_interval),
-        endpoints.recover_kind(parts.database, parts.queue),
+        Recorder(services.database, services.queue, services.gateway, services.transcriber).kind(),
+        *archiving.kinds(services.database, services.feed, services.queue, services.objects),
+        *_retention(services).kinds(settings.retention_interval),
+        endpoints.recover_kind(services.database, services.queue),
     ]
 
 
-def _retention(parts: Services) -> Retention:
+def _retention(services: Services) -> Retention:
     """What is deleted when it is old enough."""
-    settings = parts.settings
-    retention = Retention(parts.database, parts.clock)
+    settings = services.settings
+    retention = Retention(services.database, services.clock)
     retention.register("jobs.forget", settings.jobs_keep_done, jobs.delete_done)
     retention.register("jobs.forget", settings.jobs_keep_ended, jobs.delete_ended)
     retention.register("webhook.forget", settings.webhook_keep_deliveries, outbox.delete_old_deliveries)
-    rules.register(retention, parts.queue)
+    rules.register(retention, services.queue)
     return retention

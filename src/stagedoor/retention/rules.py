@@ -7,6 +7,7 @@ from typing import Any
 
 from stagedoor.audit import store as trail
 from stagedoor.events import store as events
+from stagedoor.inbox import store as inbox
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.outbox import store as outbox
@@ -15,7 +16,6 @@ from stagedoor.storage import Transaction
 from stagedoor.tenancy.nouns import App
 from stagedoor.transcripts import archiving
 from stagedoor.transcripts import store as transcripts
-from stagedoor.webhooks import store as inbox
 
 
 def register(retention: Retention, queue: Queue) -> None:
