@@ -24,7 +24,7 @@ TOLERATED_MS: Final = 5_000
 
 LOOK_SECONDS: Final = 5.0
 DOUBTED_MS: Final = 86_400_000
-"""How long after a jump forward the new time is doubted: by then somebody has seen the warning, or the clock is right."""
+"""How long after a jump forward the new time is doubted: by then the warning was seen, or the clock is right."""
 
 
 def steady_ms() -> int:

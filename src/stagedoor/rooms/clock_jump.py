@@ -5,6 +5,9 @@ A call that began at 12:00 by a clock that was then set forward by an hour began
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import get_args
+
 from stagedoor.kernel.clock_watch import Jump
 from stagedoor.rooms import store
 from stagedoor.rooms.nouns import TimeSource
@@ -19,15 +22,13 @@ class SessionClock:
 
     Args:
         database: Where sessions are.
-        shared: Whether LiveKit has the same clock, because it runs on the same machine. Of another machine's LiveKit the
-            times stay right.
+        shared: Whether LiveKit has the same clock, because it runs on the same machine. The times of another machine's
+            LiveKit stay right.
     """
 
     def __init__(self, database: Database, *, shared: bool) -> None:
         self._database = database
-        self._sources: frozenset[TimeSource] = frozenset({"reconcile"})
-        if shared:
-            self._sources |= {"livekit", "received", "session_end"}
+        self._sources: Collection[TimeSource] = get_args(TimeSource) if shared else ("reconcile",)
 
     async def jumped(self, jump: Jump) -> None:
         """Date what lives anew."""
