@@ -27,6 +27,7 @@ from stagedoor.playback.links import LinkSigner
 from stagedoor.playback.watching import Watching
 from stagedoor.rooms.adding import Adding
 from stagedoor.rooms.bans import Bans
+from stagedoor.rooms.creating import RoomCreator
 from stagedoor.rooms.plans import Plans
 from stagedoor.storage import Database
 from stagedoor.storage.objects import Objects
@@ -56,6 +57,7 @@ class Services:
     directory: Directory
     bans: Bans
     plans: Plans
+    room_creator: RoomCreator
     issuer: TokenIssuer
     gateway: LiveKitGateway
     receiver: Receiver

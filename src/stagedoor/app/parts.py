@@ -32,6 +32,7 @@ from stagedoor.playback.watching import Watching
 from stagedoor.rooms.adding import Adding
 from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.bouncer import Bouncer
+from stagedoor.rooms.creating import RoomCreator
 from stagedoor.rooms.plans import Plans
 from stagedoor.storage import Database
 from stagedoor.storage.objects import Objects, ObjectsUnavailable
@@ -85,6 +86,7 @@ def make_parts(
         directory=Directory(database),
         bans=bans,
         plans=plans,
+        room_creator=RoomCreator(database, gateway, plans, feed, queue),
         issuer=issuer,
         gateway=gateway,
         receiver=Receiver(keyring, intake(database), applier.wake),

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from stagedoor.api.access import AppsRead, AppsWrite
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Parts, Services
+from stagedoor.api.services import Parts
 from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Cursor, Data, Limit, Name, Page, page
 from stagedoor.audit import store as trail
 from stagedoor.cameras.intake import LARGEST_FRAME
@@ -19,7 +19,7 @@ from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
 from stagedoor.kernel.durations import format_duration, parse_duration
 from stagedoor.kernel.errors import Conflict, NotFound
 from stagedoor.kernel.wording import form
-from stagedoor.rooms import names
+from stagedoor.rooms import rooms
 from stagedoor.rooms import store as rooms_store
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, organisations, store
@@ -357,7 +357,7 @@ async def delete_app(
             code="app_has_live_rooms",
             extra={"liveRooms": live},
         )
-    await end_live_rooms(parts, found)
+    await rooms.end_all(parts.gateway, found)
 
     def drop(tx: Transaction) -> None:
         apps.delete(tx, found)
@@ -378,14 +378,3 @@ def _changes(before: App, after: App) -> dict[str, Any]:
 def _note(tx: Transaction, caller: Principal, action: str, app: App, changes: dict[str, Any] | None = None) -> None:
     detail = {"slug": app.slug} | ({"changed": changes} if changes is not None else {})
     trail.note(tx, caller, action, app.id, organisation_id=app.organisation_id, app_id=app.id, detail=detail)
-
-
-async def end_live_rooms(parts: Services, app: App) -> None:
-    """End every room of the app that LiveKit has, known to us or not."""
-    for room in await parts.gateway.rooms():
-        place = names.split(room.name)
-        if place is not None and place[0] == app.slug:
-            try:
-                await parts.gateway.delete_room(room.name)
-            except NotFound:
-                continue  # it ended by itself meanwhile
