@@ -36,7 +36,8 @@ from stagedoor.tokens.grants import JoinRequest, decide
 from stagedoor.tokens.mint import mint
 from tests.support.api_tenant import fresh
 from tests.support.jpegs import BLUE, jpeg, sending
-from tests.support.product import KEY, SECRET, ExternalLiveKit, eventually, free_ports
+from tests.support.ports import free_ports
+from tests.support.product import KEY, SECRET, ExternalLiveKit, eventually
 from tests.support.watching import Watcher, watching
 
 LINGER_SECONDS = 1.0
