@@ -7,11 +7,11 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from stagedoor.access.grants import JoinRequest, RoomConfig
 from stagedoor.api.structs import RequestStruct
 from stagedoor.kernel.durations import parse_duration
 from stagedoor.kernel.errors import Invalid
 from stagedoor.rooms.nouns import RoomLimits
-from stagedoor.tokens.grants import JoinRequest, RoomConfig
 
 _NUL_FREE: Final = r"^[^\x00]*$"
 _LONGEST: Final = 365 * 86_400

@@ -7,12 +7,12 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.errors import Conflict
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.rooms import rooms
-from stagedoor.rooms.names import new_livekit_name
 from stagedoor.rooms.nouns import Room, RoomLimits, Session
 from stagedoor.rooms.plans import Plans
 from stagedoor.storage import Database, Transaction
-from stagedoor.storage.settled import write_settled
+from stagedoor.storage.conflicts import write_retrying_conflicts
 from stagedoor.tenancy.nouns import App
+from stagedoor.tenancy.room_names import new_livekit_name
 
 
 class RoomCreator:
@@ -60,4 +60,4 @@ class RoomCreator:
             session = rooms.announced(tx, self._feed, self._queue, app, made)
             return rooms.created(tx, self._feed, app, name, made.metadata), session
 
-        return await write_settled(self._database, record)
+        return await write_retrying_conflicts(self._database, record)

@@ -13,9 +13,10 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, Invalid
 from stagedoor.kernel.ids import new_id
-from stagedoor.rooms import limiting, names, rooms, store
+from stagedoor.rooms import rooms, session_jobs, store
 from stagedoor.rooms.nouns import SESSION, Plan, RoomLimits, Session
 from stagedoor.storage import Database, Transaction
+from stagedoor.tenancy import room_names
 from stagedoor.tenancy.nouns import App, TranscriptPolicy
 
 DEFAULT_WAIT: Final = 86_400
@@ -44,7 +45,7 @@ def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
         Conflict: A session of this room lives, or waits for it.
     """
     session_id = new_id(SESSION)
-    if names.reference_is_like(app.slug, wanted.room_name, f"{SESSION}_"):
+    if room_names.reference_is_like(app.slug, wanted.room_name, f"{SESSION}_"):
         raise Invalid(f"A name that begins with {SESSION}_ is a session's id.", code="bad_room_name")
     livekit_room = rooms.known_or_new(tx, app, wanted.room_name or session_id)
     store.lock_rooms(tx, [livekit_room])
@@ -57,7 +58,7 @@ def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
     session = Session(
         session_id,
         app.id,
-        names.short_name(livekit_room),
+        room_names.short_name(livekit_room),
         livekit_room,
         None,
         "created",
@@ -114,7 +115,7 @@ class Plans:
             Conflict: A session of this room lives, or waits for it.
         """
         session, plan = announce(tx, app, wanted)
-        limiting.announced(tx, queue, plan)
+        session_jobs.announced(tx, queue, plan)
         self.note(tx, session.livekit_room)
         return session, plan
 
