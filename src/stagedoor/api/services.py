@@ -22,6 +22,7 @@ from stagedoor.kernel.sealing import Sealer
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outbox.sender import Sender
+from stagedoor.outbox.tester import WebhookTester
 from stagedoor.playback.admission import Doorkeeper
 from stagedoor.playback.links import LinkSigner
 from stagedoor.playback.watching import Watching
@@ -62,6 +63,7 @@ class Services:
     doorkeeper: Doorkeeper
     sealer: Sealer
     sender: Sender
+    tester: WebhookTester
     scribe: Scribe
     objects: Objects
     gate: Gate

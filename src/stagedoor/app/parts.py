@@ -26,6 +26,7 @@ from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outbox import delivery
 from stagedoor.outbox.sender import Sender
+from stagedoor.outbox.tester import WebhookTester
 from stagedoor.playback.admission import Doorkeeper
 from stagedoor.playback.links import LinkSigner
 from stagedoor.playback.watching import Watching
@@ -73,6 +74,8 @@ def make_parts(
     cameras = LiveCameras(hub, running)
     elsewhere = _elsewhere(settings, node, hub, cameras)
     telling = Telling(database, feed)
+    sealer = Sealer(secrets.sealing_secret)
+    sender = Sender(allow_private=settings.webhook_allow_private_targets, timeout_seconds=settings.webhook_timeout)
     services = Services(
         settings=settings,
         public_url=network.public_url,
@@ -88,8 +91,9 @@ def make_parts(
         applier=applier,
         signer=signer,
         doorkeeper=Doorkeeper(signer, api.TokenVerifier(endpoint.api_key, endpoint.api_secret)),
-        sealer=Sealer(secrets.sealing_secret),
-        sender=Sender(allow_private=settings.webhook_allow_private_targets, timeout_seconds=settings.webhook_timeout),
+        sealer=sealer,
+        sender=sender,
+        tester=WebhookTester(sender, sealer),
         scribe=Scribe(),
         objects=_objects(settings),
         gate=Gate(database),
