@@ -9,7 +9,8 @@ import aiohttp
 
 from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
 from tests.diagnosis.support import examine, external
-from tests.support.product import KEY, SECRET, Api, RunningProduct, eventually, free_ports, running
+from tests.support.ports import free_ports
+from tests.support.product import KEY, SECRET, Api, RunningProduct, eventually, running
 from tests.support.receiver import receiving, status
 
 OTHER_KEY = "APIother"
