@@ -11,19 +11,19 @@ import pytest
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.product import Api, Mode, RunningProduct, running
 
-SLOW_FOLDERS = {
+SLOW_FOLDERS = (
     "api",
-    "bridges",
-    "deployment",
-    "diagnosis",
-    "e2e",
-    "faults",
-    "kill",
+    "deploy",
+    "doctor",
     "mediaserver",
-    "packaging",
-    "relay",
-    "web",
-}
+    "outputs/webrtc",
+    "pages",
+    "streams/cluster",
+    "system/e2e",
+    "system/faults",
+    "system/kill",
+    "system/packaging",
+)
 SLOW_FIXTURES = {"every_product", "managed_product", "external_product", "product", "postgres_server"}
 
 
@@ -31,10 +31,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """What starts servers or browsers is slow, and left out of `make check`."""
     tests = config.rootpath / "tests"
     for item in items:
-        folder = item.path.relative_to(tests).parts[0] if item.path.is_relative_to(tests) else ""
+        folder = item.path.parent.relative_to(tests).as_posix() if item.path.is_relative_to(tests) else ""
         fixtures = set(getattr(item, "fixturenames", ()))
         starts_servers = fixtures & SLOW_FIXTURES or item.path.name == "test_up.py" or "postgresql" in item.name
-        if folder in SLOW_FOLDERS or starts_servers:
+        if f"{folder}/".startswith(tuple(f"{slow}/" for slow in SLOW_FOLDERS)) or starts_servers:
             item.add_marker(pytest.mark.slow)
 
 
