@@ -21,7 +21,7 @@ async def server_version(endpoint: Endpoint) -> str | None:
     """The version, as LiveKit's join answer gives it; `None` when it cannot be read.
 
     LiveKit has no status endpoint; the first signal message to a participant that joins carries `serverInfo`
-    (livekit/protocol `livekit_rtc.proto`, JoinResponse). No media is set up, and the room ends by itself a moment later.
+    (livekit/protocol `livekit_rtc.proto`, JoinResponse). No media is set up, and the room ends by itself soon after.
     """
     token = access_token(
         endpoint,

@@ -17,8 +17,8 @@ class FileLock:
     """An exclusive `flock` on a file that stays where it is.
 
     The file is never removed: a process that removed it while another one waits for the same inode would
-    let both of them hold it. The descriptor is not inherited by children, so a child that outlives this process does not
-    keep the lock.
+    let both of them hold it. The descriptor is not inherited by children, so a child that outlives this process does
+    not keep the lock.
     """
 
     def __init__(self, path: Path) -> None:
