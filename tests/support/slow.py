@@ -7,19 +7,19 @@ from typing import Any, Final
 
 import pytest
 
-_FOLDERS: Final = {
+_FOLDERS: Final = (
     "api",
-    "bridges",
-    "deployment",
-    "diagnosis",
-    "e2e",
-    "faults",
-    "kill",
+    "deploy",
+    "doctor",
     "mediaserver",
-    "packaging",
-    "relay",
-    "web",
-}
+    "outputs/webrtc",
+    "pages",
+    "streams/cluster",
+    "system/e2e",
+    "system/faults",
+    "system/kill",
+    "system/packaging",
+)
 _FILES: Final = {"test_up.py"}
 _SERVERS: Final = re.compile(r"\b(RunningProduct|ExternalLiveKit|PostgresServer|RedisServer|Browser|Nodes|Start)\b")
 """What a fixture that starts one says that it gives."""
@@ -32,9 +32,9 @@ _running: pytest.Item | None = None
 def is_slow(item: pytest.Item) -> bool:
     """Whether the test starts servers or browsers, by its place, its fixtures or what its file imports."""
     tests = item.config.rootpath / "tests"
-    folder = item.path.relative_to(tests).parts[0] if item.path.is_relative_to(tests) else ""
+    folder = item.path.parent.relative_to(tests).as_posix() if item.path.is_relative_to(tests) else ""
     return (
-        folder in _FOLDERS
+        f"{folder}/".startswith(tuple(f"{slow}/" for slow in _FOLDERS))
         or item.path.name in _FILES
         or "postgresql" in item.name
         or any(_SERVERS.search(given) for given in _given_by_fixtures(item))

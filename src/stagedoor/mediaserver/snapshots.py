@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from stagedoor.kernel.texts import storable
+
 LONGEST_SID: Final = 64
 LONGEST_WORD: Final = 64
 LONGEST_TEXT: Final = 4_096
@@ -21,11 +23,11 @@ them: they are no participants of a call."""
 
 
 def clean(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Text of LiveKit's that every database takes: PostgreSQL has no NUL, and columns have a width.
+    """Text of LiveKit's that every database takes: see `storable`, and columns have a width.
 
     LiveKit's own texts never need this; whoever holds a webhook key may send anything.
     """
-    return text.replace("\x00", "\ufffd")[:longest]
+    return storable(text)[:longest]
 
 
 @dataclass(frozen=True, slots=True)
