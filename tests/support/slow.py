@@ -8,7 +8,6 @@ from typing import Any, Final
 import pytest
 
 _FOLDERS: Final = (
-    "api",
     "deploy",
     "doctor",
     "mediaserver",
