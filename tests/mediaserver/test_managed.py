@@ -198,7 +198,7 @@ async def test_a_config_that_livekit_refuses_is_one_sentence_with_its_reason(
 
 async def test_two_stagedoors_do_not_share_a_folder(managed: MakeManaged) -> None:
     await managed().start()
-    with pytest.raises(OperatorError, match="Another Stagedoor looks after"):
+    with pytest.raises(OperatorError, match="Another Stagedoor supervises"):
         await managed().start()
 
 
