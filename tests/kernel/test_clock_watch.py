@@ -77,7 +77,7 @@ async def test_every_listener_is_told_once(clocks: Clocks, watch: ClockWatch) ->
     watch.look()
     clocks.set_forward(-10_000)
     with capture_logs() as log:
-        await watch.tell()
-        await watch.tell()
+        await watch.notify()
+        await watch.notify()
     assert told == [60_000, -10_000]
     assert [entry["event"] for entry in log].count("clock_jump_not_handled") == 2

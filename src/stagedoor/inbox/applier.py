@@ -49,7 +49,7 @@ class Applier:
         feed: Where the resulting events go.
         queue: Where what is more than state is asked for.
         bouncer: Told of everybody who comes in.
-        clock: Looked at before events are applied: what lives is dated anew before it ends.
+        clock: Looked at before events are applied: the times of open sessions are adjusted before they end.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Applier:
     async def _drain(self, up_to: int | None) -> None:
         held: set[str] = set()
         while True:
-            await self._clock.tell()
+            await self._clock.notify()
             try:
                 first = await self._database.write(lambda tx: self._batch(tx, held, wait=up_to is not None))
             except StorageUnavailable as error:

@@ -150,7 +150,7 @@ class Worker:
             await self._let_go()
 
     async def clock_jumped(self, jump: Jump) -> None:
-        """Plan anew what would wait for a time that the clock shows again much later.
+        """Reschedule what would wait for a time that the clock shows again much later.
 
         A recurring job is at most one period late. On a database with one writer all waits are this process's, and
         stay as long as they were; what is due because the clock was set forward is done at once.

@@ -1,8 +1,8 @@
-"""Notices that the wall clock was set: it is compared with a clock that nobody sets.
+"""Notices that the wall clock was set: it is compared with a clock that cannot be set.
 
 A board without a battery starts years ago and jumps when NTP answers, a virtual machine is restored, an operator errs.
 What counts on the wall clock going on evenly (how long a call lasted, when a job is due, what is old enough to be
-deleted) asks here, or is told.
+deleted) asks here, or listens.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DOUBTED_MS: Final = 86_400_000
 
 
 def steady_ms() -> int:
-    """Milliseconds of a clock that nobody sets, and that goes on while the machine is suspended."""
+    """Milliseconds of a clock that cannot be set, and that goes on while the machine is suspended."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
 
@@ -80,7 +80,7 @@ class ClockWatch:
         self._last: Jump | None = None
         self._forward: Jump | None = None
         self._listeners: list[Listener] = []
-        self._untold: list[Jump] = []
+        self._pending: list[Jump] = []
 
     def listen(self, listener: Listener) -> None:
         """Have `listener` awaited after each jump."""
@@ -117,26 +117,26 @@ class ClockWatch:
             self._forward = jump
         elif self._forward is not None and self._forward.by + by <= TOLERATED_MS:
             self._forward = None  # it was set back to where it had been
-        self._untold.append(jump)
+        self._pending.append(jump)
         _log.warning("clock_jumped", by_seconds=by / 1000, before=rfc3339(jump.before), after=rfc3339(jump.after))
         return jump
 
-    async def tell(self) -> None:
-        """Look, and have the listeners told of what nobody has been told of."""
+    async def notify(self) -> None:
+        """Look, and notify the listeners of each jump that they do not know of."""
         self.look()
-        while self._untold:
-            jump = self._untold.pop(0)
+        while self._pending:
+            jump = self._pending.pop(0)
             for listener in self._listeners:
                 try:
                     await listener(jump)
-                except Exception:  # noqa: BLE001 - the others are told all the same
+                except Exception:  # noqa: BLE001 - the others are notified all the same
                     _log.exception("clock_jump_not_handled", by_seconds=jump.by / 1000)
 
     async def run(self) -> None:
         """Look every few seconds, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await self.tell()
+            await self.notify()
 
 
 def _length(ms: int) -> str:

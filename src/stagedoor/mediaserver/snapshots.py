@@ -32,7 +32,7 @@ def clean(text: str, longest: int = LONGEST_TEXT) -> str:
 
 
 _EARLIEST_MS: Final = 946_684_800_000
-"""The year 2000. What is before it comes from a clock that was never set, or from somebody who tries."""
+"""The year 2000. What is before it comes from a clock that was never set, or from an attacker."""
 
 _AHEAD_MS: Final = 86_400_000
 
@@ -40,7 +40,7 @@ _AHEAD_MS: Final = 86_400_000
 def plausible(at: int) -> int | None:
     """A time of LiveKit's in milliseconds since the epoch; `None`, as if it were absent, where it cannot be true.
 
-    Times bound loops and are stored as 64-bit numbers, and whoever holds a webhook key may send any number.
+    Times bound loops and are stored as 64-bit numbers, and a holder of a webhook key may send any number.
     """
     return at if _EARLIEST_MS <= at <= now_ms() + _AHEAD_MS else None
 

@@ -33,7 +33,7 @@ def register(retention: Retention, queue: Queue) -> None:
 
 
 def _delete_events(tx: Transaction, app: App, before: int, limit: int) -> int:
-    """Delete events, LiveKit's own that they came from, and the messages that told of them.
+    """Delete events, LiveKit's own that they came from, and the messages made of them.
 
     What no endpoint has been offered yet is left.
     """

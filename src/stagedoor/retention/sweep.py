@@ -89,7 +89,7 @@ class Retention:
     def _refuse_in_doubt(self, job: Job, every_seconds: float) -> None:
         """Have the job wait after the clock was set forward, which makes everything look old.
 
-        Before this process was started nobody watched the clock: what is more than a day late then may be so because
+        Before this process was started the clock was not watched: what is more than a day late then may be so because
         the product was off, or because the clock is wrong.
 
         Raises:

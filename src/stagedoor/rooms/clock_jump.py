@@ -1,4 +1,4 @@
-"""After the wall clock was set: what lives is dated anew, so that lengths stay what they are.
+"""After the wall clock was set: the times of open sessions are adjusted, so that durations stay right.
 
 A call that began at 12:00 by a clock that was then set forward by an hour began at 13:00 by the clock that ends it.
 """
@@ -15,9 +15,9 @@ from stagedoor.storage import Database
 
 
 class SessionClock:
-    """Dates sessions anew.
+    """Adjusts the times of open sessions.
 
-    Several processes on one database have clocks of their own, and none may date the others' sessions: there the
+    Several processes on one database have clocks of their own, and none may adjust what the others recorded: there the
     machines' clocks have to be right (docs/deploy.md).
 
     Args:
@@ -31,6 +31,6 @@ class SessionClock:
         self._sources: Collection[TimeSource] = get_args(TimeSource) if shared else ("reconcile",)
 
     async def jumped(self, jump: Jump) -> None:
-        """Date what lives anew."""
+        """Adjust the times of what is open."""
         if self._database.sole_writer:
-            await self._database.write(lambda tx: store.date_anew(tx, jump.before, jump.by, self._sources))
+            await self._database.write(lambda tx: store.adjust_times(tx, jump.before, jump.by, self._sources))

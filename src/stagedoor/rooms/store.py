@@ -365,8 +365,8 @@ def mark_seen(tx: Transaction, session_ids: Sequence[str], at: int) -> None:
         )
 
 
-def date_anew(tx: Transaction, until: int, by: int, sources: Collection[TimeSource]) -> None:
-    """Move the times of what lives by `by` milliseconds, because the clock was set.
+def adjust_times(tx: Transaction, until: int, by: int, sources: Collection[TimeSource]) -> None:
+    """Move the times of what is open by `by` milliseconds, because the clock was set.
 
     Args:
         tx: The transaction.
