@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from stagedoor.api.live.direct import PIPE, Pipe
+from stagedoor.api.live.raw_writer import PIPE, RawWriter
 from stagedoor.api.middleware import DRAINED_BYTES
 from stagedoor.api.problems import MEDIA_TYPE, encoded
 from stagedoor.app.connection_limits import (
@@ -102,7 +102,7 @@ class HttpConnection(HttpToolsProtocol):
         super().on_message_begin()
         self._messages += 1
         self._in_head = True
-        self.scope["extensions"] = {PIPE: {"pipe": Pipe(self.transport, self.flow.drain)}}
+        self.scope["extensions"] = {PIPE: {"pipe": RawWriter(self.transport, self.flow.drain)}}
 
     def on_headers_complete(self) -> None:
         self._in_head = False

@@ -14,9 +14,9 @@ from websockets.http11 import Request
 
 from stagedoor.api.problems import MEDIA_TYPE, encoded
 from stagedoor.app.connection_limits import MOST_HEADER_FIELDS, ConnectionLimits
-from stagedoor.cameras.closing import TOO_BIG
-from stagedoor.cameras.intake import LARGEST_FRAME
 from stagedoor.kernel.errors import BadRequest
+from stagedoor.sources.cameras.closing import TOO_BIG
+from stagedoor.sources.cameras.intake import LARGEST_FRAME
 
 LARGEST_OTHER_MESSAGE: Final = 4_096
 """Bytes of a message where no frames are sent: who only watches has nothing to say."""
