@@ -1,4 +1,4 @@
-"""What a connection may make us keep and wait for, before anybody knows who is there."""
+"""Limits of a connection: what its peer can make the server keep and wait for before it is authenticated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn on a socket of ours, stopped by us and not by signals."""
+"""The HTTP server: uvicorn on a listening socket made here, stopped by the product and not by signals."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Server(uvicorn.Server):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), _TICK_SECONDS)
             now = loop.time()
-            # While the process stood still, nobody could send it anything.
+            # While the process stood still, no client could send it anything.
             elapsed = min(now - before, 2 * _TICK_SECONDS)
             before = now
             for connection in list(self.server_state.connections):
@@ -117,7 +117,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # What it accepts inherits these. A viewer that stops reading has this much unsent in the kernel, not megabytes of
-    # pictures of the past; and whoever takes nothing for a minute, or is not there any more, is let go.
+    # old pictures; and a client that takes nothing for a minute, or is not there any more, is disconnected.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_SECONDS * 1000)
     try:
@@ -129,7 +129,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise OperatorError(
-            f"HTTP can't listen on {host}:{port} ({error.strerror}); end what uses it, or choose another with --http."
+            f"HTTP cannot listen on {host}:{port} ({error.strerror}); end what uses it, or choose another with --http."
         ) from None
     listening.setblocking(False)
     return listening

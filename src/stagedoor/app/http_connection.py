@@ -43,7 +43,7 @@ class HttpConnection(HttpToolsProtocol):
 
     What uvicorn 0.54 lacks: httptools takes a head of any size and nothing ends a head or a body that does not come
     (both of https://github.com/Kludex/uvicorn/issues/157), an answer without a length is chunked even for HTTP/1.0, and
-    when a connection is lost the newest request on it alone is told, so that a stream before it would never end.
+    when a connection is lost only the newest request on it learns of that, so that a stream before it never ends.
 
     Attributes:
         waited: Seconds for which the connection has waited for the same thing of its peer.
@@ -137,7 +137,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         if not self._answered():
-            # The WebSocket would take the connection over, and whoever answers on it would not learn of its end.
+            # The WebSocket would take the connection over, and the earlier answer would not learn of its end.
             self.transport.close()
             return
         super().handle_websocket_upgrade()
@@ -161,7 +161,7 @@ class HttpConnection(HttpToolsProtocol):
         self.cycle.keep_alive = False
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer what can't become a request, or will not, and end the connection."""
+        """Answer what cannot become a request, or will not, and end the connection."""
         self._refused = True
         if self.transport.is_closing():
             return
@@ -223,13 +223,13 @@ class HttpConnection(HttpToolsProtocol):
         if waiting is Waiting.ANSWER or self._waits_for_us():
             return
         self.waited += elapsed
-        if self.waited > self._patience(waiting):
+        if self.waited > self._timeout(waiting):
             self._give_up(waiting)
 
     def _waits_for_us(self) -> bool:
         return self._refused or self.flow.read_paused or (self._in_body and self.cycle.waiting_for_100_continue)
 
-    def _patience(self, waiting: Waiting) -> float:
+    def _timeout(self, waiting: Waiting) -> float:
         if waiting is Waiting.BODY:
             return self.limits.body_seconds + self._body_bytes / SLOWEST_BYTES_A_SECOND
         if waiting is Waiting.NEXT_REQUEST:
@@ -238,7 +238,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _give_up(self, waiting: Waiting) -> None:
         if waiting is Waiting.HEAD and not self._answered():
-            return  # somebody is being answered on it
+            return  # an earlier request is being answered on it
         if waiting is Waiting.HEAD or (waiting is Waiting.BODY and not self._answered()):
             part = "head" if waiting is Waiting.HEAD else "body"
             self._refuse(RequestTimeout(f"The {part} of the request did not come in time."))

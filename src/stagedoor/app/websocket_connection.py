@@ -97,7 +97,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self.handshake_initiated = self.handshake_complete = self.close_sent = True
         answer = b"".join(self.conn.data_to_send())
         if not answer:
-            body = encoded(BadRequest("The WebSocket handshake can't be read.", code="bad_handshake"))
+            body = encoded(BadRequest("The WebSocket handshake cannot be read.", code="bad_handshake"))
             answer = (
                 b"HTTP/1.1 400 Bad Request\r\ncontent-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
                 % (
@@ -161,7 +161,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         if self.close_sent and not self.disconnected and message["type"] in {"websocket.send", "websocket.close"}:
-            raise ClientDisconnected  # it was ended for what the client sent; uvicorn calls that a mistake of ours
+            raise ClientDisconnected  # closed for what the client sent, which uvicorn takes for our error
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
             self.handshake_complete = True

@@ -47,7 +47,7 @@ class StorageUnavailable(StagedoorError):
 
     Args:
         sentence: What is the matter, for a person.
-        lasting: Somebody has to do something first: waiting alone does not help.
+        lasting: A caller has to do something first: waiting alone does not help.
     """
 
     def __init__(self, sentence: str, *, lasting: bool = False) -> None:
