@@ -48,15 +48,15 @@ def main() -> int:
 
 def pages() -> dict[Path, str]:
     """What each made page should hold."""
-    security = DOCS / "security.md"
+    security = DOCS / "reference" / "security.md"
     scopes = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in SCOPES.items())
-    observability = DOCS / "observability.md"
+    observability = DOCS / "reference" / "observability.md"
     contributing = DOCS.parent / "CONTRIBUTING.md"
     return {
         DOCS.parent / ".importlinter": tiers.contracts(),
         contributing: _between("folders", contributing.read_text(), tiers.table()),
-        DOCS / "settings.md": settings(),
-        DOCS / "events.md": events(),
+        DOCS / "reference" / "settings.md": settings(),
+        DOCS / "reference" / "events.md": events(),
         security: _between("scopes", security.read_text(), scopes),
         observability: _between("metrics", observability.read_text(), metrics()),
     }
@@ -79,7 +79,7 @@ def metrics() -> str:
 
 
 def settings() -> str:
-    """`docs/settings.md`."""
+    """`docs/reference/settings.md`."""
     lines = [
         "# Settings",
         "",
@@ -114,7 +114,7 @@ def _default(name: str) -> str:
 
 
 def events() -> str:
-    """`docs/events.md`."""
+    """`docs/reference/events.md`."""
     lines = [
         "# Events",
         "",

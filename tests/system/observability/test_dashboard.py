@@ -17,7 +17,7 @@ from stagedoor.kernel.metrics import REGISTRY
 from tests.support.product import RunningProduct
 
 GRAFANA = Path(__file__).parents[3] / "deploy" / "grafana"
-TROUBLE = Path(__file__).parents[3] / "docs" / "troubleshooting.md"
+TROUBLE = Path(__file__).parents[3] / "docs" / "how-to" / "troubleshooting.md"
 GIVEN = {"le", "instance"}
 """Labels that histograms and Prometheus itself add."""
 _SERIES = re.compile(r"\b((?:stagedoor|process)_\w+)(?:\{([^}]*)\})?")
