@@ -124,7 +124,8 @@ def events() -> str:
         "The types of events, in the catalogue's version "
         f"{VERSION}. A session's timeline and the live feed (`GET /api/v1/apps/{{app}}/events`) carry",
         "them with `detail`; an outgoing webhook's `data` has the fields of `detail` among its own (see",
-        "[webhooks](../how-to/webhooks.md)). A field may be added to a type; those that are there keep their names and meanings.",
+        "[webhooks](../how-to/webhooks.md)). A field may be added to a type; those that are there keep their names and",
+        "meanings.",
         "",
         "| type | meaning |",
         "|---|---|",

@@ -1,4 +1,4 @@
-"""The table "Bounds" of docs/reference/security.md: each bound is set where it says, to the value it says, and has a test."""
+"""The table "Bounds" of docs/reference/security.md: each bound is set where and as it says, and has a test."""
 
 from __future__ import annotations
 
