@@ -36,6 +36,7 @@ def test_a_jump_is_said_once(clocks: Clocks, watch: ClockWatch, by: int, words: 
     with capture_logs() as log:
         jump = watch.look()
         assert watch.look() is None
+    assert jump is not None
     assert jump == Jump(before, before + by, clocks.steady)
     assert jump.by == by
     assert words in jump.sentence
