@@ -24,6 +24,7 @@ from stagedoor.outbox.tester import WebhookTester
 from stagedoor.outputs.frames.viewers import FrameViewers
 from stagedoor.outputs.webrtc.supervisor import Bridges
 from stagedoor.rooms.bans import Bans
+from stagedoor.rooms.creating import RoomCreator
 from stagedoor.rooms.plans import Plans
 from stagedoor.sources.cameras.authentication import CameraAuthenticator
 from stagedoor.sources.cameras.http_ingest import HttpIngest
@@ -57,6 +58,7 @@ class Services:
     directory: Directory
     bans: Bans
     plans: Plans
+    room_creator: RoomCreator
     issuer: TokenIssuer
     gateway: LiveKitGateway
     receiver: Receiver

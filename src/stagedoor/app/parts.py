@@ -30,6 +30,7 @@ from stagedoor.outputs.webrtc.join_tokens import JoinTokens
 from stagedoor.outputs.webrtc.supervisor import Bridges
 from stagedoor.rooms.ban_enforcer import BanEnforcer
 from stagedoor.rooms.bans import Bans
+from stagedoor.rooms.creating import RoomCreator
 from stagedoor.rooms.plans import Plans
 from stagedoor.sources.cameras.authentication import CameraAuthenticator
 from stagedoor.sources.cameras.http_ingest import HttpIngest
@@ -88,6 +89,7 @@ def make_parts(
         directory=Directory(database),
         bans=bans,
         plans=plans,
+        room_creator=RoomCreator(database, gateway, plans, feed, queue),
         issuer=issuer,
         gateway=gateway,
         receiver=Receiver(keyring, intake(database), applier.wake),
