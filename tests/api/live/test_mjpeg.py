@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -389,3 +390,29 @@ async def test_what_may_only_be_read_is_not_written(managed_product: RunningProd
         managed_product.url, b"POST /live/live/door/mjpeg HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
     )
     assert (status, headers["content-type"]) == (405, "application/problem+json")
+
+
+async def test_http_1_0_gets_parts_without_chunks(http: aiohttp.ClientSession, door: Device) -> None:
+    """motion and other readers of that age take what comes for the parts themselves."""
+    parts = urlsplit(str(door.body["mjpegUrl"]))
+    async with sending(http, door) as camera:
+        await camera.send(frame("0"))
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        writer.write(f"GET {parts.path} HTTP/1.0\r\n\r\n".encode())
+        head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).lower()
+        assert b"connection: close" in head
+        assert b"transfer-encoding" not in head
+        seen: list[str] = []
+        while len(seen) < 3:
+            assert await asyncio.wait_for(reader.readuntil(b"\r\n"), 10) == b"--frame\r\n"
+            part = (await reader.readuntil(b"\r\n\r\n")).decode()
+            size = next(line.split(": ")[1] for line in part.splitlines() if line.startswith("Content-Length"))
+            data = await reader.readexactly(int(size))
+            assert await reader.readexactly(2) == b"\r\n"
+            if mark_of(data) in seen:
+                continue  # sent once more, because none came after it
+            seen.append(mark_of(data))
+            assert data == frame(seen[-1])
+            await camera.send(frame(str(len(seen))))
+        assert seen == ["0", "1", "2"]
+        writer.transport.abort()
