@@ -159,6 +159,7 @@ class Product:
         self._work("bouncer", ban_enforcer.run())
         self._work("jobs", make_worker(services, folder.node).run())
         self._work("webhook fan-out", Fanout(services.database, services.feed, services.queue).run())
+        self._work("clock", services.clock.run())
         self._work("key use", _record_use(services))
         self._work("cameras", services.key_revocation.run())
         self._work("camera usage", services.media_usage.run())

@@ -144,20 +144,6 @@ class Deliverer:
         tx.after_commit(lambda: _log.warning("webhook_endpoint_disabled", endpoint_id=endpoint.id, reason=reason))
 
 
-def forget_kind(database: Database, keep_seconds: int) -> JobKind:
-    """The job that forgets deliveries that are over, after a while."""
-
-    async def forget(_: Job) -> None:
-        before = now_ms() - keep_seconds * 1000
-        while await database.write(lambda tx: store.delete_old_deliveries(tx, before, _BATCH_SIZE)) == _BATCH_SIZE:
-            continue
-
-    return JobKind("webhook.forget", forget, every_seconds=3600, timeout_seconds=600)
-
-
-_BATCH_SIZE: Final = 500
-
-
 def _load(tx: Transaction, delivery_id: str) -> tuple[Endpoint, Delivery] | None:
     delivery = store.delivery_by_id(tx, delivery_id)
     endpoint = None if delivery is None else store.endpoint_by_id(tx, delivery.endpoint_id)

@@ -82,7 +82,7 @@ class Watch:
             wait = self._interval
             try:
                 repairs = await self.once()
-                RECONCILE_RUNS.labels("ok").inc()
+                RECONCILE_RUNS.labels("failed" if self._reconciler.failed_rooms else "ok").inc()
                 if repairs:
                     _log.info("state_repaired", repairs=dict(repairs))
             except (Problem, StorageUnavailable) as error:
