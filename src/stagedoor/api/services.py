@@ -20,6 +20,7 @@ from stagedoor.kernel.sealing import Sealer
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outbox.sender import Sender
+from stagedoor.outbox.tester import WebhookTester
 from stagedoor.outputs.frames.viewers import FrameViewers
 from stagedoor.outputs.webrtc.supervisor import Bridges
 from stagedoor.rooms.bans import Bans
@@ -64,6 +65,7 @@ class Services:
     admission_control: AdmissionControl
     sealer: Sealer
     sender: Sender
+    tester: WebhookTester
     transcriber: Transcriber
     objects: Objects
     camera_authenticator: CameraAuthenticator

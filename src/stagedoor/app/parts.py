@@ -24,6 +24,7 @@ from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outbox import delivery
 from stagedoor.outbox.sender import Sender
+from stagedoor.outbox.tester import WebhookTester
 from stagedoor.outputs.frames.viewers import FrameViewers
 from stagedoor.outputs.webrtc.join_tokens import JoinTokens
 from stagedoor.outputs.webrtc.supervisor import Bridges
@@ -75,6 +76,8 @@ def make_parts(
     cameras = LiveCameras(hub, running)
     other_nodes = _other_nodes(settings, node, hub, cameras)
     presence_events = PresenceEvents(database, feed)
+    sealer = Sealer(secrets.sealing_secret)
+    sender = Sender(allow_private=settings.webhook_allow_private_targets, timeout_seconds=settings.webhook_timeout)
     services = Services(
         settings=settings,
         public_url=network.public_url,
@@ -91,8 +94,9 @@ def make_parts(
         applier=applier,
         signer=signer,
         admission_control=AdmissionControl(signer, api.TokenVerifier(endpoint.api_key, endpoint.api_secret)),
-        sealer=Sealer(secrets.sealing_secret),
-        sender=Sender(allow_private=settings.webhook_allow_private_targets, timeout_seconds=settings.webhook_timeout),
+        sealer=sealer,
+        sender=sender,
+        tester=WebhookTester(sender, sealer),
         transcriber=Transcriber(),
         objects=_objects(settings),
         camera_authenticator=CameraAuthenticator(database),
