@@ -11,8 +11,8 @@ from starlette.types import Message
 
 from stagedoor.api.application import build
 from stagedoor.api.front import FrontedApp
+from stagedoor.api.metrics import HTTP_REQUESTS
 from stagedoor.api.services import Services
-from stagedoor.kernel.metrics import HTTP_REQUESTS
 from stagedoor.tenancy import apps, organisations
 from stagedoor.tenancy.nouns import AppSettings
 from tests.support.api_routes import application
@@ -26,7 +26,7 @@ ASK = b'{"room":"demo","identity":"ada"}'
 async def call(
     app: Any, method: str, path: str, headers: list[tuple[bytes, bytes]], *pieces: bytes
 ) -> tuple[int, dict[bytes, bytes], bytes]:
-    """Status, headers and body of the answer to a request whose body comes in pieces; without pieces the client has left."""
+    """Status, headers and body of the answer to a request whose body comes in pieces; without any, the client left."""
     sent: list[Message] = []
     incoming: list[Message] = [
         {"type": "http.request", "body": piece, "more_body": number < len(pieces) - 1}

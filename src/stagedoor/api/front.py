@@ -21,13 +21,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from stagedoor.api.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from stagedoor.api.middleware import SECURITY_HEADERS
 from stagedoor.api.problems import render, storage_unavailable
 from stagedoor.api.raw_routes import HotRoute
 from stagedoor.api.tracing import TracingMiddleware
 from stagedoor.kernel import tracing
 from stagedoor.kernel.errors import Problem, StorageUnavailable
-from stagedoor.kernel.metrics import HTTP_REQUESTS, HTTP_SECONDS
 
 _log = structlog.get_logger()
 

@@ -9,10 +9,10 @@ from starlette.types import Receive, Scope
 from stagedoor.api.bodies import read_body
 from stagedoor.api.front import FrontRoute, Reply
 from stagedoor.api.problems import documented
+from stagedoor.inbox.metrics import WEBHOOKS
 from stagedoor.inbox.receive import Receiver
 from stagedoor.inbox.verify import signature_header
 from stagedoor.kernel.errors import TooLarge
-from stagedoor.kernel.metrics import WEBHOOKS
 
 FIXED_PATH = "/webhooks/livekit"
 
