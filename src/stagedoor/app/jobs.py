@@ -14,7 +14,7 @@ from stagedoor.retention import sweep
 from stagedoor.rooms import final_usage
 from stagedoor.rooms.limit_jobs import Enforcer
 from stagedoor.transcripts import archiving
-from stagedoor.transcripts.transcription import Recorder
+from stagedoor.transcripts.transcription import TranscriptionJobs
 
 
 def make_worker(services: Services, node: str) -> Worker:
@@ -39,7 +39,7 @@ def kinds(services: Services) -> Sequence[JobKind]:
         *Enforcer(services.database, services.feed, services.queue, services.gateway, services.bans).kinds(),
         deliverer.kind(settings.webhook_timeout),
         delivery.forget_kind(services.database, settings.webhook_keep_deliveries),
-        Recorder(services.database, services.queue, services.gateway, services.transcriber).kind(),
+        TranscriptionJobs(services.database, services.queue, services.gateway, services.transcriber).kind(),
         *archiving.kinds(services.database, services.feed, services.queue, services.objects),
         sweep.kind(services.database, services.queue, settings.retention_interval),
         endpoints.recover_kind(services.database, services.queue),
