@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -52,10 +53,20 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def encoded(problem: Problem) -> bytes:
+    """The problem document as JSON."""
+    document = problem.document()
+    try:
+        return msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        # A lone surrogate (`"\ud800"`) of the caller's is legal JSON and no Unicode text; it goes back as it came.
+        return json.dumps(document, separators=(",", ":")).encode()
+
+
 def render(problem: Problem) -> Response:
     """The answer that a problem makes."""
     return Response(
-        msgspec.json.encode(problem.document()),
+        encoded(problem),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
         headers=problem.headers,

@@ -16,6 +16,7 @@ from stagedoor.events.feed import Feed
 from stagedoor.inbox.applier import Applier
 from stagedoor.inbox.receive import Receiver
 from stagedoor.jobs.queue import Queue
+from stagedoor.kernel.clock_watch import ClockWatch
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
@@ -24,6 +25,7 @@ from stagedoor.outbox.tester import WebhookTester
 from stagedoor.outputs.frames.viewers import FrameViewers
 from stagedoor.outputs.webrtc.supervisor import Bridges
 from stagedoor.rooms.bans import Bans
+from stagedoor.rooms.creating import RoomCreator
 from stagedoor.rooms.plans import Plans
 from stagedoor.sources.cameras.authentication import CameraAuthenticator
 from stagedoor.sources.cameras.http_ingest import HttpIngest
@@ -57,10 +59,12 @@ class Services:
     directory: Directory
     bans: Bans
     plans: Plans
+    room_creator: RoomCreator
     issuer: TokenIssuer
     gateway: LiveKitGateway
     receiver: Receiver
     applier: Applier
+    clock: ClockWatch
     signer: LinkSigner
     admission_control: AdmissionControl
     sealer: Sealer

@@ -32,11 +32,11 @@ from stagedoor.app.patience import Patience
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import OperatorError, Problem, StorageUnavailable
-from stagedoor.kernel.metrics import LIVEKIT_RESTARTS
 from stagedoor.kernel.secretfile import write_private
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.install import ensure_binary
 from stagedoor.mediaserver.managed import ManagedLiveKit
+from stagedoor.mediaserver.metrics import LIVEKIT_RESTARTS
 from stagedoor.mediaserver.snapshots import ServerState
 from stagedoor.mediaserver.version import server_version
 from stagedoor.outbox.fanout import Fanout
@@ -159,6 +159,7 @@ class Product:
         self._work("bouncer", ban_enforcer.run())
         self._work("jobs", make_worker(services, folder.node).run())
         self._work("webhook fan-out", Fanout(services.database, services.feed, services.queue).run())
+        self._work("clock", services.clock.run())
         self._work("key use", _record_use(services))
         self._work("cameras", services.key_revocation.run())
         self._work("camera usage", services.media_usage.run())

@@ -15,12 +15,13 @@ from sqlalchemy.exc import DBAPIError
 
 from stagedoor.events.feed import Feed
 from stagedoor.inbox import store
+from stagedoor.inbox.metrics import INBOX_APPLIED, INBOX_LAG
 from stagedoor.inbox.store import InboxEvent
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.clock_watch import ClockWatch
 from stagedoor.kernel.errors import Conflict, NotFound, StorageUnavailable
-from stagedoor.kernel.metrics import INBOX_APPLIED, INBOX_LAG
 from stagedoor.mediaserver.livekit_event import decode_event
 from stagedoor.rooms import store as rooms_store
 from stagedoor.rooms.apply import Outcome, apply_event
@@ -48,9 +49,13 @@ class Applier:
         feed: Where the resulting events go.
         queue: Where what is more than state is asked for.
         bouncer: Told of everybody who comes in.
+        clock: Looked at before events are applied: the times of open sessions are adjusted before they end.
     """
 
-    def __init__(self, database: Database, feed: Feed, queue: Queue, ban_enforcer: BanEnforcer) -> None:
+    def __init__(
+        self, database: Database, feed: Feed, queue: Queue, ban_enforcer: BanEnforcer, clock: ClockWatch | None = None
+    ) -> None:
+        self._clock = clock or ClockWatch()
         self._database = database
         self._feed = feed
         self._queue = queue
@@ -92,6 +97,7 @@ class Applier:
     async def _drain(self, up_to: int | None) -> None:
         held: set[str] = set()
         while True:
+            await self._clock.notify()
             try:
                 first = await self._database.write(lambda tx: self._batch(tx, held, wait=up_to is not None))
             except StorageUnavailable as error:

@@ -17,13 +17,14 @@ from typing import Final, Literal, TypeVar
 import structlog
 
 from stagedoor.jobs import store
+from stagedoor.jobs.metrics import JOB_SECONDS, JOBS_ENDED
 from stagedoor.jobs.nouns import RECURRING, Effect, GiveUp, Job, JobKind, JobState, NewJob, Retry
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.clock_watch import Jump
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.kernel.ids import new_id
-from stagedoor.kernel.metrics import JOB_SECONDS, JOBS_ENDED
 from stagedoor.kernel.texts import storable
 from stagedoor.storage import Database, Transaction
 
@@ -110,7 +111,7 @@ class Worker:
         self._queue = queue
         self._kinds = {kind.name: kind for kind in kinds}
         self._lease_seconds = lease_seconds
-        self._alone = database.dialect == "sqlite" if alone is None else alone
+        self._alone = database.sole_writer if alone is None else alone
         self._node = node
         self._name = new_id("wrk") if node is None else f"{node}.{new_id('wrk')}"
         self._claims = 0
@@ -147,6 +148,30 @@ class Worker:
         finally:
             keeper.cancel()
             await self._let_go()
+
+    async def clock_jumped(self, jump: Jump) -> None:
+        """Reschedule what would wait for a time that the clock shows again much later.
+
+        A recurring job is at most one period late. On a database with one writer all waits are this process's, and
+        stay as long as they were; what is due because the clock was set forward is done at once.
+        """
+        if jump.by > 0:
+            self._ready.update(self._kinds)
+            self._awake.set()
+            return
+
+        def work(tx: Transaction) -> None:
+            now = now_ms()
+            if self._database.sole_writer:
+                store.move_waiting(tx, jump.by, now)
+            every = {
+                kind.name: int(kind.every_seconds * 1000)
+                for kind in self._kinds.values()
+                if kind.every_seconds is not None
+            }
+            store.bring_forward(tx, every, now)
+
+        await self._try(work)
 
     def ready(self, kind: str) -> None:
         """A job of the kind may be ready."""

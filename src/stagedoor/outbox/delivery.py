@@ -21,9 +21,9 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.durations import format_duration
 from stagedoor.kernel.errors import Conflict
-from stagedoor.kernel.metrics import DELIVERIES, DELIVERY_SECONDS
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.outbox import secret, store
+from stagedoor.outbox.metrics import DELIVERIES, DELIVERY_SECONDS
 from stagedoor.outbox.nouns import Answered, Attempt, Delivery, DeliveryState, Endpoint
 from stagedoor.outbox.sender import Sender
 from stagedoor.storage import Database, Transaction
@@ -142,20 +142,6 @@ class Deliverer:
         detail = {"endpoint": endpoint.id, "host": urlsplit(endpoint.url).hostname, "reason": reason}
         self._feed.append(tx, NewEvent(app_id, "webhook.disabled", "api", now, "", endpoint.id, None, detail))
         tx.after_commit(lambda: _log.warning("a webhook endpoint was disabled", endpoint_id=endpoint.id, reason=reason))
-
-
-def forget_kind(database: Database, keep_seconds: int) -> JobKind:
-    """The job that forgets deliveries that are over, after a while."""
-
-    async def forget(_: Job) -> None:
-        before = now_ms() - keep_seconds * 1000
-        while await database.write(lambda tx: store.delete_old_deliveries(tx, before, _BATCH_SIZE)) == _BATCH_SIZE:
-            continue
-
-    return JobKind("webhook.forget", forget, every_seconds=3600, timeout_seconds=600)
-
-
-_BATCH_SIZE: Final = 500
 
 
 def _load(tx: Transaction, delivery_id: str) -> tuple[Endpoint, Delivery] | None:

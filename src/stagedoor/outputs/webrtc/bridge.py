@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from stagedoor.kernel.metrics import BRIDGE_FRAMES, BRIDGES
+from stagedoor.outputs.webrtc.metrics import BRIDGE_FRAMES, BRIDGES
 from stagedoor.outputs.webrtc.protocol import LARGEST_PIXELS, Gone, Joined, Order, Published, Report, Took, prefix
 from stagedoor.processes.environment import environment_of_child
 from stagedoor.processes.piped import start_piped
