@@ -237,7 +237,7 @@ class Product:
 
         self._closing.push_async_callback(stop)
         started = await livekit.start()
-        _log.info("livekit runs", pid=started.pid, adopted=started.adopted, version=started.version)
+        _log.info("livekit_running", pid=started.pid, adopted=started.adopted, version=started.version)
         return started.version
 
     async def _end_sessions(self, services: Services, reconciler: Reconciler) -> None:
@@ -268,7 +268,7 @@ class Product:
             if task.cancelled() or self._starting is not None or self._failed.done():
                 return
             error = task.exception()
-            _log.error("a part of the product ended", part=task.get_name(), exc_info=error)
+            _log.error("service_ended", part=task.get_name(), exc_info=error)
             self._failed.set_exception(OperatorError(f"The part {task.get_name()!r} ended; the log says why."))
 
         task.add_done_callback(ended)
@@ -297,7 +297,7 @@ async def _record_use(services: Services) -> None:
         try:
             await services.authenticator.record_use()
         except StorageUnavailable as error:
-            _log.warning("the last use of keys can't be recorded now", error=str(error))
+            _log.warning("key_use_not_recorded", error=str(error))
 
 
 def _tell_cli(folder: DataFolder, network: Network, secret: str) -> None:

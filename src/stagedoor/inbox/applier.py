@@ -87,7 +87,7 @@ class Applier:
         try:
             newest = await self._database.read(store.newest_pending_seq)
         except StorageUnavailable as error:
-            _log.warning("the inbox can't be applied now", error=str(error))
+            _log.warning("inbox_unavailable", error=str(error))
             return
         if newest is not None:
             await self._drain(newest)
@@ -99,10 +99,10 @@ class Applier:
             try:
                 first = await self._database.write(lambda tx: self._batch(tx, held, wait=up_to is not None))
             except StorageUnavailable as error:
-                _log.warning("the inbox can't be applied now", error=str(error))
+                _log.warning("inbox_unavailable", error=str(error))
                 return
             except Exception:  # noqa: BLE001 - what is pending stays so, and a later pass may well work
-                _log.exception("a pass over the inbox broke off")
+                _log.exception("inbox_pass_failed")
                 return
             if first is None or (up_to is not None and first > up_to):
                 return
@@ -165,7 +165,7 @@ class Applier:
             if tx.blames_database(error):
                 raise  # and the event waits, however long that takes
             last = attempts >= MAX_ATTEMPTS
-            _log.exception("a stored event could not be applied", event_id=event.id, attempts=attempts)
+            _log.exception("inbox_event_failed", event_id=event.id, attempts=attempts)
             # Not the whole of a database's error, which repeats the statement with everything in it.
             cause = error.orig if isinstance(error, DBAPIError) else error
             reason = f"{type(error).__name__}: {cause}"[:500]

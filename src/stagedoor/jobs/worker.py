@@ -76,7 +76,7 @@ async def _attempt(kind: JobKind, job: Job) -> _Verdict:
     except TimeoutError:
         return _Verdict("retry", f"It took longer than {kind.timeout_seconds:g} s.")
     except Exception as error:  # noqa: BLE001 - whatever a handler raises, the job is tried again
-        _log.exception("a job's attempt failed", job_id=job.id, kind=job.kind, attempts=job.attempts)
+        _log.exception("job_attempt_failed", job_id=job.id, kind=job.kind, attempts=job.attempts)
         return _Verdict("retry", _sentence(error))
 
 
@@ -225,10 +225,10 @@ class Worker:
                 outcome = await self._settle(kind, job, await _attempt(kind, job))
             except _LeaseLost:
                 outcome = "lost"
-                _log.warning("a job was not this worker's any more when it ended", job_id=job.id, kind=job.kind)
+                _log.warning("job_lease_lost", job_id=job.id, kind=job.kind)
             except StorageUnavailable as error:
                 outcome = "lost"  # the lease runs out, and whoever finds it tries again
-                _log.warning("a job's end could not be stored", job_id=job.id, kind=job.kind, error=str(error))
+                _log.warning("job_result_not_stored", job_id=job.id, kind=job.kind, error=str(error))
             span.note({"stagedoor.job.outcome": outcome})
             if outcome != "done":
                 span.failed(outcome)
@@ -242,7 +242,7 @@ class Worker:
         except (_LeaseLost, StorageUnavailable):
             raise
         except Exception as error:  # noqa: BLE001 - the effect's own mistake, which must not end the worker
-            _log.exception("a job's effect could not be stored", job_id=job.id, kind=job.kind)
+            _log.exception("job_effect_not_stored", job_id=job.id, kind=job.kind)
             wrong = _Verdict("retry", _sentence(error))
             return await self._database.write(lambda tx: self._record(tx, kind, job, wrong))
 
@@ -341,7 +341,7 @@ class Worker:
         try:
             return await self._database.write(work)
         except StorageUnavailable as error:
-            _log.warning("jobs can't be worked on now", error=str(error))
+            _log.warning("jobs_unavailable", error=str(error))
         except Exception:  # noqa: BLE001 - what is stored stays, and the next pass may well work
-            _log.exception("a pass over the jobs broke off")
+            _log.exception("jobs_pass_failed")
         return None

@@ -141,7 +141,7 @@ class Deliverer:
         # Whoever sees the app's events may not see the endpoint, and the rest of its URL may hold a secret.
         detail = {"endpoint": endpoint.id, "host": urlsplit(endpoint.url).hostname, "reason": reason}
         self._feed.append(tx, NewEvent(app_id, "webhook.disabled", "api", now, "", endpoint.id, None, detail))
-        tx.after_commit(lambda: _log.warning("a webhook endpoint was disabled", endpoint_id=endpoint.id, reason=reason))
+        tx.after_commit(lambda: _log.warning("webhook_endpoint_disabled", endpoint_id=endpoint.id, reason=reason))
 
 
 def _load(tx: Transaction, delivery_id: str) -> tuple[Endpoint, Delivery] | None:
