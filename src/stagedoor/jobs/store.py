@@ -22,6 +22,7 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    false,
     func,
     insert,
     literal_column,
@@ -32,7 +33,7 @@ from sqlalchemy import (
 )
 
 from stagedoor.jobs.nouns import RECURRING, Job, JobState, NewJob
-from stagedoor.storage import Transaction, metadata, upsert
+from stagedoor.storage import Prepared, Transaction, metadata, upsert
 from stagedoor.storage.records import record
 from stagedoor.storage.types import row_id
 
@@ -116,12 +117,12 @@ _COLUMNS: Final = [
     "group_key",
     "run_at",
     "attempts",
-    "again",
     "trace",
     "created_at",
 ]
 _VALUES: Final[dict[str, Any]] = {name: bindparam(name) for name in _COLUMNS}
-_INSERT: Final = insert(jobs).values(_VALUES)
+_VALUES["again"] = false()
+_INSERT: Final = Prepared(insert(jobs).values(_VALUES))
 
 
 def _insert_unique() -> Any:
@@ -143,7 +144,7 @@ def _insert_unique() -> Any:
     ).returning(jobs.c.id)
 
 
-_INSERT_UNIQUE: Final = _insert_unique()
+_INSERT_UNIQUE: Final = Prepared(_insert_unique())
 _other = jobs.alias("other")
 _IS_FIRST_OF_LANE: Final = or_(
     jobs.c.lane.is_(None),
@@ -207,14 +208,13 @@ def insert_job(tx: Transaction, job_id: str, job: NewJob, now: int) -> str:
         "group_key": job.group_key,
         "run_at": job.run_at or now,
         "attempts": 0,
-        "again": False,
         "trace": job.trace,
         "created_at": now,
     }
     if job.unique_key is None:
-        tx.execute(_INSERT, values)
+        tx.run(_INSERT, values)
         return job_id
-    return str(tx.execute(_INSERT_UNIQUE, values).scalar_one())
+    return str(tx.rows(_INSERT_UNIQUE, values)[0][0])
 
 
 def claim(
