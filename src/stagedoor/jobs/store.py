@@ -29,6 +29,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    tuple_,
     update,
 )
 
@@ -192,6 +193,19 @@ _LEAVE: Final = (
     )
     .returning(jobs.c.again, jobs.c.run_at)
 )
+_COMPLETE: Final = (
+    update(jobs)
+    .where(tuple_(jobs.c.seq, jobs.c.owner).in_(bindparam("claims", expanding=True)), jobs.c.state == _RUNNING)
+    .values(state="done", finished_at=bindparam("finished"), error=None, owner=None, lease_until=None)
+    .returning(jobs.c.seq, jobs.c.again, jobs.c.run_at)
+)
+_DUE_KINDS: Final = Prepared(
+    select(jobs.c.kind).where(jobs.c.state == _QUEUED, jobs.c.run_at <= bindparam("now")).distinct()
+)
+_NEXT_JOB: Final = Prepared(
+    select(func.min(jobs.c.run_at)).where(jobs.c.state == _QUEUED, jobs.c.run_at > bindparam("now"))
+)
+_FIRST_LEASE: Final = Prepared(select(func.min(jobs.c.lease_until)).where(jobs.c.state == _RUNNING))
 _LOOK_AHEAD: Final = 4
 """How many jobs are looked at for each that may be taken, so that those of a full group hide no others."""
 
@@ -309,6 +323,37 @@ def leave(
         },
     ).first()
     return None if row is None else Left(bool(row.again), row.run_at)
+
+
+def complete(tx: Transaction, claims: Collection[tuple[int, str]], now: int) -> dict[int, Left]:
+    """End different jobs as done, given as numbers and claimers; the numbers of those that are still the claimers', and
+    what was asked for while they ran."""
+    rows = tx.execute(_COMPLETE, {"claims": list(claims), "finished": now})
+    return {row.seq: Left(bool(row.again), row.run_at) for row in rows}
+
+
+class Outlook(NamedTuple):
+    """What waits.
+
+    Attributes:
+        due: Kinds of which a job could run now.
+        expired: Whether a lease has run out.
+        next_at: When the next job is due or the next lease runs out, in milliseconds since the epoch.
+    """
+
+    due: set[str]
+    expired: bool
+    next_at: int | None
+
+
+def outlook(tx: Transaction, now: int) -> Outlook:
+    """What is due now, and when something is next."""
+    due = {row[0] for row in tx.rows(_DUE_KINDS, {"now": now})}
+    (next_job,) = tx.rows(_NEXT_JOB, {"now": now})[0]
+    (lease,) = tx.rows(_FIRST_LEASE, {})[0]
+    expired = lease is not None and lease < now
+    times = [at for at in (next_job, None if expired or lease is None else lease + 1) if at is not None]
+    return Outlook(due, expired, min(times, default=None))
 
 
 def expired(tx: Transaction, now: int, limit: int) -> list[Job]:
