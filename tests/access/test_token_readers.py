@@ -32,11 +32,7 @@ VALUES: Final = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=3),
     max_leaves=6,
 )
-HEADERS: Final = st.builds(
-    lambda base, odd: base | odd,
-    st.just({"alg": "HS256", "typ": "JWT"}),
-    st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=4),
-)
+HEADERS: Final = st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=4)
 ODD: Final[tuple[Any, ...]] = (5, [5], [], {}, None, True, "exp", ["exp"], ["b64"], [["b64"]], 1e400, "\x00")
 
 
@@ -81,7 +77,7 @@ WEBHOOK: Final = {
 @example({"alg": "HS256", "crit": 5}, LINK)
 @example({"alg": "HS256", "crit": [5]}, WEBHOOK)
 def test_any_header(header: dict[str, Any], claims: dict[str, Any]) -> None:
-    read_by_all(header, claims)
+    read_by_all({"alg": "HS256", "typ": "JWT", **header}, claims)
 
 
 @pytest.mark.parametrize("field", FIELDS)
