@@ -94,7 +94,7 @@ async def _storage(_: Request, error: Exception) -> Response:
 
 def storage_unavailable(error: Exception) -> Response:
     """The answer when the database did not take or give what was asked."""
-    _log.warning("the database is not available", error=str(error))
+    _log.warning("database_unavailable", error=str(error))
     return render(
         errors.Unavailable(
             "The database is not available now; nothing was changed. Try again shortly.",
@@ -158,7 +158,7 @@ def _allowed_methods(request: Request) -> str:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    _log.error("a request failed", path=request.url.path, exc_info=error)
+    _log.error("request_failed", path=request.url.path, exc_info=error)
     return render(Problem("Something went wrong here; the log has more."))
 
 
