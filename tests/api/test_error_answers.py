@@ -4,46 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from stagedoor.api.services import Services
 from stagedoor.api.wire import MOST_ENTRIES, MOST_UNKNOWN_FIELDS
-from stagedoor.app.firstrun import make_first, make_first_key
-from stagedoor.app.http import HttpServer
 from stagedoor.kernel.wording import LONGEST_NAME
+from tests.api.conftest import Here
 from tests.app.test_http_bounds import connected
-from tests.support.api_routes import application
-from tests.support.product import Api, free_ports
-
-
-@dataclass(frozen=True)
-class Here:
-    """The application in this process, without LiveKit."""
-
-    url: str
-    services: Services
-    api: Api
-    key: str
-
-
-@pytest.fixture
-async def here(tmp_path: Path, http: aiohttp.ClientSession) -> AsyncGenerator[Here]:
-    address = f"127.0.0.1:{free_ports(1)[0]}"
-    async with application(tmp_path, http=address) as (app, services):
-        await services.database.write(make_first)
-        key = await services.database.write(make_first_key)
-        assert key is not None
-        server = HttpServer(services.settings)
-        await server.start(app)
-        yield Here(f"http://{address}", services, Api(http, f"http://{address}", key), key)
-        await server.stop()
 
 
 async def test_after_an_unforeseen_error_the_connection_goes_on(
