@@ -100,9 +100,8 @@ async def test_a_refusal_is_not_kept(managed_api: Api, managed_product: RunningP
 
 
 async def test_an_answer_is_not_for_a_key_that_lost_its_scope(managed_api: Api) -> None:
-    made = (await managed_api("POST", "/keys", {"name": "x", "scopes": ["keys:write", "apps:read"]}, expect=201))[
-        "data"
-    ]
+    both = {"name": "x", "scopes": ["keys:write", "apps:read"]}
+    made = (await managed_api("POST", "/keys", both, expect=201))["data"]
     caller = managed_api.as_key(made["key"])
     body, key = {"name": "child", "scopes": ["apps:read"]}, fresh("order-")
     assert (await again(caller, "/keys", body, key))[0] == 201
