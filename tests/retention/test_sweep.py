@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select
 
 from stagedoor.audit import store as trail
 from stagedoor.events.nouns import NewEvent
+from stagedoor.events.settings import EventSettings
 from stagedoor.events.store import events
 from stagedoor.jobs.nouns import RECURRING, NewJob
 from stagedoor.jobs.store import jobs, list_jobs
@@ -28,6 +29,7 @@ from stagedoor.tenancy.nouns import AppSettings
 from stagedoor.tenancy.principals import OPERATOR
 from stagedoor.transcripts import archiving, store
 from stagedoor.transcripts.nouns import Segment, Transcript
+from stagedoor.transcripts.settings import TranscriptSettings
 from tests.outbox.world import World, make_world
 from tests.support.receiver import Receiver, receiving
 
@@ -92,7 +94,7 @@ async def test_transcripts_go_when_they_are_due(world: World, tmp_path: Path) ->
         for format_ in archiving.FORMATS:
             key = archiving.key_of(world.organisation.id, world.app.id, name, format_)
             await objects.put(key, b"words", "text/plain")
-    await keep(world, AppSettings(transcript_retention=5 * 86_400))
+    await keep(world, AppSettings(TranscriptSettings(transcript_retention=5 * 86_400)))
     await swept(world, objects)
 
     def look(tx: Transaction) -> tuple[bool, bool]:
@@ -117,7 +119,7 @@ async def test_events_go_when_they_are_due_and_have_been_offered(world: World, t
                 world.app.id, "room.created", "api", now_ms() - days * DAY_MS, "live-demo", "demo", None, {}
             )
             await world.database.write(lambda tx, event=event: world.feed.append(tx, event))
-        await keep(world, AppSettings(event_retention=5 * 86_400))
+        await keep(world, AppSettings(EventSettings(event_retention=5 * 86_400)))
         objects = Objects(None, tmp_path / "objects")
         await swept(world, objects)
         assert await _count(world) == 3  # nobody has been offered them yet

@@ -6,6 +6,7 @@ from typing import Final
 
 from stagedoor.audit import store as trail
 from stagedoor.events import store as events
+from stagedoor.events.settings import EventSettings
 from stagedoor.inbox import store as inbox
 from stagedoor.jobs.nouns import Job, JobKind
 from stagedoor.jobs.queue import Queue
@@ -16,6 +17,7 @@ from stagedoor.tenancy import store as tenancy
 from stagedoor.tenancy.nouns import App
 from stagedoor.transcripts import archiving
 from stagedoor.transcripts import store as transcripts
+from stagedoor.transcripts.settings import TranscriptSettings
 
 _BATCH_SIZE: Final = 500
 """How many rows one transaction deletes: others wait for it."""
@@ -25,7 +27,7 @@ def kind(database: Database, queue: Queue, every_seconds: float) -> JobKind:
     """The job."""
 
     async def sweep(_: Job) -> None:
-        for app in await database.read(tenancy.apps_that_forget):
+        for app in await database.read(tenancy.all_apps):
             await _transcripts(database, queue, app)
             await _events(database, app)
 
@@ -33,7 +35,7 @@ def kind(database: Database, queue: Queue, every_seconds: float) -> JobKind:
 
 
 async def _transcripts(database: Database, queue: Queue, app: App) -> None:
-    kept = app.settings.transcript_retention
+    kept = app.settings.of(TranscriptSettings).transcript_retention
     if kept is None:
         return
     until = now_ms() - kept * 1000
@@ -62,7 +64,7 @@ async def _events(database: Database, app: App) -> None:
 
     What no endpoint has been offered yet is left.
     """
-    kept = app.settings.event_retention
+    kept = app.settings.of(EventSettings).event_retention
     if kept is None:
         return
     until = now_ms() - kept * 1000
