@@ -49,15 +49,15 @@ def main() -> int:
 
 def pages() -> dict[Path, str]:
     """What each made page should hold."""
-    security = DOCS / "security.md"
+    security = DOCS / "reference" / "security.md"
     scopes = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in SCOPES.items())
-    observability = DOCS / "observability.md"
+    observability = DOCS / "reference" / "observability.md"
     contributing = DOCS.parent / "CONTRIBUTING.md"
     return {
         DOCS.parent / ".importlinter": tiers.contracts(),
         contributing: _between("folders", contributing.read_text(), tiers.table()),
-        DOCS / "settings.md": settings(),
-        DOCS / "events.md": events(),
+        DOCS / "reference" / "settings.md": settings(),
+        DOCS / "reference" / "events.md": events(),
         security: _between("scopes", security.read_text(), scopes),
         observability: _between("metrics", observability.read_text(), metrics()),
     }
@@ -82,7 +82,7 @@ def metrics() -> str:
 
 
 def settings() -> str:
-    """`docs/settings.md`."""
+    """`docs/reference/settings.md`."""
     lines = [
         "# Settings",
         "",
@@ -117,14 +117,15 @@ def _default(name: str) -> str:
 
 
 def events() -> str:
-    """`docs/events.md`."""
+    """`docs/reference/events.md`."""
     lines = [
         "# Events",
         "",
         "The types of events, in the catalogue's version "
         f"{VERSION}. A session's timeline and the live feed (`GET /api/v1/apps/{{app}}/events`) carry",
         "them with `detail`; an outgoing webhook's `data` has the fields of `detail` among its own (see",
-        "[webhooks](webhooks.md)). A field may be added to a type; those that are there keep their names and meanings.",
+        "[webhooks](../how-to/webhooks.md)). A field may be added to a type; those that are there keep their names and",
+        "meanings.",
         "",
         "| type | meaning |",
         "|---|---|",

@@ -1,4 +1,4 @@
-"""The table "Bounds" of docs/security.md: each bound is set where it says, to the value it says, and has a test."""
+"""The table "Bounds" of docs/reference/security.md: each bound is set where and as it says, and has a test."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ ARITHMETIC: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
 
 def rows() -> list[list[str]]:
     """The cells of each row: what, who, bound, where, test."""
-    section = (ROOT / "docs" / "security.md").read_text().partition("## Bounds\n")[2].partition("\n## ")[0]
+    section = (
+        (ROOT / "docs" / "reference" / "security.md").read_text().partition("## Bounds\n")[2].partition("\n## ")[0]
+    )
     lines = [line for line in section.splitlines() if line.startswith("|")][2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -52,10 +53,20 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def encoded(problem: Problem) -> bytes:
+    """The problem document as JSON."""
+    document = problem.document()
+    try:
+        return msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        # A lone surrogate (`"\ud800"`) of the caller's is legal JSON and no Unicode text; it goes back as it came.
+        return json.dumps(document, separators=(",", ":")).encode()
+
+
 def render(problem: Problem) -> Response:
     """The answer that a problem makes."""
     return Response(
-        msgspec.json.encode(problem.document()),
+        encoded(problem),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
         headers=problem.headers,
@@ -83,7 +94,7 @@ async def _storage(_: Request, error: Exception) -> Response:
 
 def storage_unavailable(error: Exception) -> Response:
     """The answer when the database did not take or give what was asked."""
-    _log.warning("the database is not available", error=str(error))
+    _log.warning("database_unavailable", error=str(error))
     return render(
         errors.Unavailable(
             "The database is not available now; nothing was changed. Try again shortly.",
@@ -147,7 +158,7 @@ def _allowed_methods(request: Request) -> str:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    _log.error("a request failed", path=request.url.path, exc_info=error)
+    _log.error("request_failed", path=request.url.path, exc_info=error)
     return render(Problem("Something went wrong here; the log has more."))
 
 

@@ -16,6 +16,7 @@ from stagedoor.events.feed import Feed
 from stagedoor.inbox.applier import Applier
 from stagedoor.inbox.receive import Receiver
 from stagedoor.jobs.queue import Queue
+from stagedoor.kernel.clock_watch import ClockWatch
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
@@ -63,6 +64,7 @@ class Services:
     gateway: LiveKitGateway
     receiver: Receiver
     applier: Applier
+    clock: ClockWatch
     signer: LinkSigner
     admission_control: AdmissionControl
     sealer: Sealer

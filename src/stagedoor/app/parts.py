@@ -18,6 +18,7 @@ from stagedoor.inbox.receive import Receiver
 from stagedoor.inbox.store import intake
 from stagedoor.inbox.verify import Keyring
 from stagedoor.jobs.queue import Queue
+from stagedoor.kernel.clock_watch import ClockWatch
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.kernel.settings import Settings
@@ -30,6 +31,7 @@ from stagedoor.outputs.webrtc.join_tokens import JoinTokens
 from stagedoor.outputs.webrtc.supervisor import Bridges
 from stagedoor.rooms.ban_enforcer import BanEnforcer
 from stagedoor.rooms.bans import Bans
+from stagedoor.rooms.clock_jump import SessionClock
 from stagedoor.rooms.creating import RoomCreator
 from stagedoor.rooms.plans import Plans
 from stagedoor.sources.cameras.authentication import CameraAuthenticator
@@ -67,7 +69,9 @@ def make_parts(
         when_cancelled={delivery.KIND: delivery.cancelled, transcription.RECORD: transcription.cancelled},
         when_retried={delivery.KIND: delivery.retried},
     )
-    applier = Applier(database, feed, queue, ban_enforcer)
+    clock = ClockWatch()
+    clock.listen(SessionClock(database, shared=network.same_machine).jumped)
+    applier = Applier(database, feed, queue, ban_enforcer, clock)
     extra = {key: secret.get_secret_value() for key, secret in settings.webhook_extra_keys.items()}
     keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.webhook_hmac_enabled)
     signer = LinkSigner(secrets.link_secret)
@@ -94,6 +98,7 @@ def make_parts(
         gateway=gateway,
         receiver=Receiver(keyring, intake(database), applier.wake),
         applier=applier,
+        clock=clock,
         signer=signer,
         admission_control=AdmissionControl(signer, api.TokenVerifier(endpoint.api_key, endpoint.api_secret)),
         sealer=sealer,

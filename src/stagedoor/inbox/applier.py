@@ -20,6 +20,7 @@ from stagedoor.inbox.store import InboxEvent
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.clock_watch import ClockWatch
 from stagedoor.kernel.errors import Conflict, NotFound, StorageUnavailable
 from stagedoor.mediaserver.livekit_event import decode_event
 from stagedoor.rooms import store as rooms_store
@@ -48,9 +49,13 @@ class Applier:
         feed: Where the resulting events go.
         queue: Where what is more than state is asked for.
         bouncer: Told of everybody who comes in.
+        clock: Looked at before events are applied: the times of open sessions are adjusted before they end.
     """
 
-    def __init__(self, database: Database, feed: Feed, queue: Queue, ban_enforcer: BanEnforcer) -> None:
+    def __init__(
+        self, database: Database, feed: Feed, queue: Queue, ban_enforcer: BanEnforcer, clock: ClockWatch | None = None
+    ) -> None:
+        self._clock = clock or ClockWatch()
         self._database = database
         self._feed = feed
         self._queue = queue
@@ -84,7 +89,7 @@ class Applier:
         try:
             newest = await self._database.read(store.newest_pending_seq)
         except StorageUnavailable as error:
-            _log.warning("the inbox can't be applied now", error=str(error))
+            _log.warning("inbox_unavailable", error=str(error))
             return
         if newest is not None:
             await self._drain(newest)
@@ -92,13 +97,14 @@ class Applier:
     async def _drain(self, up_to: int | None) -> None:
         held: set[str] = set()
         while True:
+            await self._clock.notify()
             try:
                 first = await self._database.write(lambda tx: self._batch(tx, held, wait=up_to is not None))
             except StorageUnavailable as error:
-                _log.warning("the inbox can't be applied now", error=str(error))
+                _log.warning("inbox_unavailable", error=str(error))
                 return
             except Exception:  # noqa: BLE001 - what is pending stays so, and a later pass may well work
-                _log.exception("a pass over the inbox broke off")
+                _log.exception("inbox_pass_failed")
                 return
             if first is None or (up_to is not None and first > up_to):
                 return
@@ -162,7 +168,7 @@ class Applier:
             if _is_the_databases(tx, error):
                 raise  # and the event waits, however long that takes
             last = attempts >= MAX_ATTEMPTS
-            _log.exception("a stored event could not be applied", event_id=event.id, attempts=attempts)
+            _log.exception("inbox_event_failed", event_id=event.id, attempts=attempts)
             # Not the whole of a database's error, which repeats the statement with everything in it.
             cause = error.orig if isinstance(error, DBAPIError) else error
             reason = f"{type(error).__name__}: {cause}"[:500]

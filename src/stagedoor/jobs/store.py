@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -35,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from stagedoor.jobs.nouns import Job, JobState, NewJob
+from stagedoor.jobs.nouns import RECURRING, Job, JobState, NewJob
 from stagedoor.storage import Transaction, metadata
 from stagedoor.storage.records import record
 from stagedoor.storage.types import row_id
@@ -348,6 +348,30 @@ def expire_all(tx: Transaction) -> None:
     tx.execute(update(jobs).where(jobs.c.state == _RUNNING).values(lease_until=0))
 
 
+def bring_forward(tx: Transaction, recurring: Mapping[str, int], now: int) -> None:
+    """Have recurring jobs, given with their periods in milliseconds, wait for no longer than that.
+
+    The clock was set back since they were planned.
+    """
+    for kind, every in recurring.items():
+        tx.execute(
+            update(jobs)
+            .where(jobs.c.kind == kind, jobs.c.unique_key == RECURRING, jobs.c.state == _QUEUED)
+            .where(jobs.c.run_at > now + every)
+            .values(run_at=now + every)
+        )
+
+
+def move_waiting(tx: Transaction, by: int, now: int) -> None:
+    """Move the times and leases that lie ahead by `by` milliseconds: they were reckoned by the clock before."""
+    tx.execute(update(jobs).where(jobs.c.state == _QUEUED, jobs.c.run_at > now).values(run_at=jobs.c.run_at + by))
+    tx.execute(
+        update(jobs)
+        .where(jobs.c.state == _RUNNING, jobs.c.lease_until > now)
+        .values(lease_until=jobs.c.lease_until + by)
+    )
+
+
 def set_state(tx: Transaction, job: Job, state: JobState, *, now: int) -> None:
     """What an operator decides, whoever has the job on lease."""
     fresh = state == "queued"
@@ -419,19 +443,18 @@ def oldest_ready(tx: Transaction, now: int) -> dict[str, int]:
     return {row.kind: row.since for row in tx.execute(query)}
 
 
-def delete_finished(tx: Transaction, *, done_before: int, ended_before: int, limit: int) -> int:
-    """Forget jobs that are done, and those that ended otherwise, in a bounded bite; how many."""
-    old = (
-        select(jobs.c.seq)
-        .where(
-            or_(
-                (jobs.c.state == "done") & (jobs.c.finished_at < done_before),
-                jobs.c.finished_at < ended_before,
-            )
-        )
-        .limit(limit)
-    )
-    return tx.execute(delete(jobs).where(jobs.c.seq.in_(old))).rowcount
+def delete_done(tx: Transaction, before: int, limit: int) -> int:
+    """Delete jobs that were done before a time, in a bounded batch; how many."""
+    return _delete_finished(tx, (jobs.c.state == "done") & (jobs.c.finished_at < before), limit)
+
+
+def delete_ended(tx: Transaction, before: int, limit: int) -> int:
+    """Delete jobs that ended before a time, however they did, in a bounded batch; how many."""
+    return _delete_finished(tx, jobs.c.finished_at < before, limit)
+
+
+def _delete_finished(tx: Transaction, old: ColumnElement[bool], limit: int) -> int:
+    return tx.execute(delete(jobs).where(jobs.c.seq.in_(select(jobs.c.seq).where(old).limit(limit)))).rowcount
 
 
 COUNTED: Final = ("queued", "running", "failed", "dead")

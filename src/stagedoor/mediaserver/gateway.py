@@ -23,6 +23,7 @@ from stagedoor.mediaserver.snapshots import (
     ServerState,
     TrackSnapshot,
     clean,
+    plausible,
 )
 
 _T = TypeVar("_T")
@@ -228,7 +229,7 @@ def _room(info: models.Room) -> RoomSnapshot:
     return RoomSnapshot(
         info.sid,
         info.name,
-        info.creation_time_ms or None,
+        plausible(info.creation_time_ms),
         info.metadata,
         info.num_participants,
         info.max_participants,
@@ -245,7 +246,7 @@ def _participant(info: models.ParticipantInfo) -> ParticipantSnapshot:
         clean(info.name),
         _enum(info, "kind"),
         _enum(info, "state"),
-        info.joined_at_ms or None,
+        plausible(info.joined_at_ms),
         None,
         info.metadata,
         dict(info.attributes),

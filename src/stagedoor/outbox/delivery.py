@@ -141,21 +141,7 @@ class Deliverer:
         # Whoever sees the app's events may not see the endpoint, and the rest of its URL may hold a secret.
         detail = {"endpoint": endpoint.id, "host": urlsplit(endpoint.url).hostname, "reason": reason}
         self._feed.append(tx, NewEvent(app_id, "webhook.disabled", "api", now, "", endpoint.id, None, detail))
-        tx.after_commit(lambda: _log.warning("a webhook endpoint was disabled", endpoint_id=endpoint.id, reason=reason))
-
-
-def forget_kind(database: Database, keep_seconds: int) -> JobKind:
-    """The job that forgets deliveries that are over, after a while."""
-
-    async def forget(_: Job) -> None:
-        before = now_ms() - keep_seconds * 1000
-        while await database.write(lambda tx: store.delete_old_deliveries(tx, before, _BATCH_SIZE)) == _BATCH_SIZE:
-            continue
-
-    return JobKind("webhook.forget", forget, every_seconds=3600, timeout_seconds=600)
-
-
-_BATCH_SIZE: Final = 500
+        tx.after_commit(lambda: _log.warning("webhook_endpoint_disabled", endpoint_id=endpoint.id, reason=reason))
 
 
 def _load(tx: Transaction, delivery_id: str) -> tuple[Endpoint, Delivery] | None:

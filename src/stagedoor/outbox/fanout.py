@@ -60,9 +60,9 @@ class Fanout:
                 if not any(moved):
                     return  # another node is at it
         except StorageUnavailable as error:
-            _log.warning("events can't be given out to webhooks now", error=str(error))
+            _log.warning("webhook_fanout_unavailable", error=str(error))
         except Exception:  # noqa: BLE001 - the cursor has not moved, and a later pass may well work
-            _log.exception("giving events out to webhooks broke off")
+            _log.exception("webhook_fanout_failed")
 
     def _serve(self, tx: Transaction, app_id: str) -> bool:
         """One batch of one app's events; false when somebody else has the app."""

@@ -120,7 +120,7 @@ class Transcriber:
                 if reports is not None:
                     await reports.put(report)
         except (msgspec.MsgspecError, ValueError) as error:
-            _log.error("the scribe said something that can't be read; it is ended", error=str(error))
+            _log.error("transcriber_output_invalid", error=str(error))
             process.kill()
         finally:
             # Its own rooms, and not those of the process that may be started while this one is waited for.
@@ -128,6 +128,6 @@ class Transcriber:
             code = await process.child.wait()
             process.close()
             if lost:
-                _log.warning("the scribe ended", exit_code=code, rooms=len(lost))
+                _log.warning("transcriber_ended", exit_code=code, rooms=len(lost))
             for reports in lost.values():
                 await reports.put(None)

@@ -57,7 +57,7 @@ async def test_it_goes_and_comes_back(
         await asyncio.to_thread(go)
         try:
             for node, mark in marks.items():
-                await _says(node, mark, "Redis can't be reached")
+                await _says(node, mark, "redis_unavailable")
             await _answers_soon(http, nodes, door.room)
             await near.sees(10)
             lost = len(far.seen)
@@ -70,7 +70,7 @@ async def test_it_goes_and_comes_back(
         assert all(seen.delay < 1 for seen in far.seen[lost + 1 :]), "and nothing old came late"
         assert await is_live(api, door)
         for node, mark in marks.items():
-            await _says(node, mark, "Redis is back")
+            await _says(node, mark, "redis_available")
             assert len(complaints(node, mark)) == 2, "once that it went, once that it came"
 
 
@@ -155,7 +155,7 @@ async def test_the_product_starts_without_it(nodes: Nodes, api: Api, make: Make,
             await viewer.sees(3)
     finally:
         await asyncio.to_thread(nodes.redis.start)
-    await _says(nodes.b, mark, "Redis is back")
+    await _says(nodes.b, mark, "redis_available")
     async with sending(http, nodes.a, door, "front"):
         await eventually(lambda: is_live(api, door), 8)
         async with watching(http, nodes.b, door.room) as viewer:

@@ -123,7 +123,7 @@ class IdempotencyMiddleware:
                 await database.write(lambda tx: store.forget(tx, key_id, key))
         except StorageUnavailable as error:
             # What was done is done: the caller gets the true answer, and who sends it again is told to wait.
-            _log.warning("an answer could not be kept for its Idempotency-Key", error=str(error))
+            _log.warning("idempotent_response_not_stored", error=str(error))
         response = Response(answer.body, status)
         response.raw_headers = answer.headers
         return response

@@ -91,7 +91,7 @@ class Bridges:
                 try:
                     await self._look()
                 except StorageUnavailable as error:
-                    _log.warning("whether cameras are watched can't be looked up now", error=str(error))
+                    _log.warning("bridge_demand_unavailable", error=str(error))
                 try:
                     async with asyncio.timeout(self._patience()):
                         await self._woken.wait()
@@ -171,25 +171,25 @@ class Bridges:
             try:
                 order = await self._join_tokens.order(post.live)
             except (NotReady, Problem, StorageUnavailable) as error:
-                _log.info("a camera can't be bridged now", camera=camera.id, reason=str(error))
+                _log.info("bridge_not_started", camera=camera.id, reason=str(error))
                 await asyncio.sleep(backoff.after(0))
                 continue
             bridge = post.bridge = Bridge(order, post.live.slot)
-            _log.info("a camera is bridged", camera=camera.id, room=camera.livekit_room)
+            _log.info("bridge_started", camera=camera.id, room=camera.livekit_room)
             try:
                 reason = await bridge.run()
             except OSError as error:
                 reason = str(error)
             finally:
                 post.bridge = None
-                _log.info("a bridge ended", camera=camera.id, room=camera.livekit_room)
+                _log.info("bridge_ended", camera=camera.id, room=camera.livekit_room)
             if reason in SENT_AWAY:
-                _log.info("a camera was sent away from its room", camera=camera.id, reason=reason)
+                _log.info("bridge_removed_from_room", camera=camera.id, reason=reason)
                 post.need.sent_away(bridge.room_sid)
                 self._woken.set()
                 return
             BRIDGE_RESTARTS.inc()
-            _log.warning("a bridge ended by itself", camera=camera.id, reason=reason)
+            _log.warning("bridge_exited", camera=camera.id, reason=reason)
             await asyncio.sleep(backoff.after(time.monotonic() - began))
 
 

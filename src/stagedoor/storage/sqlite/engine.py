@@ -36,6 +36,8 @@ class SqliteDatabase:
     """A database in one file."""
 
     dialect: Literal["sqlite"] = "sqlite"
+    sole_writer = True
+    poll_seconds = 15.0
 
     def __init__(self, path: str, read_connections: int, waiting_limit: int = WAITING_LIMIT) -> None:
         self.url = f"sqlite:///{path}"
