@@ -98,10 +98,11 @@ def route_of(scope: Scope) -> str:
     return path if isinstance(path, str) else "other"
 
 
+SECURITY_HEADERS: Final = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+
+
 class SecurityHeadersMiddleware:
     """Headers that every answer carries."""
-
-    _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -113,7 +114,7 @@ class SecurityHeadersMiddleware:
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._HEADERS]
+                message["headers"] = [*message["headers"], *SECURITY_HEADERS]
             await send(message)
 
         await self._app(scope, receive, marked)

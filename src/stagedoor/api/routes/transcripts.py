@@ -118,13 +118,13 @@ async def begin_transcript(
     reference: SessionRef,
     wish: TranscriptWish | None = None,
 ) -> Data[TranscriptBody]:
-    """Somebody unseen joins the session's room and records what agents transcribe (`lk.transcription`) and, if you
-    like, the chat (`lk.chat`). Asked again, it goes on."""
+    """A hidden participant joins the session's room and records what agents transcribe (`lk.transcription`) and, if
+    asked for, the chat (`lk.chat`). After a stop, recording goes on."""
     chat = wish is not None and wish.chat
 
     def begin(tx: Transaction) -> Whole:
         found, session = _find(tx, caller, app, reference)
-        transcription.ask(tx, services.queue, session, chat=chat)
+        transcription.start(tx, services.queue, session, chat=chat)
         _note(tx, caller, "transcript.begun", found, session)
         return _whole(tx, found, session)
 

@@ -26,8 +26,6 @@ from stagedoor.storage import Database
 from stagedoor.streams.hub import Slot
 
 _log = structlog.get_logger()
-_POLL_SECONDS: Final = {"sqlite": 15.0, "postgresql": 2.0}
-"""How long it waits before it looks without having been woken: another node may have stored who came."""
 
 _GATHER_SECONDS: Final = 0.05
 """In a busy app one look serves many events."""
@@ -111,7 +109,7 @@ class Bridges:
     def _patience(self) -> float:
         now = time.monotonic()
         changes = [at - now for post in self._posts.values() if (at := post.need.changes_at()) is not None and at > now]
-        return min([*changes, _POLL_SECONDS[self._database.dialect]])
+        return min([*changes, self._database.poll_seconds])
 
     async def _look(self) -> None:
         cameras = {live.camera.livekit_room: live for live in self._cameras.current()}

@@ -45,7 +45,7 @@ class SqliteDatabase:
         self._loop = asyncio.get_running_loop()
         answers = Answers(self._loop, self.counters)
         self._engine = make_engine(path, "write")
-        self._writer = Writer(self._engine, answers, waiting_limit)
+        self._writer = Writer(self._engine, answers, waiting_limit, self._loop)
         self._readers = Readers(make_engine(path, "read"), answers, read_connections, waiting_limit)
         self._heartbeat = ProbeCache(self._probe)
 
