@@ -28,8 +28,6 @@ from stagedoor.tenancy.store import app_by_id
 
 _log = structlog.get_logger()
 _BATCH: Final = 200
-_POLL_SECONDS: Final = {"sqlite": 15.0, "postgresql": 1.0}
-"""With SQLite every event is of this process and wakes us; with PostgreSQL another node's does not."""
 
 
 class Fanout:
@@ -47,7 +45,7 @@ class Fanout:
             self._awake.clear()
             await self.drain()
             try:
-                async with asyncio.timeout(_POLL_SECONDS[self._database.dialect]):
+                async with asyncio.timeout(self._database.poll_seconds):
                     await self._awake.wait()
             except TimeoutError:
                 pass  # another node's events wake nobody here

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Collection, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from sqlalchemy import (
@@ -129,7 +128,7 @@ def find_endpoint(tx: Transaction, principal: Principal, endpoint_id: str) -> En
 def endpoint_by_id(tx: Transaction, endpoint_id: str, *, locked: bool = False) -> Endpoint | None:
     """Whoever asks: for our own work on it. `locked` keeps others from changing it until the transaction ends."""
     query = select(endpoints).where(endpoints.c.id == endpoint_id)
-    if locked and tx.dialect == "postgresql":
+    if locked:
         query = query.with_for_update()
     return _endpoint(tx.execute(query).first())
 
@@ -195,13 +194,7 @@ def apps_to_serve(tx: Transaction) -> list[str]:
 
 def lock_app(tx: Transaction, app_id: str) -> bool:
     """Keep other nodes from giving out this app's events until the transaction ends; false if one is at it."""
-    if tx.dialect == "sqlite":
-        return True
-    number = zlib.crc32(app_id.encode()) >> 1
-    return bool(tx.execute(select(func.pg_try_advisory_xact_lock(_LOCK_CLASS, number))).scalar())
-
-
-_LOCK_CLASS: Final = 0x5D04
+    return bool(tx.try_lock("outbox", (app_id,)))
 
 
 def cursor_of(tx: Transaction, app_id: str) -> int | None:
@@ -243,7 +236,7 @@ def update_delivery(tx: Transaction, delivery: Delivery) -> None:
 
 def delivery_by_id(tx: Transaction, delivery_id: str, *, locked: bool = False) -> Delivery | None:
     query = select(deliveries).where(deliveries.c.id == delivery_id)
-    if locked and tx.dialect == "postgresql":
+    if locked:
         query = query.with_for_update()
     row = tx.execute(query).first()
     return None if row is None else Delivery(**record(row))

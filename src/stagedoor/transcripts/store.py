@@ -21,10 +21,8 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from stagedoor.storage import Transaction, metadata
+from stagedoor.storage import Transaction, metadata, upsert
 from stagedoor.storage.records import record, values_of
 from stagedoor.storage.types import row_id
 from stagedoor.transcripts.nouns import Segment, Transcript
@@ -77,7 +75,7 @@ def update_transcript(tx: Transaction, transcript: Transcript) -> None:
 def transcript_of(tx: Transaction, session_id: str, *, locked: bool = False) -> Transcript | None:
     """The session's transcript; `locked` until the transaction ends, by one that means to change it."""
     query = select(transcripts).where(transcripts.c.session_id == session_id)
-    if locked and tx.dialect == "postgresql":
+    if locked:
         query = query.with_for_update()
     row = tx.execute(query).first()
     return None if row is None else Transcript(**record(row))
@@ -107,8 +105,7 @@ def save_segments(tx: Transaction, session_id: str, heard: Collection[Segment]) 
     if not heard:
         return
     rows = [values_of(segment) | {"session_id": session_id} for segment in heard]
-    dialect_insert = postgresql_insert if tx.dialect == "postgresql" else sqlite_insert
-    statement = dialect_insert(segments).values(rows)
+    statement = upsert(segments).values(rows)
     new = statement.excluded
     changed = ("name", "track_sid", "language", "text", "final", "ended_at")
     tx.execute(
