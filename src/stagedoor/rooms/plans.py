@@ -15,9 +15,10 @@ from stagedoor.kernel.errors import Conflict, Invalid
 from stagedoor.kernel.ids import new_id
 from stagedoor.rooms import rooms, session_jobs, store
 from stagedoor.rooms.nouns import SESSION, Plan, RoomLimits, Session
+from stagedoor.rooms.settings import TranscriptPolicy
 from stagedoor.storage import Database, GenerationCache, Transaction
 from stagedoor.tenancy import room_names
-from stagedoor.tenancy.nouns import App, TranscriptPolicy
+from stagedoor.tenancy.nouns import App
 
 DEFAULT_WAIT: Final = 86_400
 """Seconds that a session waits for its room when nobody said how long."""
