@@ -161,7 +161,7 @@ class Settings(BaseModel):
     )
     livekit_public_url: str | None = Field(
         default=None,
-        description="LiveKit's URL as browsers are told it (ws or wss), when a proxy stands before LiveKit.",
+        description="LiveKit's URL as browsers get it (ws or wss), when a proxy stands before LiveKit.",
     )
     database_url: SecretStr | None = Field(
         default=None,
@@ -366,7 +366,7 @@ def resolve(flags: Mapping[str, Any], environment: Mapping[str, str], config_fil
         config_file: A TOML file; without it `STAGEDOOR_CONFIG`, then `stagedoor.toml` in the data folder.
 
     Raises:
-        CallerMistake: A value is wrong, a setting is unknown, or the file can't be read.
+        CallerMistake: A value is wrong, a setting is unknown, or the file cannot be read.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     origins: dict[str, Origin] = dict.fromkeys(given, "flag")
@@ -418,7 +418,7 @@ def _read_file(file: Path) -> dict[str, Any]:
         with file.open("rb") as stream:
             return tomllib.load(stream)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise CallerMistake(f"The settings file {file} can't be read: {error}.") from None
+        raise CallerMistake(f"The settings file {file} cannot be read: {error}.") from None
 
 
 def _sentence(error: ValidationError, origins: Mapping[str, Origin]) -> str:
