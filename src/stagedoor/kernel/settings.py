@@ -192,6 +192,9 @@ class Settings(BaseModel):
     api_max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
         default=1_048_576, description="Largest body of an API request, in bytes."
     )
+    api_max_calls: Annotated[int, Field(ge=1)] = Field(
+        default=500, description="Calls of the API that one key may have under way at a time on this node."
+    )
     feed_max_clients: Annotated[int, Field(ge=1)] = Field(
         default=200, description="Live feed connections that one app may hold at a time on this node."
     )
