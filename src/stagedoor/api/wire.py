@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Path, Query
@@ -173,6 +173,11 @@ IdentityRef = Annotated[
         examples=["phone-42"],
     ),
 ]
+
+
+def meanings(states: Mapping[Any, str]) -> str:
+    """The description of a field that has one of these values: each with its meaning."""
+    return " ".join(f"`{state}`: {meaning}" for state, meaning in states.items())
 
 
 def when(ms: int | None) -> str | None:
