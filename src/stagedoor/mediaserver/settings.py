@@ -58,7 +58,7 @@ class LiveKitSettings(InstallationSettings):
     )
     livekit_public_url: Url | None = Field(
         default=None,
-        description="LiveKit's URL as browsers are told it (ws or wss), when a proxy stands before LiveKit.",
+        description="LiveKit's URL as browsers get it (ws or wss), when a proxy stands before LiveKit.",
     )
 
     @model_validator(mode="after")

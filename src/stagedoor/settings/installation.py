@@ -79,6 +79,9 @@ class HttpSettings(InstallationSettings):
     api_max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
         default=1_048_576, description="Largest body of an API request, in bytes."
     )
+    api_max_calls: Annotated[int, Field(ge=1)] = Field(
+        default=500, description="Calls of the API that one key may have under way at a time on this node."
+    )
     idempotency_ttl: Duration = Field(
         default=86_400, description="Seconds for which the answer to an Idempotency-Key is kept."
     )
