@@ -19,7 +19,7 @@ from stagedoor.app.connection_limits import connection_limits
 from stagedoor.app.http_connection import HttpConnection
 from stagedoor.app.websocket_connection import WebSocketConnection
 from stagedoor.kernel.errors import CallerMistake, OperatorError
-from stagedoor.kernel.settings import Settings
+from stagedoor.settings.installation import Settings
 
 _CLOSING_SECONDS: Final = 5
 _UNSENT_BYTES: Final = 16_384
