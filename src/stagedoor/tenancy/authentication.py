@@ -56,6 +56,11 @@ class Authenticator:
         self._keys.clear()
         self._generation += 1
 
+    @property
+    def generation(self) -> int:
+        """Changes whenever a key, an app or an organisation was changed by this process."""
+        return self._generation
+
     async def record_use(self) -> None:
         """Store when keys were last used."""
         used, self._used = self._used, {}
