@@ -52,7 +52,8 @@ def clean_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(_NOT_KEPT) or name == "STAGEDOOR_LIVEKIT_BINARY"
     }
-    return kept | {"PYTHONUNBUFFERED": "1"}
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    return kept | {"PYTHONUNBUFFERED": "1", "PATH": path}  # with `stagedoor` on it, however the tests were started
 
 
 class ExternalLiveKit:

@@ -37,6 +37,7 @@ from stagedoor.api.routes import (
     tokens,
     transcripts,
     usage,
+    webhook_deliveries,
     webhooks,
 )
 from stagedoor.api.services import Services
@@ -59,6 +60,7 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     inbox.router,
     jobs.router,
     webhooks.router,
+    webhook_deliveries.router,
     usage.router,
     audit.router,
 )

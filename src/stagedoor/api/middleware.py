@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stagedoor.api.metrics import HTTP_REQUESTS, HTTP_SECONDS
+from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import render
 from stagedoor.kernel.errors import TooLarge
 
@@ -99,6 +101,8 @@ def route_of(scope: Scope) -> str:
 
 
 SECURITY_HEADERS: Final = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+API_HEADERS: Final = (*SECURITY_HEADERS, (b"cache-control", b"no-store"))
+"""Answers of the API hold keys, tokens and what only one caller may see: no cache stores them."""
 
 
 class SecurityHeadersMiddleware:
@@ -114,7 +118,14 @@ class SecurityHeadersMiddleware:
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *SECURITY_HEADERS]
+                message["headers"] = [*message["headers"], *headers_for(scope["path"], message["headers"])]
             await send(message)
 
         await self._app(scope, receive, marked)
+
+
+def headers_for(path: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers that an answer at this path has beside its own `headers`."""
+    if path.startswith(PREFIX) and all(name != b"cache-control" for name, _ in headers):
+        return API_HEADERS
+    return SECURITY_HEADERS

@@ -16,7 +16,7 @@ from stagedoor.retention.sweep import Retention
 from stagedoor.rooms import final_usage
 from stagedoor.rooms.limit_jobs import Enforcer
 from stagedoor.transcripts import archiving
-from stagedoor.transcripts.transcription import Recorder
+from stagedoor.transcripts.transcription import TranscriptionJobs
 
 
 def make_worker(services: Services, node: str) -> Worker:
@@ -41,7 +41,7 @@ def kinds(services: Services) -> Sequence[JobKind]:
         *final_usage.kinds(services.database, services.feed),
         *Enforcer(services.database, services.feed, services.queue, services.gateway, services.bans).kinds(),
         deliverer.kind(settings.webhook_timeout),
-        Recorder(services.database, services.queue, services.gateway, services.transcriber).kind(),
+        TranscriptionJobs(services.database, services.queue, services.gateway, services.transcriber).kind(),
         *archiving.kinds(services.database, services.feed, services.queue, services.objects),
         *_retention(services).kinds(settings.retention_interval),
         endpoints.recover_kind(services.database, services.queue),

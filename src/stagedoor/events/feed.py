@@ -26,9 +26,6 @@ _BATCH: Final = 200
 WAITING_BATCHES: Final = 16
 """Batches that wait for a slow reader; after so many it is sent back to the store, which keeps them anyway."""
 
-_POLL_SECONDS: Final = {"sqlite": 15.0, "postgresql": 1.0}
-"""With SQLite every event is of this process and wakes its readers; with PostgreSQL another node's does not."""
-
 RETRY_SECONDS: Final = 1.0
 
 Direct = Callable[["Batch"], bool]
@@ -156,7 +153,7 @@ class Feed:
 
     def __init__(self, database: Database, *, poll_seconds: float | None = None, max_clients: int = 200) -> None:
         self._database = database
-        self._poll_seconds = poll_seconds or _POLL_SECONDS[database.dialect]
+        self._poll_seconds = poll_seconds or database.poll_seconds
         self._max_clients = max_clients
         self._tails: dict[str, _Tail] = {}
         self._listeners: list[Callable[[str], None]] = []

@@ -203,6 +203,10 @@ class Settings(BaseModel):
     idempotency_ttl: Duration = Field(
         default=86_400, description="Seconds for which the answer to an Idempotency-Key is kept."
     )
+    idempotency_max_bytes: Annotated[int, Field(ge=1_048_576)] = Field(
+        default=67_108_864,
+        description="Bytes of answers to Idempotency-Keys that are kept for one API key; the oldest go first.",
+    )
     webhook_allow_private_targets: bool = Field(
         default=False,
         description="Let outgoing webhooks go to private and loopback addresses, and over http.",

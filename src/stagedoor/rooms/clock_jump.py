@@ -18,7 +18,7 @@ class SessionClock:
     """Adjusts the times of open sessions.
 
     Several processes on one database have clocks of their own, and none may adjust what the others recorded: there the
-    machines' clocks have to be right (docs/deploy.md).
+    machines' clocks have to be right (docs/how-to/deploy.md).
 
     Args:
         database: Where sessions are.

@@ -15,9 +15,10 @@ from stagedoor.kernel.errors import Conflict, Invalid
 from stagedoor.kernel.ids import new_id
 from stagedoor.rooms import rooms, session_jobs, store
 from stagedoor.rooms.nouns import SESSION, Plan, RoomLimits, Session
-from stagedoor.storage import Database, Transaction
+from stagedoor.rooms.settings import TranscriptPolicy
+from stagedoor.storage import Database, GenerationCache, Transaction
 from stagedoor.tenancy import room_names
-from stagedoor.tenancy.nouns import App, TranscriptPolicy
+from stagedoor.tenancy.nouns import App
 
 DEFAULT_WAIT: Final = 86_400
 """Seconds that a session waits for its room when nobody said how long."""
@@ -96,14 +97,17 @@ class Plans:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._rooms: set[str] | None = None
+        self._rooms = GenerationCache[tuple[()], set[str]](database)
 
     def note(self, tx: Transaction, livekit_room: str) -> None:
         """A room has a plan once the transaction is committed."""
 
         def add() -> None:
-            if self._rooms is not None:
-                self._rooms.add(livekit_room)
+            rooms = self._rooms.peek(())
+            if rooms is None:
+                self._rooms.forget()  # or those that are being read would be kept without it
+            else:
+                rooms.add(livekit_room)
 
         tx.after_commit(add)
 
@@ -125,12 +129,9 @@ class Plans:
         Raises:
             Conflict: The session that it is named after is over.
         """
-        if self._database.dialect == "sqlite":
-            if self._rooms is None:
-                # What is announced while these are read is added by `note`, to the set that is there by then.
-                self._rooms = set()
-                self._rooms |= await self._database.read(store.planned_rooms)
-            if livekit_room not in self._rooms:
+        if self._database.sole_writer:
+            rooms = await self._rooms.get((), store.planned_rooms)
+            if rooms is not None and livekit_room not in rooms:
                 return None
         found = await self._database.read(lambda tx: store.newest_plan_of_room(tx, livekit_room))
         if found is None:

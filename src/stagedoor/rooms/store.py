@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -170,7 +169,6 @@ _BANNED_UNTIL = Prepared(
         bans.c.until > bindparam("now"),
     )
 )
-_LOCK = Prepared(select(func.pg_advisory_xact_lock(bindparam("lock_class"), bindparam("number"))))
 
 
 def lock_rooms(tx: Transaction, livekit_rooms: Collection[str]) -> None:
@@ -180,12 +178,7 @@ def lock_rooms(tx: Transaction, livekit_rooms: Collection[str]) -> None:
     having seen it. A verb takes its rooms before anything else, several in one order, so that none waits in a circle.
     SQLite has one writer.
     """
-    if tx.dialect == "postgresql":
-        for name in sorted(livekit_rooms):
-            tx.rows(_LOCK, {"lock_class": _LOCK_CLASS, "number": zlib.crc32(name.encode()) >> 1})
-
-
-_LOCK_CLASS = 0x5D03
+    tx.lock("rooms", livekit_rooms)
 
 
 # Rooms

@@ -168,7 +168,7 @@ class _Connection:
         """Note until when the key is known to open the feed."""
         self._generation = self._services.authenticator.generation
         self._expires_at = math.inf if caller.expires_at is None else caller.expires_at
-        alone = self._services.database.dialect == "sqlite"
+        alone = self._services.database.sole_writer
         self._trusted_until = math.inf if alone else time.monotonic() + _TRUSTED_SECONDS
 
     def _is_admitted(self) -> bool:
