@@ -17,7 +17,7 @@ from websockets.exceptions import PayloadTooBig
 from websockets.frames import Close, Frame, Opcode
 
 from stagedoor.api.live.direct import PIPE, Pipe
-from stagedoor.cameras.closing import TOO_BIG
+from stagedoor.cameras.closing import CAMERA_SOCKET, SILENT, TOO_BIG, told
 from stagedoor.cameras.intake import LARGEST_FRAME
 from stagedoor.kernel.errors import CallerMistake, OperatorError
 from stagedoor.kernel.settings import Settings
@@ -87,9 +87,29 @@ class _WebSockets(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
             self.handshake_complete = True
 
+    _heard_at = 0.0
+
     def data_received(self, data: bytes) -> None:
+        self._heard_at = self.loop.time()
         if self.conn.parser_exc is None:  # what follows a mistake is read, and nothing is made of it
             super().data_received(data)
+
+    def keepalive_timeout(self) -> None:
+        """Whatever came since the ping was a sign of life: devices answer with half a pong, or do not know pings."""
+        self.pong_timer = None
+        self.pending_ping_payload = None
+        if self.close_sent or self.transport.is_closing():
+            return
+        if self._heard_at > self.ping_sent_at:
+            self.schedule_ping()
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": SILENT.code, "reason": SILENT.reason})
+        if self.scope["path"] == CAMERA_SOCKET:
+            self.conn.send_text(told(SILENT).encode())
+        self.conn.send_close(SILENT.code, SILENT.reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.close()
 
     def handle_parser_exception(self) -> None:
         closing = self.conn.close_sent or Close(1002, "")

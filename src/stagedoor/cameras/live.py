@@ -11,8 +11,9 @@ from typing import Any
 
 from stagedoor.cameras.closing import GOING_AWAY, REPLACED, Close
 from stagedoor.cameras.gate import Pass
-from stagedoor.cameras.intake import Intake
+from stagedoor.cameras.intake import Intake, Rejected
 from stagedoor.cameras.nouns import Camera
+from stagedoor.cameras.stats import NotStats, read_stats
 from stagedoor.frames.hub import Frame, Hub, Slot
 from stagedoor.frames.slate import slate
 from stagedoor.kernel.clock import now_ms
@@ -56,11 +57,26 @@ class LiveCamera:
         if not self.closing.done():
             self.closing.set_result(why)
 
-    def take(self, data: bytes) -> Close | None:
-        """Take a frame from it; an answer is the reason to end the connection."""
+    def take(self, data: bytes) -> Rejected | Close | None:
+        """Take a frame; an answer is why it was not taken, or the reason to end the connection."""
         if self.closing.done():
             return self.closing.result()
         return self.intake.take(data, time.monotonic(), now_ms())
+
+    def hear(self, text: str) -> Rejected | Close | None:
+        """Take what the device says of itself, for whoever asks how it is; the answer is as that of `take`."""
+        if self.closing.done():
+            return self.closing.result()
+        rejected = None
+        if text:  # an empty one is a keep-alive
+            try:
+                said = read_stats(text)
+            except NotStats as error:
+                rejected = Rejected("not_stats", str(error))
+            else:
+                self.stats.clear()
+                self.stats.update(said)
+        return self.intake.note(rejected, time.monotonic())
 
 
 class LiveCameras:

@@ -7,11 +7,14 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from stagedoor.cameras.closing import IDLE
+from stagedoor.cameras.closing import IDLE, Close
 from stagedoor.cameras.gate import Pass
+from stagedoor.cameras.intake import Rejected
 from stagedoor.cameras.live import LiveCamera, LiveCameras
 from stagedoor.cameras.telling import Telling
+from stagedoor.frames.jpeg import NotJpeg, measure
 from stagedoor.kernel.errors import Conflict
+from stagedoor.kernel.metrics import CAMERA_DROPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,27 @@ class Posting:
         self._telling = telling
         self._held: dict[str, _Held] = {}
 
-    def live(self, admitted: Pass) -> LiveCamera:
+    def take(self, admitted: Pass, data: bytes) -> Rejected | Close | None:
+        """Take a frame; an answer is why it was not taken, or why the camera may not send now.
+
+        Raises:
+            Conflict: It sends by WebSocket, or another one does to its room.
+        """
+        held = self._held.get(admitted.camera.id)
+        if held is None or held.live.closing.done():
+            # One that never sent a picture does not count as one that sends, which it would for its idle time.
+            try:
+                measure(data)
+            except NotJpeg as error:
+                CAMERA_DROPPED.labels("not_jpeg").inc()
+                return Rejected("not_jpeg", str(error))
+        live = self._live(admitted)
+        outcome = live.take(data)
+        if isinstance(outcome, Close):
+            live.close(outcome)
+        return outcome
+
+    def _live(self, admitted: Pass) -> LiveCamera:
         """The camera as one that sends.
 
         Raises:

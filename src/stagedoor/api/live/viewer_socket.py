@@ -22,7 +22,7 @@ async def watch(socket: WebSocket) -> None:
     admission = await asking.viewer(socket, parts, query.get("app", ""), query.get("room", ""))
     width, interval = asking.wanted_width(socket), asking.wanted_interval(socket)
     async with parts.watching.view(admission, width) as viewer:
-        await socket.accept()
+        await socket.accept("arduino" if "arduino" in socket.scope["subprotocols"] else None)
         leaving = asyncio.create_task(_until_left(socket, viewer), name="websocket-viewer")
         try:
             async for frame in frames(viewer, interval, "websocket"):

@@ -56,6 +56,14 @@ class CameraBody(Answer):
         description="What the device last said of itself on this connection, as it said it; null without one.",
         examples=[{"rssi": -61, "uptime": 3600}],
     )
+    rejected: int = Field(
+        description="Messages of this connection that were dropped, because they were no frame that can be taken.",
+        examples=[0],
+    )
+    last_rejection: str | None = Field(
+        description="What was wrong with the last of them; null without one.",
+        examples=["it breaks off: no end-of-image marker (ffd9) in 15000 bytes"],
+    )
     ws_url: str = Field(
         description="Where it connects to, with its key.",
         examples=[f"wss://{_HOST}/ingest/ws?app=live&room=live-door"],
@@ -135,6 +143,8 @@ def _described(parts: Services, app: App, camera: Camera, elsewhere: dict[str, s
         "bridged": here is not None and parts.bridges.is_bridged(room),
         "viewers": parts.watching.viewers(room),
         "stats": dict(here.stats) if here is not None and here.stats else None,
+        "rejected": 0 if here is None else here.intake.rejected,
+        "last_rejection": None if here is None or here.intake.rejection is None else here.intake.rejection.message,
         "ws_url": addresses.camera_socket,
         "viewer_ws_url": addresses.viewer_socket,
         "mjpeg_url": addresses.mjpeg,
