@@ -11,7 +11,9 @@ PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13; do \
 	&& echo $$name && break; done)
 UV := $(shell command -v uv || echo .make/uv/bin/uv)
 RUN := $(UV) run --no-sync
+PYTEST := $(RUN) pytest --numprocesses auto --dist loadfile --durations 20 --durations-min 1
 export UV_PYTHON_DOWNLOADS ?= never
+unexport PYTHONDONTWRITEBYTECODE # set, it has each start of the product compile all its modules anew: twice the time
 
 .PHONY: help up test long check bench pages setup format fast wheel clean
 
@@ -26,7 +28,7 @@ test: setup pages ## Run every check and every test
 	$(RUN) stagedoor livekit install
 	$(MAKE) --no-print-directory static
 	$(RUN) python tools/pages.py check
-	$(RUN) pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 long: setup pages ## Run the long tests: two hundred kills under load, a quarter of an hour
 	@$(RUN) python tools/system_packages.py postgresql
@@ -42,7 +44,7 @@ static: setup
 	$(RUN) lint-imports
 
 fast: setup
-	@$(RUN) pytest -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow" $(ARGS)
 
 format: setup ## Format the Python code and mend what lint can mend
 	@$(RUN) ruff check --fix
@@ -65,8 +67,8 @@ pages: setup ## Build the pages if their sources have changed
 	test -n "$(PYTHON)" || { echo "Stagedoor needs Python 3.11 or newer; install it and run make again." >&2; exit 1; }
 	if ! [ -x "$(UV)" ] && ! command -v "$(UV)" >/dev/null; then
 		echo "Installing uv into .make/uv"
-		$(PYTHON) -m venv .make/uv 2>/dev/null || { rm -rf .make/uv; \
-			echo "This Python can't make virtual environments; on Debian run: apt-get install python3-venv" >&2; exit 1; }
+		$(PYTHON) tools/system_packages.py python3-venv
+		$(PYTHON) -m venv .make/uv
 		.make/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 	fi
 	$(UV) sync --locked --quiet --python "$(PYTHON)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Generator
 
 import aiohttp
@@ -35,6 +36,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         starts_servers = fixtures & SLOW_FIXTURES or item.path.name == "test_up.py" or "postgresql" in item.name
         if folder in SLOW_FOLDERS or starts_servers:
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """How many files are tested at a time: one more than there are cores, because half of the time a test waits."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.fixture(scope="session")

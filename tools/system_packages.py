@@ -1,10 +1,13 @@
-"""Install what the tests need from Debian, where it is missing and we may; otherwise say exactly what to install.
+"""Install what this repository needs from Debian, where it is missing and we may; otherwise say what to install.
 
-python tools/system_packages.py chromium ffmpeg postgresql
+    python tools/system_packages.py chromium ffmpeg postgresql
+
+Only the standard library is used, so it runs before anything is installed.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -22,6 +25,8 @@ PROGRAMS: Final = {
     "postgresql": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
 }
 """Package, and where a program of it is found: on the PATH, or as a pattern of paths."""
+MODULES: Final = {"python3-venv": "ensurepip"}
+"""Package, and the module of it that Debian leaves out of Python itself."""
 
 
 def main() -> int:
@@ -30,9 +35,9 @@ def main() -> int:
         return 0
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        sys.stderr.write(f"The tests need {' and '.join(missing)}; install with: sudo {' '.join(command)}\n")
+        sys.stderr.write(f"Not installed: {', '.join(missing)}; install with: sudo {' '.join(command)}\n")
         return 1
-    sys.stderr.write(f"Installing {' and '.join(missing)}\n")
+    sys.stderr.write(f"Installing {', '.join(missing)}\n")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for step in (["apt-get", "update"], command):
         subprocess.run(step, check=True, env=environment, stdout=subprocess.DEVNULL)
@@ -40,6 +45,8 @@ def main() -> int:
 
 
 def _present(package: str) -> bool:
+    if package in MODULES:
+        return importlib.util.find_spec(MODULES[package]) is not None
     for place in PROGRAMS[package]:
         if place.startswith("/"):
             if any(Path("/").glob(place.removeprefix("/"))):

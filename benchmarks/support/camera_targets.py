@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from tests.support.product import free_ports
+from tests.support.ports import free_ports
 
 from benchmarks.support import servers
 from benchmarks.support.camera_load import Wire, compile_c

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.support.postgres import USERS, free_port
+from tests.support.ports import free_ports
+from tests.support.postgres import USERS
 
 from benchmarks.support.processes import cpu_seconds, tree
 
@@ -48,7 +49,7 @@ def running_postgres(binaries: Path, folder: Path) -> Generator[Postgres]:
     data = Path(tempfile.mkdtemp(prefix="stagedoor-postgres-", dir=folder.parent))
     if user is not None:
         shutil.chown(data, user=user)
-    port = free_port()
+    port = free_ports(1)[0]
     command = [str(binaries / "initdb"), "-D", str(data / "data"), "-U", "stagedoor", "-A", "trust", "-E", "UTF8"]
     try:
         subprocess.run(command, check=True, capture_output=True, cwd="/", user=user)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.support.product import free_ports, wait_for_port
+from tests.support.ports import free_ports
+from tests.support.product import wait_for_port
 
 from benchmarks.support.processes import cpu_seconds, tree
 

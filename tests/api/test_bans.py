@@ -6,11 +6,12 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.support.api_participant import joined, token_for
-from tests.support.api_tenant import problem
-from tests.support.product import Api, eventually
+from tests.support.api_tenant import new_app, problem
+from tests.support.product import Api, RunningProduct, eventually
 
 
 async def refused(api: Api, app: str, identity: str) -> bool:
@@ -71,3 +72,42 @@ async def test_a_ban_is_a_duration(managed_api: Api, ban: str) -> None:
     path = f"/apps/live/rooms/demo/participants/eve?ban={ban}"
     status, code = await problem(managed_api, "DELETE", path)
     assert (status, code in {"validation_failed", "bad_ban", "room_not_found"}) in {(422, True), (404, True)}
+
+
+async def test_no_way_leads_the_banned_to_a_token(
+    managed_api: Api, managed_product: RunningProduct, http: aiohttp.ClientSession
+) -> None:
+    """Bridged cameras are the fifth way, in tests of bridges."""
+    app = await new_app(managed_api)
+    await managed_api("POST", f"/apps/{app}/rooms", {"name": "demo"}, expect=201)
+    for page in ("play", "embed", "meet"):
+        link = (await managed_api("POST", f"/apps/{app}/rooms/demo/links", {"page": page}, expect=201))["data"]["url"]
+        join = link.replace("?", "/join?")
+        async with http.post(join, json={"visitor": f"tab of {page}"}) as answer:
+            guest = (await answer.json())["data"]["identity"]
+        await ban(managed_api, app, guest)
+        async with http.post(join, json={"visitor": f"tab of {page}"}) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (409, "identity_banned")
+
+    old = await token_for(managed_api, app, "demo", "mallory")
+    await ban(managed_api, app, "mallory")
+    for page in ("play", "embed", "meet"):
+        url = f"{managed_product.url}/{page}/{app}/{app}-demo"
+        async with http.post(f"{url}/join?token={old['token']}") as answer:
+            assert (answer.status, (await answer.json())["code"]) == (404, "no_such_page")
+        async with http.get(f"{url}?token={old['token']}") as answer:
+            assert answer.status == 404
+    assert await refused(managed_api, app, "mallory")
+
+    before = (await managed_api("GET", f"/apps/{app}/sessions"))["data"]
+    people = [{"identity": "ada"}, {"identity": "mallory"}]
+    await managed_api("DELETE", f"/apps/{app}/rooms/demo", expect=204)
+    wish = {"roomName": "demo", "participants": people}
+    status, answer, _ = await managed_api.raw("POST", f"/apps/{app}/sessions", wish)
+    assert (status, answer["code"]) == (409, "identity_banned")
+    after = (await managed_api("GET", f"/apps/{app}/sessions"))["data"]
+    assert [session["id"] for session in after] == [session["id"] for session in before], "a session was announced"
+
+
+async def ban(api: Api, app: str, identity: str) -> None:
+    await api("DELETE", f"/apps/{app}/rooms/demo/participants/{identity}?ban=10m", expect=204)

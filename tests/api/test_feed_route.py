@@ -13,6 +13,8 @@ from tests.support.api_participant import guest_in
 from tests.support.api_tenant import new_app, new_key, problem
 from tests.support.product import Api, RunningProduct, eventually
 
+BEGINNING = ("event: room.created", "event: session.started")
+
 
 async def test_an_event_says_what_happened(
     product: RunningProduct, http: aiohttp.ClientSession, api: Api, app: str
@@ -199,3 +201,35 @@ async def test_a_number_of_another_database_misses_nothing(
         await managed_api("POST", f"/apps/{app}/rooms", {"name": "demo"}, expect=201)
         first, second = await take(events, 2)
         assert {first.type, second.type} == {"room.created", "session.started"}
+
+
+async def test_an_empty_last_event_id_is_as_none(
+    managed_product: RunningProduct, http: aiohttp.ClientSession, managed_api: Api, managed_app: str
+) -> None:
+    """A 4xx would end an EventSource for good, and some send the header empty before they have an id."""
+    url = f"{managed_product.url}/api/v1/apps/{managed_app}/events"
+    key = {"Authorization": f"Bearer {managed_product.api_key}"}
+    await managed_api("POST", f"/apps/{managed_app}/rooms", {"name": "demo"}, expect=201)
+
+    async def first_of(query: str, **headers: str) -> str:
+        given = key | {name.replace("_", "-"): value for name, value in headers.items()}
+        async with http.get(f"{url}{query}", headers=given) as answer:
+            assert answer.status == 200, await answer.text()
+            assert answer.headers["Cache-Control"] == "no-store, no-transform"
+            await answer.content.readuntil(b"\n\n")
+            await managed_api("PATCH", f"/apps/{managed_app}/rooms/demo", {"metadata": f"as {query}"}, expect=200)
+            return (await answer.content.readuntil(b"\n\n")).decode().splitlines()[1]
+
+    for empty in ("", " "):
+        assert await first_of("", last_event_id=empty) == "event: room.updated"
+        assert await first_of("?after=0", last_event_id=empty) in BEGINNING
+    assert await first_of("?after=") == "event: room.updated"
+    assert await first_of("?after=", last_event_id="0") in BEGINNING
+    for wrong in ("abc", "5, 6", "5.0", "5_0", str(2**63), "-1"):
+        async with http.get(url, headers=key | {"Last-Event-ID": wrong}) as answer:
+            assert answer.status == 422, wrong
+
+
+async def test_an_empty_number_in_a_query_is_as_none(managed_api: Api) -> None:
+    for path in ("/apps?limit=", "/jobs?cursor=&limit=", "/inbox?cursor=%20", "/audit?cursor=&limit="):
+        await managed_api("GET", path, expect=200)

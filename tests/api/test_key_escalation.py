@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.support.api_tenant import Tenant, new_key, problem
 
 BEYOND_SCOPES = (403, "beyond_own_scopes")
+BEYOND_EXPIRY = (403, "beyond_own_expiry")
 
 
 async def weak(tenant: Tenant, *more: str, **bounds: Any) -> Any:
@@ -71,3 +73,39 @@ async def test_keys_of_the_installation_are_out_of_sight(tenant: Tenant, managed
     assert await problem(tenant.api, "DELETE", f"/keys/{above['id']}") == (404, "key_not_found")
     listed = (await tenant.api("GET", "/keys?limit=200", expect=200))["data"]
     assert above["id"] not in {key["id"] for key in listed}
+
+
+def at(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+async def test_a_key_that_expires_lets_none_live_longer_itself_included(tenant: Tenant) -> None:
+    ends = at(3_600)
+    body = {"name": "short", "scopes": ["keys:write"], "expiresAt": ends}
+    own = (await tenant.api("POST", "/keys", body, expect=201))["data"]
+    caller = tenant.api.as_key(own["key"])
+    wish = {"name": "child", "scopes": ["keys:write"]}
+
+    child = (await caller("POST", "/keys", wish, expect=201))["data"]
+    assert child["expiresAt"] == own["expiresAt"]
+    assert await problem(caller, "POST", "/keys", wish | {"expiresAt": at(7_200)}) == BEYOND_EXPIRY
+    await caller("POST", "/keys", wish | {"expiresAt": at(60)}, expect=201)
+
+    for key in (own, child):
+        for expiry in (None, at(7_200)):
+            assert await problem(caller, "PATCH", f"/keys/{key['id']}", {"expiresAt": expiry}) == BEYOND_EXPIRY
+    shorter = (await caller("PATCH", f"/keys/{own['id']}", {"expiresAt": at(600)}, expect=200))["data"]
+    assert shorter["expiresAt"] < own["expiresAt"]
+    assert await problem(caller, "PATCH", f"/keys/{own['id']}", {"expiresAt": ends}) == BEYOND_EXPIRY
+
+
+async def test_a_key_that_expires_gives_nothing_to_one_that_does_not(tenant: Tenant) -> None:
+    body = {"name": "short", "scopes": ["keys:write", "rooms:write"], "expiresAt": at(3_600)}
+    caller = tenant.api.as_key((await tenant.api("POST", "/keys", body, expect=201))["data"]["key"])
+    lasting = (await tenant.api("POST", "/keys", {"name": "x", "scopes": ["keys:read"]}, expect=201))["data"]
+    path = f"/keys/{lasting['id']}"
+    assert await problem(caller, "PATCH", path, {"scopes": ["keys:read", "rooms:read"]}) == BEYOND_EXPIRY
+    assert (await caller("PATCH", path, {"name": "y", "expiresAt": None}, expect=200))["data"]["name"] == "y"
+    both = {"scopes": ["keys:read", "rooms:read"], "expiresAt": at(600)}
+    assert (await caller("PATCH", path, both, expect=200))["data"]["scopes"] == ["keys:read", "rooms:read"]
+    assert (await tenant.api("PATCH", path, {"expiresAt": None}, expect=200))["data"]["expiresAt"] is None

@@ -13,7 +13,7 @@ from tests.support.api_participant import guest_in
 from tests.support.api_tenant import new_app, problem
 from tests.support.product import Api, RunningProduct, eventually
 
-FIELDS = {"token", "app", "room", "identity", "wsUrl", "playUrl", "embedUrl", "expiresAt"}
+FIELDS = {"token", "app", "room", "identity", "wsUrl", "playUrl", "embedUrl", "expiresAt", "warning"}
 
 
 async def test_the_answer_of_the_first_document(managed_api: Api, managed_product: RunningProduct) -> None:
@@ -78,6 +78,7 @@ async def test_the_app_limits_the_ttl(managed_api: Api) -> None:
         {"room": "a\x00b"},
         {"room": "demo", "identity": ""},
         {"room": "demo", "identity": "a\x00"},
+        {"room": "demo", "attributes": {f"k{number}": "x" * 8_000 for number in range(9)}},
         {"room": "demo", "unknown": 1},
         {"room": "demo", "canPublish": "yes"},
         {"room": "demo", "canPublishSources": ["kitchen"]},
@@ -133,3 +134,59 @@ async def test_a_token_of_one_app_does_not_open_a_room_of_another(api: Api, app:
     # A reference that begins with another app's slug is a short name here.
     answer = (await api("POST", f"/apps/{app}/tokens", {"room": name}, expect=201))["data"]
     assert answer["room"] == f"{app}-{name}"
+
+
+@pytest.mark.parametrize(
+    ("identity", "code"),
+    [
+        ("a" * 255 + "é", "identity_too_long"),
+        ("😀" * 70, "identity_too_long"),
+        ("   ", "identity_blank"),
+        ("\u200b", "identity_blank"),
+        ("..", "identity_unaddressable"),
+        ("stagedoor:scribe", "identity_reserved"),
+    ],
+)
+async def test_every_way_has_the_same_rule_for_identities(managed_api: Api, identity: str, code: str) -> None:
+    app = await new_app(managed_api)
+    wish = {"room": "demo", "identity": identity}
+    assert await problem(managed_api, "POST", f"/apps/{app}/tokens", wish) == (422, code)
+    announced = {"participants": [{"identity": "ada"}, {"identity": identity}]}
+    assert await problem(managed_api, "POST", f"/apps/{app}/sessions", announced) == (422, code)
+    assert (await managed_api("GET", f"/apps/{app}/sessions"))["data"] == [], "it was announced all the same"
+
+
+async def test_half_a_character_is_no_text(managed_api: Api) -> None:
+    for path, body in {"tokens": {"room": "demo", "identity": "\ud800"}, "sessions": {"roomName": "\ud800"}}.items():
+        assert await problem(managed_api, "POST", f"/apps/live/{path}", body) == (422, "validation_failed")
+
+
+async def test_attributes_of_an_announced_session_leave_room_for_ours(managed_api: Api) -> None:
+    app = await new_app(managed_api)
+    attributes = {f"k{number}": "x" * 8_000 for number in range(8)} | {"last": "x" * 1_516}
+    assert sum(len(name) + len(value) for name, value in attributes.items()) == 65_536
+    await managed_api("POST", f"/apps/{app}/tokens", {"room": "demo", "attributes": attributes}, expect=201)
+    wish = {"participants": [{"attributes": attributes}]}
+    assert await problem(managed_api, "POST", f"/apps/{app}/sessions", wish) == (422, "attributes_too_large")
+    attributes["last"] = "x" * (1_516 - 47)
+    await managed_api("POST", f"/apps/{app}/sessions", wish, expect=201)
+
+
+async def test_a_long_token_comes_with_a_warning(managed_api: Api) -> None:
+    for metadata, warned in (("x" * 100, False), ("x" * 6_100, True)):
+        wish = {"room": "demo", "metadata": metadata}
+        answer = (await managed_api("POST", "/apps/live/tokens", wish, expect=201))["data"]
+        assert (answer["warning"] is not None) is warned
+    agents = [{"agentName": f"a{number}", "metadata": "m" * 60_000} for number in range(15)]
+    wish = {"room": "demo", "roomConfig": {"agents": agents}}
+    assert await problem(managed_api, "POST", "/apps/live/tokens", wish) == (422, "token_too_large")
+
+
+async def test_what_is_within_the_limits_joins(managed_api: Api) -> None:
+    app = await new_app(managed_api)
+    attributes = {f"k{number}": "é" * 4_000 for number in range(8)} | {"last": "x" * 1_516}
+    async with guest_in(managed_api, app, "demo", "😀" * 64, attributes=attributes) as ada:
+        assert dict(ada.me.attributes) == attributes
+    agents = [{"agentName": f"a{number}", "metadata": "m" * 60_000} for number in range(12)]
+    async with guest_in(managed_api, app, "big", "ada", roomConfig={"agents": agents}) as ada:
+        assert ada.me.identity == "ada"

@@ -13,7 +13,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from stagedoor.events.catalogue import CATALOGUE
-from tests.support.api_tenant import fresh
+from tests.support.api_feed import following, take
+from tests.support.api_tenant import fresh, new_app
 from tests.support.product import Api, RunningProduct, eventually, running
 from tests.support.receiver import Receiver, receiving, status
 
@@ -167,3 +168,24 @@ async def test_what_is_said_is_in_the_catalogue(hooks_api: Api, receiver: Receiv
         message = json.loads(taken.body)
         assert message["data"].keys() - common == CATALOGUE[message["type"]].detail.keys() - common
     await hooks_api("DELETE", f"/webhooks/{hook['id']}", expect=204)
+
+
+async def test_an_event_about_no_room_ends_no_feed(
+    product_of_hooks: RunningProduct, http: aiohttp.ClientSession, hooks_api: Api
+) -> None:
+    """`webhook.disabled` is about an endpoint: all readers of the app were cut off there, at each return anew."""
+    app = await new_app(hooks_api)
+    product = product_of_hooks
+    async with receiving() as receiver, following(http, product.url, product.api_key, app) as connected:
+        receiver.answer = status(410)
+        hook = (await hooks_api("POST", f"/apps/{app}/webhooks", {"url": receiver.url}, expect=201))["data"]
+        await hooks_api("POST", f"/apps/{app}/rooms", {"name": "demo"}, expect=201)
+        seen = await take(connected, 3)
+        await hooks_api("POST", f"/apps/{app}/rooms", {"name": "later"}, expect=201)
+        seen += await take(connected, 2)
+    disabled = next(event for event in seen if event.type == "webhook.disabled")
+    assert (disabled.data["room"], disabled.data["livekitRoom"]) == (None, "")
+    assert disabled.data["subject"] == hook["id"]
+    assert seen[-1].data["room"] == "later"
+    async with following(http, product.url, product.api_key, app, after=0) as again:
+        assert await take(again, 5) == seen

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.product import Mode, RunningProduct, clean_environment, free_ports, running
+from tests.support.ports import free_ports
+from tests.support.product import Mode, RunningProduct, clean_environment, running
 
 
 @pytest.mark.parametrize("mode", ["managed", "external"])

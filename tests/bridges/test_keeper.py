@@ -36,7 +36,8 @@ from stagedoor.tokens.grants import JoinRequest, decide
 from stagedoor.tokens.mint import mint
 from tests.support.api_tenant import fresh
 from tests.support.jpegs import BLUE, jpeg, sending
-from tests.support.product import KEY, SECRET, ExternalLiveKit, eventually, free_ports
+from tests.support.ports import free_ports
+from tests.support.product import KEY, SECRET, ExternalLiveKit, eventually
 from tests.support.watching import Watcher, watching
 
 LINGER_SECONDS = 1.0
@@ -79,7 +80,7 @@ class Stage:
         assert app is not None
         grant = decide(app, JoinRequest(self.room, identity, hidden=hidden))
         url = self.livekit.url.replace("http", "ws", 1)
-        async with watching(url, mint(KEY, SECRET, grant)) as watcher:
+        async with watching(url, mint(self.parts.gateway.endpoint, grant)) as watcher:
             yield watcher
 
     async def bridged(self, *, wanted: bool = True) -> None:
@@ -123,7 +124,7 @@ async def stage(tmp_path: Path) -> AsyncGenerator[Stage]:
     await http.start(build(parts, []))
     app = await database.read(lambda tx: app_by_slug(tx, APP))
     assert app is not None
-    tickets = Tickets(parts.gateway, parts.bans, parts.plans)
+    tickets = Tickets(parts.database, parts.gateway, parts.issuer)
     bridges = Bridges(database, parts.feed, parts.cameras, tickets, linger_seconds=LINGER_SECONDS)
     work = [asyncio.create_task(part.run()) for part in (bridges, parts.applier, bouncer)]
     try:

@@ -13,7 +13,8 @@ import yaml
 from stagedoor import __version__
 from tests.deployment.support import deploy, interpolated, livekit, process, ready_line, variables
 from tests.diagnosis.support import run_doctor
-from tests.support.product import clean_environment, free_ports, livekit_binary
+from tests.support.ports import free_ports
+from tests.support.product import clean_environment, livekit_binary
 
 EVERYTHING = ("--with-postgres", "--with-redis")
 

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from tests.deployment.support import process, ready_line
-from tests.support.product import clean_environment, free_ports, livekit_binary
+from tests.support.ports import free_ports
+from tests.support.product import clean_environment, livekit_binary
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"

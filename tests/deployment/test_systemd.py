@@ -13,7 +13,8 @@ import yaml
 
 from tests.deployment.support import deploy, livekit, process, ready_line, variables
 from tests.diagnosis.support import run_doctor
-from tests.support.product import clean_environment, free_ports, livekit_binary
+from tests.support.ports import free_ports
+from tests.support.product import clean_environment, livekit_binary
 
 MOST_EXPOSED = 20
 """systemd's own measure times ten: 0 is a closed box, 100 no protection at all."""

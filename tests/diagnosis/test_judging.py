@@ -106,13 +106,23 @@ def test_tcp_alone_is_never_fatal() -> None:
 
 
 @pytest.mark.parametrize(
-    "reason", ["unknown_key", "bad_signature", "missing", "body_changed", "expired", "not_yet", "?"]
+    "reason",
+    [
+        *("unknown_key", "bad_signature", "missing", "other_scheme", "not_jwt", "no_digest"),
+        *("body_changed", "expired", "not_yet", "?"),
+    ],
 )
 def test_every_refusal_has_a_next_step(reason: str) -> None:
     finding = refused("webhook", reason, "APIkey")
     assert finding.status == "broken"
     assert finding.finding.startswith("The webhook arrives, but ")
     assert finding.next
+
+
+def test_a_proxys_own_authorization_is_not_taken_for_a_wrong_secret() -> None:
+    finding = refused("webhook", "other_scheme", "APIkey")
+    assert "secret" not in finding.finding + (finding.next or "")
+    assert "proxy" in (finding.next or "")
 
 
 @pytest.mark.parametrize("result", ["unavailable", "too_large", "malformed"])

@@ -6,7 +6,8 @@ import socket
 from pathlib import Path
 
 from tests.diagnosis.support import run_doctor
-from tests.support.product import KEY, SECRET, ExternalLiveKit, RunningProduct, free_ports
+from tests.support.ports import free_ports
+from tests.support.product import KEY, SECRET, ExternalLiveKit, RunningProduct
 
 NEED_STAGEDOOR = {"stagedoor", "livekit", "livekit-key", "clock", "webhook", "tcp", "events", "jobs", "endpoints"}
 

@@ -9,7 +9,8 @@ import aiohttp
 
 from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
 from tests.diagnosis.support import examine, external
-from tests.support.product import KEY, SECRET, Api, RunningProduct, eventually, free_ports, running
+from tests.support.ports import free_ports
+from tests.support.product import KEY, SECRET, Api, RunningProduct, eventually, running
 
 OTHER_KEY = "APIother"
 OTHER_SECRET = "the-secret-of-another-key-of-livekit"

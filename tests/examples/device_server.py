@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from tests.support.product import free_ports
+from tests.support.ports import free_ports
 
 
 @dataclass

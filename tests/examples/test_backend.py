@@ -16,7 +16,8 @@ import pytest
 
 from tests.support.api_participant import joined
 from tests.support.api_tenant import new_key
-from tests.support.product import Api, RunningProduct, clean_environment, eventually, free_ports, running
+from tests.support.ports import free_ports
+from tests.support.product import Api, RunningProduct, clean_environment, eventually, running
 
 pytestmark = pytest.mark.slow
 EXAMPLES = Path(__file__).parents[2] / "examples" / "backend"

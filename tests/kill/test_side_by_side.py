@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from tests.kill.conftest import Rest, Start
-from tests.support.product import free_ports
+from tests.support.ports import free_ports
 from tests.support.rooms_callers import calling, session_with, sessions_of
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,8 @@ from stagedoor.app.http import HttpServer
 from tests.support.api_routes import application
 from tests.support.api_tenant import fresh, new_app
 from tests.support.cameras import Device, new_device
-from tests.support.product import Api, free_ports
+from tests.support.ports import free_ports
+from tests.support.product import Api
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ async def test_every_frame_is_a_part_and_complete_before_the_next_one_comes(
     async with sending(http, door) as camera:
         await camera.send(frame("0"))
         async with watching(http, door) as stream:
-            assert stream.answer.headers["Cache-Control"] == "no-store"
+            assert stream.answer.headers["Cache-Control"] == "no-store, no-transform"
             assert stream.answer.headers["Access-Control-Allow-Origin"] == "*"
             for number in range(3):
                 # The part is read up to the boundary after it although the camera sends nothing meanwhile.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
@@ -15,9 +14,9 @@ from stagedoor.mediaserver.install import find_binary
 from stagedoor.mediaserver.managed import ManagedLiveKit
 from stagedoor.mediaserver.state import StateFolder
 from stagedoor.workers.backoff import Backoff
-from stagedoor.workers.ports import is_free
 from stagedoor.workers.procinfo import running_with
 from tests.mediaserver.livekit_harness import Heard, MakeManaged
+from tests.support.ports import free_ports
 
 
 @pytest.fixture(scope="session")
@@ -32,16 +31,13 @@ def livekit_binary() -> Path:
 
 @pytest.fixture
 def config() -> ManagedConfig:
-    """A local configuration on three free ports, below the range from which the kernel gives ports away."""
-    while True:
-        base = random.randrange(27880, 31000, 3)
-        if all(is_free("tcp", "::", base + offset) and is_free("udp", "::", base + offset) for offset in range(3)):
-            break
+    """A local configuration on three free ports."""
+    http_port, tcp_port, udp_port = free_ports(3)
     bind, node_ip, loopback = choose_network("127.0.0.1", None)
     return ManagedConfig(
-        http_port=base,
-        tcp_port=base + 1,
-        udp_port=base + 2,
+        http_port=http_port,
+        tcp_port=tcp_port,
+        udp_port=udp_port,
         bind_addresses=bind,
         node_ip=node_ip,
         loopback=loopback,

@@ -18,13 +18,13 @@ from tests.mediaserver.livekit_harness import MakeManaged
 
 
 @pytest.mark.parametrize(
-    ("kind", "offset", "host", "flag"),
+    ("kind", "which", "host", "flag"),
     [
-        (socket.SOCK_STREAM, 0, "127.0.0.1", "--livekit-port"),
-        (socket.SOCK_STREAM, 1, "127.0.0.1", "--livekit-tcp-port"),
-        (socket.SOCK_DGRAM, 2, "127.0.0.1", "--livekit-udp-port"),
-        (socket.SOCK_STREAM, 0, "0.0.0.0", "--livekit-port"),
-        (socket.SOCK_DGRAM, 2, "0.0.0.0", "--livekit-udp-port"),
+        (socket.SOCK_STREAM, "http_port", "127.0.0.1", "--livekit-port"),
+        (socket.SOCK_STREAM, "tcp_port", "127.0.0.1", "--livekit-tcp-port"),
+        (socket.SOCK_DGRAM, "udp_port", "127.0.0.1", "--livekit-udp-port"),
+        (socket.SOCK_STREAM, "http_port", "0.0.0.0", "--livekit-port"),
+        (socket.SOCK_DGRAM, "udp_port", "0.0.0.0", "--livekit-udp-port"),
     ],
 )
 async def test_a_port_in_use_names_who_has_it_and_the_flag(
@@ -32,11 +32,11 @@ async def test_a_port_in_use_names_who_has_it_and_the_flag(
     config: ManagedConfig,
     state_dir: Path,
     kind: socket.SocketKind,
-    offset: int,
+    which: str,
     host: str,
     flag: str,
 ) -> None:
-    port = config.http_port + offset
+    port: int = getattr(config, which)
     with socket.socket(socket.AF_INET, kind) as ours:
         ours.bind((host, port))
         if kind == socket.SOCK_STREAM:
@@ -57,18 +57,18 @@ async def test_an_address_of_another_machine_is_said(managed: MakeManaged, confi
 
 
 @pytest.mark.parametrize(
-    ("offset", "words", "flag"),
+    ("which", "words", "flag"),
     [
-        (0, "listen tcp 127.0.0.1:{}", "--livekit-port"),
-        (1, "listen tcp :{}", "--livekit-tcp-port"),
-        (2, "listen udp 127.0.0.1:{}", "--livekit-udp-port"),
-        (2, "listen udp4 [::1]:{}", "--livekit-udp-port"),
+        ("http_port", "listen tcp 127.0.0.1:{}", "--livekit-port"),
+        ("tcp_port", "listen tcp :{}", "--livekit-tcp-port"),
+        ("udp_port", "listen udp 127.0.0.1:{}", "--livekit-udp-port"),
+        ("udp_port", "listen udp4 [::1]:{}", "--livekit-udp-port"),
     ],
 )
 def test_a_port_taken_after_the_check_is_read_from_livekits_words(
-    config: ManagedConfig, offset: int, words: str, flag: str
+    config: ManagedConfig, which: str, words: str, flag: str
 ) -> None:
-    reason = words.format(config.http_port + offset) + ": bind: address already in use"
+    reason = words.format(getattr(config, which)) + ": bind: address already in use"
     sentence = port_sentence(config, reason)
     assert sentence is not None
     assert sentence.endswith(f"with {flag}.")

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.product import clean_environment, free_ports, livekit_binary
+from tests.support.ports import free_ports
+from tests.support.product import clean_environment, livekit_binary
 
 pytestmark = pytest.mark.slow
 

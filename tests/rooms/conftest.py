@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 
 import pytest
 
-from tests.support.postgres import PostgresServer, running_postgres
+from tests.support.postgres import PostgresServer
 from tests.support.rooms_world import SqliteWorlds, World, forget, prepare, world_on
 
 
@@ -29,12 +29,6 @@ async def sqlite_world(worlds: SqliteWorlds) -> AsyncGenerator[World]:
 def world(sqlite_world: World) -> World:
     """The same, where the engine does not matter."""
     return sqlite_world
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Generator[PostgresServer]:
-    with running_postgres() as server:
-        yield server
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from blockbuster import blockbuster_ctx
 
 from stagedoor.storage import Database, open_database
 from tests.storage.tables import create
-from tests.support.postgres import PostgresServer, permit_connecting, running_postgres
+from tests.support.postgres import PostgresServer, permit_connecting
 
 
 @pytest.fixture(autouse=True)
@@ -19,12 +19,6 @@ def _nothing_blocks_the_loop() -> Generator[None]:
     with blockbuster_ctx("stagedoor.storage") as blockbuster:
         permit_connecting(blockbuster)
         yield
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Generator[PostgresServer]:
-    with running_postgres() as server:
-        yield server
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from stagedoor.storage.objects import Objects, ObjectsUnavailable
-from tests.support.product import free_ports
+from tests.support.ports import free_ports
 
 KEY = "transcripts/org_1/app_1/ses_1/transcript.json"
 

@@ -12,7 +12,8 @@ from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.storage import Database, Transaction, open_database
 from stagedoor.storage.postgres import faults
 from tests.storage.tables import Verb, add, another_client, create, kinds, names, note, without_cache
-from tests.support.postgres import PostgresServer, free_port, running_postgres
+from tests.support.ports import free_ports
+from tests.support.postgres import PostgresServer, running_postgres
 
 OpenAnother = Callable[[str], Awaitable[Database]]
 
@@ -93,7 +94,7 @@ async def test_a_connection_that_the_server_ends(postgres: Database) -> None:
 
 async def test_a_server_that_is_not_there_or_does_not_know_us(postgres_server: PostgresServer) -> None:
     with pytest.raises(StorageUnavailable, match="cannot be reached"):
-        await open_database(f"postgresql://stagedoor:secret@127.0.0.1:{free_port()}/postgres")
+        await open_database(f"postgresql://stagedoor:secret@127.0.0.1:{free_ports(1)[0]}/postgres")
     with pytest.raises(StorageUnavailable, match="user, the password"):
         await open_database(postgres_server.url().replace("secret", "wrong"))
     with pytest.raises(StorageUnavailable, match="database's name"):

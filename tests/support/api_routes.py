@@ -31,7 +31,7 @@ async def application(folder: Path, **settings: Any) -> AsyncGenerator[tuple[Fas
     database = await open_database(data.database_url)
     parts, _ = make_parts(chosen, secrets, network, database, "operator-secret", lambda: None)
     document = f"{PREFIX}/openapi.json"
-    pages = Pages(database, parts.bans, parts.plans, parts.doorkeeper, network.endpoint, document)
+    pages = Pages(database, parts.issuer, parts.doorkeeper, document)
     try:
         yield build(parts, pages.routes(f"{PREFIX}/docs")), parts
     finally:

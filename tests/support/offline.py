@@ -29,7 +29,7 @@ async def offline_application(folder: Path) -> AsyncGenerator[FastAPI]:
     network = lay_out(settings, secrets)
     parts, _ = make_parts(settings, secrets, network, database, "operator", lambda: "offline")
     document = f"{PREFIX}/openapi.json"
-    pages = Pages(database, parts.bans, parts.plans, parts.doorkeeper, network.endpoint, document)
+    pages = Pages(database, parts.issuer, parts.doorkeeper, document)
     try:
         yield build(parts, pages.routes(f"{PREFIX}/docs"))
     finally:

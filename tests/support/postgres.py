@@ -6,7 +6,6 @@ import itertools
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from blockbuster import BlockBuster
+
+from tests.support.ports import free_ports
 
 START_S: Final = 30.0
 NEEDED: Final = "These tests need PostgreSQL's server programs: install the package `postgresql`, 13 or later."
@@ -37,7 +38,7 @@ class PostgresServer:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
-        self.port = free_port()
+        (self.port,) = free_ports(1)
 
     def url(self, database: str = "postgres") -> str:
         """The URL of one of its databases."""
@@ -160,13 +161,6 @@ def install() -> Path:
     if binaries is None:
         raise RuntimeError(NEEDED)
     return binaries
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def permit_connecting(blockbuster: BlockBuster) -> None:

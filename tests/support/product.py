@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -24,32 +23,14 @@ from yarl import URL
 from stagedoor.kernel.settings import resolve
 from stagedoor.mediaserver.config import ManagedConfig, render
 from stagedoor.mediaserver.install import find_binary
+from tests.support.ports import free_ports
 
 START_SECONDS: Final = 60.0
 KEY: Final = "APIexternal"
 SECRET: Final = "a-secret-of-an-external-livekit-server"
 Mode = Literal["managed", "external"]
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing uses on any interface, for TCP and UDP alike.
-
-    They are below the range from which the kernel takes ports for connections: between our looking and the server's
-    listening one of those goes to the next client, which on a busy machine was one start in thirty.
-    """
-    with contextlib.ExitStack() as stack:
-        found: list[int] = []
-        while len(found) < count:
-            port = random.randrange(20_000, 32_000)
-            tcp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            try:
-                tcp.bind(("", port))  # LiveKit listens for media on all interfaces
-                udp.bind(("", port))
-            except OSError:
-                continue
-            found.append(port)
-        return found
+_NOT_KEPT: Final = ("STAGEDOOR_", "LIVEKIT_", "OTEL_", "PYTHONDONTWRITEBYTECODE")
+"""The last has each start of the product compile all its modules anew: twice the time."""
 
 
 def livekit_binary() -> Path:
@@ -65,7 +46,7 @@ def clean_environment() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("STAGEDOOR_", "LIVEKIT_", "OTEL_")) or name == "STAGEDOOR_LIVEKIT_BINARY"
+        if not name.startswith(_NOT_KEPT) or name == "STAGEDOOR_LIVEKIT_BINARY"
     }
     return kept | {"PYTHONUNBUFFERED": "1"}
 

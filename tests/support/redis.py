@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from tests.support.product import free_ports
+from tests.support.ports import free_ports
 
 START_S: Final = 15.0
 NEEDED: Final = "These tests need redis-server: install the package `redis-server`."

@@ -13,11 +13,15 @@ from hypothesis import strategies as st
 from livekit import api as livekit
 
 from stagedoor.kernel.errors import Invalid
+from stagedoor.kernel.texts import shows_nothing
+from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.rooms.nouns import Plan
 from stagedoor.tenancy.nouns import App, AppSettings
-from stagedoor.tokens.grants import DEFAULT_TTL, SOURCES, Grant, JoinRequest, RoomConfig, decide
-from stagedoor.tokens.mint import mint
+from stagedoor.tokens.grants import DEFAULT_TTL, SOURCES, Grant, JoinRequest, RoomConfig, decide, under_plan
+from stagedoor.tokens.mint import mint, warning_of
 
 KEY, SECRET = "APItest", "a-secret-for-tests-that-is-long-enough"
+LIVEKIT = Endpoint("http://127.0.0.1:7880", "ws://127.0.0.1:7880", KEY, SECRET)
 APP = App("app_x", "org_x", "live", "Live", 0, 0, AppSettings(max_token_ttl=86_400))
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
@@ -36,7 +40,7 @@ room_configs = st.builds(
 requests = st.builds(
     JoinRequest,
     room=st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._~-]{0,20}\Z"),
-    identity=st.none() | texts.filter(bool),
+    identity=st.none() | texts.filter(lambda text: not shows_nothing(text) and text not in {".", ".."}),
     name=optional_texts,
     can_publish=st.none() | st.booleans(),
     can_subscribe=st.booleans(),
@@ -62,6 +66,7 @@ def test_livekit_reads_what_was_granted(request: JoinRequest) -> None:
         check(request, grant)
     video_sources = set(request.can_publish_sources or ()) & {"camera", "screen_share"}
     contradicts = request.audio_only and bool(video_sources)
+    contradicts |= request.can_publish is True and request.can_publish_sources == ()
     twice = request.room.startswith("live-live-") or request.room == "live-"
     assert (refused is not None) == (contradicts or twice)
 
@@ -69,7 +74,7 @@ def test_livekit_reads_what_was_granted(request: JoinRequest) -> None:
 def check(request: JoinRequest, grant: Grant) -> None:
     """Mint the grant, and compare what LiveKit reads with what was asked for."""
     before = int(time.time())
-    claims = livekit.TokenVerifier(KEY, SECRET).verify(mint(KEY, SECRET, grant))
+    claims = livekit.TokenVerifier(KEY, SECRET).verify(mint(LIVEKIT, grant))
     video = claims.video
     assert video is not None
     assert (video.room_join, video.room) == (True, grant.livekit_room)
@@ -87,7 +92,7 @@ def check(request: JoinRequest, grant: Grant) -> None:
         assert not getattr(video, power, None), power
     assert claims.sip is None or not (claims.sip.admin or claims.sip.call)
     _same_config(claims.room_config, request.room_config)
-    assert before <= claims_end(mint(KEY, SECRET, grant)) - grant.ttl <= before + 2
+    assert before <= claims_end(mint(LIVEKIT, grant)) - grant.ttl <= before + 2
 
 
 def claims_end(token: str) -> int:
@@ -169,3 +174,47 @@ def test_no_token_lives_longer_than_the_app_allows(limit: int, ttl: int | None) 
     else:
         assert grant.ttl <= limit
         assert ttl in {None, grant.ttl}
+
+
+@pytest.mark.parametrize("audio_only", [False, True])
+def test_no_sources_means_that_nothing_is_published(*, audio_only: bool) -> None:
+    """LiveKit takes an empty list in a token for all sources."""
+    grant = grant_of(can_publish_sources=(), audio_only=audio_only)
+    assert (grant.can_publish, grant.can_publish_sources) == (False, None)
+    with pytest.raises(Invalid, match="contradict"):
+        grant_of(can_publish=True, can_publish_sources=(), audio_only=audio_only)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "size"),
+    [({"k" * 36: "v" * 65_500}, 65_536), ({"k" * 37: "v" * 65_500}, 65_537), ({"ä": "é" * 32_767}, 65_536)],
+)
+def test_attributes_are_bounded_in_sum_and_in_bytes(attributes: dict[str, str], size: int) -> None:
+    if size <= 65_536:
+        assert grant_of(attributes=attributes).attributes == attributes
+    else:
+        with pytest.raises(Invalid, match=f"{size} bytes in UTF-8 together; 65536 is the most"):
+            grant_of(attributes=attributes)
+
+
+def test_our_own_attribute_counts_among_them() -> None:
+    room = f"{17 * 'k'}"
+    plan = Plan(f"ses_{'0' * 26}", "video", "", (), None, None, None, None, 0, 0, None)
+    fits = {room: "v" * (65_536 - 17 - 17 - 30)}
+    token = mint(LIVEKIT, under_plan(grant_of(attributes=fits), plan))
+    assert set(livekit.TokenVerifier(KEY, SECRET).verify(token).attributes or {}) == {room, "stagedoor.session"}
+    with pytest.raises(Invalid, match="65490 bytes in UTF-8 together; 65489 is the most"):
+        under_plan(grant_of(attributes={room: fits[room] + "v"}), plan)
+
+
+def test_a_token_that_livekit_would_not_read_is_not_minted() -> None:
+    agents = tuple((f"agent-{number}", "m" * 60_000) for number in range(15))
+    with pytest.raises(Invalid) as refused:
+        mint(LIVEKIT, grant_of(room_config=RoomConfig(agents=agents)))
+    assert (refused.value.code, refused.value.extra) == ("token_too_large", {"limit": 1_000_000})
+
+
+def test_a_token_that_is_long_for_a_url_comes_with_a_warning() -> None:
+    assert warning_of(mint(LIVEKIT, grant_of(metadata="m" * 4_000))) is None
+    token = mint(LIVEKIT, grant_of(metadata="m" * 6_100))
+    assert f"{len(token)} bytes" in (warning_of(token) or "")

@@ -7,7 +7,7 @@ import pytest
 from stagedoor.transcripts import listening
 from stagedoor.transcripts.listening import Scribe
 from stagedoor.transcripts.protocol import Attend, Gone
-from tests.support.product import free_ports
+from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.slow
 

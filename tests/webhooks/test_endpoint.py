@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from livekit import api as livekit
 
 from tests.support.api_webhook import Sender, room_event, signed
 from tests.support.product import Api, RunningProduct, eventually
@@ -61,7 +62,8 @@ async def test_a_missing_or_wrong_signature_is_refused_and_nothing_is_stored(sen
         "with another secret": signed(send.key, "another-secret-that-is-long-enough-for-hs256", raw),
         "by an unknown key": signed("APIunknown", send.secret, raw),
         "expired": signed(send.key, send.secret, raw, timedelta(minutes=-2)),
-        "with the word Bearer": f"Bearer {good}",
+        "of a proxy": "Basic dXNlcjpwYXNz",
+        "two signatures in one": f"{good}, {good}",
         "cut off": good[:-2],
         "of nothing": "..",
         "without a digest": signed(send.key, send.secret, b""),
@@ -73,6 +75,51 @@ async def test_a_missing_or_wrong_signature_is_refused_and_nothing_is_stored(sen
     for what, authorization in wrong.items():
         assert await send.raw(raw, Authorization=authorization) == refused, what
     assert await unknown(managed_api, body["id"])
+    assert (await send.raw(raw, Authorization=good))[0] == 200
+
+
+async def test_what_a_proxy_adds_to_the_signature_does_no_harm(send: Sender, http: aiohttp.ClientSession) -> None:
+    for headers in (
+        [("Authorization", "Bearer {}")],
+        [("Authorization", "bearer  {} ")],
+        [("Authorization", "{} ")],
+        [("Authorization", "Basic dXNlcjpwYXNz"), ("Authorization", "{}")],
+        [("Authorization", "{}"), ("Authorization", "Basic dXNlcjpwYXNz")],
+    ):
+        raw = json.dumps(room_event("room_started", "live-hook")).encode()
+        good = signed(send.key, send.secret, raw)
+        given = [(name, value.format(good)) for name, value in headers]
+        async with http.post(f"{send.url}/webhooks/livekit", data=raw, headers=given) as answer:
+            assert answer.status == 200, headers
+
+
+async def test_the_reason_of_a_refusal_is_counted(
+    send: Sender, http: aiohttp.ClientSession, managed_product: RunningProduct
+) -> None:
+    raw = json.dumps(room_event("room_started", "live-hook")).encode()
+    good = signed(send.key, send.secret, raw)
+    without_digest = livekit.AccessToken(send.key, send.secret).to_jwt()
+
+    async def counted() -> dict[str, float]:
+        async with http.get(f"{managed_product.url}/metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        start = "stagedoor_webhook_refusals_total{reason="
+        found = (line.removeprefix(start).rsplit(" ", 1) for line in lines if line.startswith(start))
+        return {label.strip('"}'): float(value) for label, value in found}
+
+    for reason, header in {
+        "other_scheme": {"Authorization": "Basic dXNlcjpwYXNz"},
+        "not_jwt": {"Authorization": "something"},
+        "no_digest": {"Authorization": without_digest},
+        "bad_signature": {"Authorization": signed(send.key, "another-secret-that-is-long-enough-for-hs256", raw)},
+        "body_changed": {"Authorization": signed(send.key, send.secret, raw + b" ")},
+        "unknown_key": {"Authorization": signed("APIunknown", send.secret, raw)},
+        "missing": {},
+    }.items():
+        before = await counted()
+        assert await send.raw(raw, **header) == (401, "bad_signature")
+        after = await counted()
+        assert {name for name in after if after[name] > before[name]} == {reason}
     assert (await send.raw(raw, Authorization=good))[0] == 200
 
 
@@ -239,9 +286,14 @@ async def test_secrets_in_an_event_are_not_stored(
 ) -> None:
     body = room_event("room_started", "live-hook")
     body["room"]["turnPassword"] = "hush-hush-turn-password"
-    body["egressInfo"] = {"roomComposite": {"streamOutputs": [{"streamUrls": ["rtmp://x/hush-hush-key"]}]}}
+    body["participant"] = {"sid": "PA_x", "identity": "ada", "attributes": {"username": "ada", "password": "mine"}}
+    body["egressInfo"] = {
+        "roomComposite": {"streamOutputs": [{"protocol": "RTMP", "urls": ["rtmp://x/hush-hush-key"]}]},
+        "streamResults": [{"url": "rtmp://x/hush-hush-key"}],
+    }
     assert await send(body) == 200
     kept = (await stored(managed_api, body["id"]))["body"]
+    assert kept["participant"] == body["participant"]
     assert kept["room"]["turnPassword"] == "[removed]"
     assert "hush-hush" not in json.dumps(kept)
     for file in managed_product.data_dir.glob("stagedoor.db*"):

@@ -32,6 +32,7 @@ from stagedoor.storage import Database
 from stagedoor.storage.objects import Objects
 from stagedoor.tenancy.authentication import Authenticator
 from stagedoor.tenancy.directory import Directory
+from stagedoor.tokens.issue import TokenIssuer
 from stagedoor.transcripts.listening import Scribe
 from stagedoor.webhooks.applier import Applier
 from stagedoor.webhooks.receive import Receiver
@@ -55,6 +56,7 @@ class Services:
     directory: Directory
     bans: Bans
     plans: Plans
+    issuer: TokenIssuer
     gateway: LiveKitGateway
     receiver: Receiver
     applier: Applier

@@ -13,6 +13,7 @@ from stagedoor.api.problems import documented
 from stagedoor.api.services import services
 from stagedoor.kernel.errors import BadRequest, TooLarge
 from stagedoor.kernel.metrics import WEBHOOKS
+from stagedoor.webhooks.verify import signature_header
 
 FIXED_PATH = "/webhooks/livekit"
 
@@ -21,7 +22,8 @@ async def receive_webhook(request: Request) -> Response:
     """200 once the event is durable; 401, 400, 413 or 503 otherwise."""
     parts = services(request)
     headers = request.headers
-    authorization, signature = headers.get("authorization"), headers.get("x-livekit-signature")
+    authorization = signature_header(headers.getlist("authorization"))
+    signature = headers.get("x-livekit-signature")
     parts.receiver.precheck(authorization, signature)
     body = await _body(request, parts.settings.webhook_max_bytes)
     await parts.receiver.receive(body, authorization, signature)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Final, Generic, TypeVar
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError, PydanticUseDefault
 
 from stagedoor.kernel.clock import from_rfc3339, rfc3339
 from stagedoor.kernel.wording import form
@@ -72,9 +82,35 @@ Timestamp = Annotated[
 ]
 """An RFC 3339 time that a caller sends."""
 
+_WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]+")
+
+
+def _whole_number(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if not text:
+        raise PydanticUseDefault
+    if not _WHOLE_NUMBER.fullmatch(text):  # pydantic takes `5.0` and `5_0` too
+        raise PydanticCustomError("int_parsing", "it is a whole number")
+    return text
+
+
+EMPTY_IS_ABSENT: Final = BeforeValidator(_whole_number)
+"""For an integer in the query or a header: an empty one is the same as none.
+
+EventSource clients send an empty `Last-Event-ID` before they have an id, and a 4xx ends such a client for good. Written
+behind `Query(...)` or `Header(...)`, so that OpenAPI still tells the bounds.
+"""
+
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)]
-Limit = Annotated[int, Query(ge=1, le=200, description="Items on a page.", examples=[50])]
+Limit = Annotated[int, Query(ge=1, le=200, description="Items on a page.", examples=[50]), EMPTY_IS_ABSENT]
+NumberCursor = Annotated[
+    int | None,
+    Query(ge=0, le=2**63 - 1, description="`page.next` of the page before.", examples=[7]),
+    EMPTY_IS_ABSENT,
+]
 Cursor = Annotated[
     str | None,
     Query(

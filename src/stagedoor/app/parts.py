@@ -37,6 +37,7 @@ from stagedoor.storage import Database
 from stagedoor.storage.objects import Objects, ObjectsUnavailable
 from stagedoor.tenancy.authentication import Authenticator
 from stagedoor.tenancy.directory import Directory
+from stagedoor.tokens.issue import TokenIssuer
 from stagedoor.transcripts import recording
 from stagedoor.transcripts.listening import Scribe
 from stagedoor.usage.running import Running
@@ -69,6 +70,7 @@ def make_parts(
     keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.webhook_hmac_enabled)
     signer = LinkSigner(secrets.link_secret)
     bans, plans = Bans(database), Plans(database)
+    issuer = TokenIssuer(database, bans, plans, endpoint)
     hub, running = Hub(), Running()
     cameras = LiveCameras(hub, running)
     elsewhere = _elsewhere(settings, node, hub, cameras)
@@ -83,6 +85,7 @@ def make_parts(
         directory=Directory(database),
         bans=bans,
         plans=plans,
+        issuer=issuer,
         gateway=gateway,
         receiver=Receiver(keyring, intake(database), applier.wake),
         applier=applier,
@@ -100,7 +103,7 @@ def make_parts(
         keeping=Keeping(database, cameras),
         watching=Watching(database, hub, cameras, elsewhere, running),
         adding=Adding(database, node, running),
-        bridges=Bridges(database, feed, cameras, Tickets(gateway, bans, plans)),
+        bridges=Bridges(database, feed, cameras, Tickets(database, gateway, issuer)),
         starting=starting,
     )
     return services, bouncer

@@ -28,6 +28,7 @@ from stagedoor.app.http import HttpServer
 from stagedoor.app.jobs import make_worker
 from stagedoor.app.network import Network, lay_out
 from stagedoor.app.parts import make_parts
+from stagedoor.app.patience import Patience
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import OperatorError, Problem, StorageUnavailable
@@ -92,9 +93,11 @@ class Product:
     def __init__(self, settings: Settings, progress: Callable[[str], None]) -> None:
         self._settings = settings
         self._progress = progress
+        self._patience = Patience(settings.start_patience, progress)
         self._starting: str | None = "Stagedoor is starting."
         self._closing = contextlib.AsyncExitStack()
         self._workers: set[asyncio.Task[None]] = set()
+        self._livekit_stopped_at: int | None = None
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def start(self) -> Summary:
@@ -134,10 +137,10 @@ class Product:
         configured = self._settings.database_url
         url = configured.get_secret_value() if configured else folder.database_url
         try:
-            await migrate(url)
-            database = await open_database(url)
+            await self._patience.attempt(lambda: migrate(url))
+            database = await self._patience.attempt(lambda: open_database(url))
             self._closing.push_async_callback(database.close)
-            await database.write(make_first)
+            await self._patience.attempt(lambda: database.write(make_first))
         except StorageUnavailable as error:
             raise OperatorError(f"The database can't be used: {error}") from None
         operator_secret = chance.token_urlsafe(32)
@@ -151,7 +154,8 @@ class Product:
         self._closing.push_async_callback(parts.telling.close)
         self._closing.push_async_callback(parts.posting.close)
         self._work("applier", parts.applier.run())
-        self._closing.push_async_callback(self._last_events, parts)
+        reconciler = Reconciler(database, parts.feed, parts.queue)
+        self._closing.push_async_callback(self._last_events, parts, reconciler)
         self._work("bouncer", bouncer.run())
         self._work("jobs", make_worker(parts, folder.node).run())
         self._work("webhook fan-out", Fanout(parts.database, parts.feed, parts.queue).run())
@@ -160,7 +164,7 @@ class Product:
         self._work("camera usage", parts.adding.run())
         self._work("cameras elsewhere", parts.elsewhere.run())
         document = f"{PREFIX}/openapi.json"
-        pages = Pages(database, parts.bans, parts.plans, parts.doorkeeper, network.endpoint, document)
+        pages = Pages(database, parts.issuer, parts.doorkeeper, document)
         self._watch_over(await http.start(build(parts, pages.routes(f"{PREFIX}/docs"))))
         # HTTP must stop before the applier does, and live feeds must end or it would wait for them.
         self._closing.push_async_callback(http.stop)
@@ -169,19 +173,19 @@ class Product:
         self._closing.callback(parts.cameras.close)
         _tell_cli(folder, network, operator_secret)
         self._closing.callback(lambda: folder.operator_file.unlink(missing_ok=True))
-        reconciler = Reconciler(database, parts.feed, parts.queue)
-        watch = Watch(parts.gateway, reconciler, bouncer, self._settings.reconcile_interval)
-        version = await self._start_livekit(network, folder, watch, reconciler)
+        watch = Watch(parts.gateway, reconciler, bouncer, self._settings.reconcile_interval, parts.applier.catch_up)
+        managed_version = await self._start_livekit(network, folder, watch, parts, reconciler)
         self._closing.push_async_callback(parts.adding.write)  # before sessions end with LiveKit
         try:
-            await watch.once()
+            await self._patience.attempt(watch.once)
         except (Problem, StorageUnavailable) as error:
             raise OperatorError(_unreachable(network, error)) from None
+        version = managed_version or await server_version(network.endpoint)
         self._closing.push_async_callback(_cancelled, self._work("reconcile", watch.run()))
         # Cameras leave their rooms before LiveKit is stopped.
         self._closing.push_async_callback(_cancelled, self._work("bridges", parts.bridges.run()))
         try:
-            api_key = await database.write(make_first_key)
+            api_key = await self._patience.attempt(lambda: database.write(make_first_key))
         except StorageUnavailable as error:
             raise OperatorError(f"The database can't be used: {error}") from None
         self._starting = None
@@ -200,10 +204,10 @@ class Product:
         )
 
     async def _start_livekit(
-        self, network: Network, folder: DataFolder, watch: Watch, reconciler: Reconciler
+        self, network: Network, folder: DataFolder, watch: Watch, parts: Services, reconciler: Reconciler
     ) -> str | None:
         if network.managed is None:
-            return await server_version(network.endpoint)
+            return None
         settings = self._settings
         binary = await ensure_binary(
             settings.livekit_binary, settings.cache_dir, settings.livekit_download_url, self._progress
@@ -225,19 +229,28 @@ class Product:
 
         async def stop() -> None:
             await livekit.stop()
-            # Our LiveKit is gone, and with it every room: what its last webhooks did not say is closed now.
-            with contextlib.suppress(StorageUnavailable):
-                await reconciler.run(ServerState(now_ms(), ()), now_ms())
+            self._livekit_stopped_at = now_ms()
+            await self._end_sessions(parts, reconciler)  # while live feeds are still open
 
         self._closing.push_async_callback(stop)
         started = await livekit.start()
         _log.info("livekit runs", pid=started.pid, adopted=started.adopted, version=started.version)
         return started.version
 
-    async def _last_events(self, parts: Services) -> None:
-        """Apply what came in last, and end the workers."""
+    async def _end_sessions(self, parts: Services, reconciler: Reconciler) -> None:
+        """Apply what is stored; then, as our LiveKit is gone and with it every room, close what that left open.
+
+        In this order, or the backlog would open sessions after the last comparison, which nobody would close.
+        """
+        await parts.applier.catch_up()
+        if self._livekit_stopped_at is not None:
+            with contextlib.suppress(StorageUnavailable):
+                await reconciler.run(ServerState(now_ms(), ()), self._livekit_stopped_at)
+
+    async def _last_events(self, parts: Services, reconciler: Reconciler) -> None:
+        """End the workers, and apply what came in until HTTP stopped."""
         await _cancelled(*self._workers)
-        await parts.applier.drain()
+        await self._end_sessions(parts, reconciler)
         with contextlib.suppress(StorageUnavailable):
             await parts.authenticator.record_use()
 

@@ -11,7 +11,7 @@ from stagedoor.cameras.nouns import Camera
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import NotFound, TooMany
 from stagedoor.kernel.ids import new_id
-from stagedoor.rooms.names import new_livekit_name
+from stagedoor.rooms.rooms import known_or_new
 from stagedoor.storage import Transaction
 from stagedoor.tenancy.keys import digest
 from stagedoor.tenancy.nouns import App
@@ -31,10 +31,10 @@ def create(tx: Transaction, app: App, room: str, identity: str | None, name: str
         name: What people call it; the identity if not given.
 
     Raises:
-        Invalid: No new room can have this name.
+        Invalid: There is no such room, and a new one cannot have this name.
         TooMany: The app has as many cameras as it may.
     """
-    livekit_room = new_livekit_name(app.slug, room)
+    livekit_room = known_or_new(tx, app, room)
     limit = app.settings.camera_limit
     if store.count_cameras(tx, app.id) >= limit:
         raise TooMany(

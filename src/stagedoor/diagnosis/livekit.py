@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,6 +12,7 @@ from stagedoor.diagnosis.finding import Finding, broken, ok, skipped, warning
 from stagedoor.diagnosis.process import START
 from stagedoor.diagnosis.scene import Scene
 from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.signing import access_token
 
 REACHABLE: Final = "livekit"
 KEY: Final = "livekit-key"
@@ -52,12 +52,7 @@ async def check_reachable(scene: Scene) -> Finding:
 
 async def check_key(endpoint: Endpoint) -> Finding:
     """A small question that needs the key. LiveKit refuses a key with a bare 401, which no Twirp error comes with."""
-    token = (
-        api.AccessToken(endpoint.api_key, endpoint.api_secret)
-        .with_grants(api.VideoGrants(room_list=True))
-        .with_ttl(timedelta(minutes=1))
-        .to_jwt()
-    )
+    token = access_token(endpoint, api.VideoGrants(room_list=True), 60)
     try:
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT, headers={"Authorization": f"Bearer {token}"}) as session,

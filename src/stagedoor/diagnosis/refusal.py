@@ -25,6 +25,21 @@ def refused(check: str, reason: str, api_key: str) -> Finding:
             "A proxy between LiveKit and Stagedoor takes the header Authorization away: let it pass, or let LiveKit"
             " send to Stagedoor directly.",
         ),
+        "other_scheme": (
+            "its header Authorization is not LiveKit's",
+            "A proxy between LiveKit and Stagedoor puts its own Authorization (such as Basic) in the place of"
+            " LiveKit's: let it pass, or let LiveKit send to Stagedoor directly.",
+        ),
+        "not_jwt": (
+            "its header Authorization holds no JWT as LiveKit makes them",
+            "See what sends to the webhook's address; if it is LiveKit, a proxy between them changes the header"
+            " Authorization: let it pass as it is.",
+        ),
+        "no_digest": (
+            "its signature names no body (the JWT has no claim `sha256`)",
+            "Something sends a token that is for another purpose, such as a join token; let LiveKit itself send the"
+            " webhooks.",
+        ),
         "body_changed": (
             "its signature is for another body",
             "A proxy between LiveKit and Stagedoor changes the body: let it pass as it is.",

@@ -12,7 +12,6 @@ import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final, Literal
 
 import aiohttp
@@ -20,6 +19,7 @@ from livekit import api
 from livekit.protocol import rtc
 
 from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.signing import access_token
 
 _PATIENCE_SECONDS: Final = 10.0
 _UFRAG: Final = "stagedoor"
@@ -81,13 +81,8 @@ async def _exchange(socket: aiohttp.ClientWebSocketResponse) -> IceOffer:
 
 
 def _token(endpoint: Endpoint, room: str) -> str:
-    return (
-        api.AccessToken(endpoint.api_key, endpoint.api_secret)
-        .with_identity("stagedoor-doctor")
-        .with_ttl(timedelta(minutes=1))
-        .with_grants(api.VideoGrants(room_join=True, room=room, hidden=True))
-        .to_jwt()
-    )
+    grants = api.VideoGrants(room_join=True, room=room, hidden=True)
+    return access_token(endpoint, grants, 60, identity="stagedoor-doctor")
 
 
 def _line(sdp: str, start: str) -> str:

@@ -41,7 +41,16 @@ class CallerMistake(OperatorError):
 
 
 class StorageUnavailable(StagedoorError):
-    """The database could not be reached, written or read; nothing was changed and a retry may succeed."""
+    """The database could not be reached, written or read; nothing was changed and a retry may succeed.
+
+    Args:
+        sentence: What is the matter, for a person.
+        lasting: Somebody has to do something first: waiting alone does not help.
+    """
+
+    def __init__(self, sentence: str, *, lasting: bool = False) -> None:
+        super().__init__(sentence)
+        self.lasting = lasting
 
 
 class Problem(StagedoorError):

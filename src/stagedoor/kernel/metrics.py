@@ -34,8 +34,8 @@ WEBHOOKS: Final = Counter(
 )
 WEBHOOK_REFUSALS: Final = Counter(
     "stagedoor_webhook_refusals",
-    "Webhooks with a signature that was refused, by reason: missing, unknown_key, bad_signature, body_changed, expired,"
-    " not_yet.",
+    "Webhooks with a signature that was refused, by reason: missing, other_scheme, not_jwt, unknown_key,"
+    " bad_signature, no_digest, body_changed, expired, not_yet.",
     ("reason",),
     registry=REGISTRY,
 )
@@ -171,7 +171,11 @@ def _from_zero(metric: Counter, *values: str) -> None:
 
 
 _from_zero(WEBHOOKS, "stored", "duplicate", "refused", "malformed", "too_large", "unavailable")
-_from_zero(WEBHOOK_REFUSALS, "missing", "unknown_key", "bad_signature", "body_changed", "expired", "not_yet")
+_from_zero(
+    WEBHOOK_REFUSALS,
+    *("missing", "other_scheme", "not_jwt", "unknown_key", "bad_signature", "no_digest"),
+    *("body_changed", "expired", "not_yet"),
+)
 _from_zero(INBOX_APPLIED, "applied", "unclaimed", "ignored", "retried", "failed")
 _from_zero(RECONCILE_RUNS, "ok", "failed")
 _from_zero(

@@ -170,6 +170,11 @@ class Settings(BaseModel):
     feed_max_clients: Annotated[int, Field(ge=1)] = Field(
         default=200, description="Live feed connections that one app may hold at a time on this node."
     )
+    start_patience: Duration = Field(
+        default=60,
+        description="Seconds for which a start waits for a database or an external LiveKit that does not answer yet,"
+        " or is busy.",
+    )
     idempotency_ttl: Duration = Field(
         default=86_400, description="Seconds for which the answer to an Idempotency-Key is kept."
     )

@@ -10,6 +10,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "missing": "this field is missing",
     "extra_forbidden": "this field is not known",
     "string_type": "it is a text",
+    "string_unicode": "it is a text, without half a surrogate pair",
     "int_type": "it is a whole number",
     "int_parsing": "it is a whole number",
     "int_from_float": "it is a whole number",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final
 
 import aiohttp
@@ -10,6 +9,7 @@ from livekit import api
 from livekit.protocol import rtc
 
 from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.signing import access_token
 
 PROBE_PREFIX: Final = "stagedoor.probe."
 """Rooms that Stagedoor makes to try LiveKit out; no app's room can begin so, and their events mean nothing."""
@@ -23,13 +23,12 @@ async def server_version(endpoint: Endpoint) -> str | None:
     LiveKit has no status endpoint; the first signal message to whoever joins carries `serverInfo` (livekit/protocol
     `livekit_rtc.proto`, JoinResponse). No media is set up, and the room ends by itself a moment later.
     """
-    token = (
-        api.AccessToken(endpoint.api_key, endpoint.api_secret)
-        .with_identity("stagedoor")
-        .with_ttl(timedelta(minutes=1))
-        .with_grants(api.VideoGrants(room_join=True, room=f"{PROBE_PREFIX}version", hidden=True))
-        .with_room_config(api.RoomConfiguration(empty_timeout=1, departure_timeout=1))
-        .to_jwt()
+    token = access_token(
+        endpoint,
+        api.VideoGrants(room_join=True, room=f"{PROBE_PREFIX}version", hidden=True),
+        60,
+        identity="stagedoor",
+        room_config=api.RoomConfiguration(empty_timeout=1, departure_timeout=1),
     )
     url = endpoint.url.replace("ws", "http", 1) if endpoint.url.startswith("ws") else endpoint.url
     try:

@@ -13,7 +13,7 @@ from stagedoor.kernel.errors import Invalid, NotFound
 from stagedoor.playback.links import LinkSigner, Use
 from stagedoor.rooms.names import livekit_name
 from stagedoor.tenancy.nouns import App
-from stagedoor.tokens.grants import Grant
+from stagedoor.tokens.grants import JoinRequest
 
 PAGE_TOKEN_TTL: Final = 600
 """Seconds that a page's join token lives. LiveKit renews it while the page is connected."""
@@ -92,8 +92,8 @@ class Doorkeeper:
         return Admission(app, room, use, token, claims.identity, bool(video.can_publish))
 
 
-def page_grant(admission: Admission, name: str | None, visitor: str | None) -> Grant:
-    """What a page that was admitted joins with.
+def page_request(admission: Admission, name: str | None, visitor: str | None) -> JoinRequest:
+    """What a page that was admitted asks to join with.
 
     Args:
         admission: Its admission.
@@ -104,18 +104,13 @@ def page_grant(admission: Admission, name: str | None, visitor: str | None) -> G
     meeting = admission.use == "meet"
     someone = f"{admission.livekit_room}\n{visitor or secrets.token_hex(16)}"
     mark = hashlib.sha256(someone.encode("utf-8", "replace")).hexdigest()[:16]
-    return Grant(
-        livekit_room=admission.livekit_room,
+    return JoinRequest(
+        room=admission.livekit_room,
         identity=f"{'guest' if meeting else 'viewer'}-{mark}",
         name=name,
         can_publish=meeting,
-        can_subscribe=True,
         can_publish_data=meeting,
-        can_publish_sources=None,
-        ttl=PAGE_TOKEN_TTL,
-        metadata=None,
-        attributes={},
+        ttl=min(PAGE_TOKEN_TTL, admission.app.settings.max_token_ttl),
         # A thousand viewers would otherwise each be told to everybody in the room.
         hidden=not meeting,
-        room_config=None,
     )

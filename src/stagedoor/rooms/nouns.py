@@ -13,6 +13,9 @@ from stagedoor.tenancy.nouns import TranscriptPolicy
 SESSION: Final = "ses"
 """What the ids of sessions begin with."""
 
+SESSION_ID_LENGTH: Final = len(SESSION) + 27
+"""Characters of a session's id: the prefix, an underscore and a ULID."""
+
 SESSION_ATTRIBUTE: Final = "stagedoor.session"
 """The participant attribute that says which announced session a token was minted for."""
 

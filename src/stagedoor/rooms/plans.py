@@ -12,7 +12,7 @@ from typing import Final, Literal
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, Invalid
 from stagedoor.kernel.ids import new_id
-from stagedoor.rooms import names, store
+from stagedoor.rooms import names, rooms, store
 from stagedoor.rooms.nouns import SESSION, Plan, Session
 from stagedoor.storage import Database, Transaction
 from stagedoor.tenancy.nouns import App, TranscriptPolicy
@@ -47,7 +47,7 @@ def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
     session_id = new_id(SESSION)
     if names.reference_is_like(app.slug, wanted.room_name, f"{SESSION}_"):
         raise Invalid(f"A name that begins with {SESSION}_ is a session's id.", code="bad_room_name")
-    livekit_room = names.new_livekit_name(app.slug, wanted.room_name or session_id)
+    livekit_room = rooms.known_or_new(tx, app, wanted.room_name or session_id)
     store.lock_rooms(tx, [livekit_room])
     for other in (store.open_session_of_room(tx, livekit_room), store.created_session_of_room(tx, livekit_room)):
         if other is not None:

@@ -9,13 +9,13 @@ from stagedoor.events.feed import Feed
 from stagedoor.events.nouns import NewEvent
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
-from stagedoor.kernel.errors import NotFound
+from stagedoor.kernel.errors import Invalid, NotFound
 from stagedoor.kernel.ids import new_id
 from stagedoor.mediaserver.facts import RoomFact
 from stagedoor.rooms import machine, names, store
 from stagedoor.rooms.nouns import Moment, Room, Session
 from stagedoor.rooms.observe import Observer, session_seen
-from stagedoor.storage import Transaction
+from stagedoor.storage import Database, Transaction
 from stagedoor.tenancy.nouns import App
 
 
@@ -30,6 +30,36 @@ def get(tx: Transaction, app: App, reference: str) -> tuple[Room, Session | None
     if room is None or room.app_id != app.id:
         raise NotFound("There is no such room.", code="room_not_found")
     return room, store.open_session_of_room(tx, name)
+
+
+async def name_of(database: Database, app: App, reference: str) -> str:
+    """The LiveKit name of the room that a reference means, whether it is there or may be new.
+
+    Raises:
+        Invalid: There is no such room, and a new one cannot have this name.
+    """
+    try:
+        return names.new_livekit_name(app.slug, reference)
+    except Invalid:
+        return await database.read(lambda tx: known_or_new(tx, app, reference))
+
+
+def known_or_new(tx: Transaction, app: App, reference: str) -> str:
+    """As `name_of`, in a transaction.
+
+    LiveKit lets whoever makes a room call it anything, so a room that is there may have a name that we would not give.
+
+    Raises:
+        Invalid: There is no such room, and a new one cannot have this name.
+    """
+    try:
+        return names.new_livekit_name(app.slug, reference)
+    except Invalid as refused:
+        name = names.livekit_name(app.slug, reference)
+        room = store.room_by_livekit_name(tx, name, with_deleted=True)
+        if room is None or room.app_id != app.id:
+            raise refused from None
+        return name
 
 
 def created(tx: Transaction, feed: Feed, app: App, livekit_room: str, metadata: str) -> Room:

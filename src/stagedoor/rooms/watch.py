@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -25,13 +26,23 @@ class Watch:
         reconciler: What compares.
         bouncer: What looks for banned participants after each comparison.
         interval: Seconds between two comparisons.
+        apply_pending: Applies the events that are stored. A session that the backlog would open after LiveKit's list
+            was taken is on nobody's list, and would be closed at a guessed time.
     """
 
-    def __init__(self, gateway: LiveKitGateway, reconciler: Reconciler, bouncer: Bouncer, interval: float) -> None:
+    def __init__(
+        self,
+        gateway: LiveKitGateway,
+        reconciler: Reconciler,
+        bouncer: Bouncer,
+        interval: float,
+        apply_pending: Callable[[], Awaitable[None]],
+    ) -> None:
         self._gateway = gateway
         self._reconciler = reconciler
         self._bouncer = bouncer
         self._interval = interval
+        self._apply_pending = apply_pending
         self._asked = asyncio.Event()
         self._lost_at: int | None = None
 
@@ -52,6 +63,7 @@ class Watch:
             StorageUnavailable: The database did not.
         """
         lost_at = self._lost_at
+        await self._apply_pending()
         state = await self._gateway.list_everything()
         repairs = await self._reconciler.run(state, lost_at)
         if self._lost_at == lost_at:

@@ -68,7 +68,7 @@ def _upgrade(url: str, scripts: Path) -> None:
         sentence = postgres_faults.unavailable(error) if path is None else sqlite_faults.unavailable(error)
         if sentence is None:
             raise
-        raise StorageUnavailable(sentence) from error
+        raise StorageUnavailable(sentence, lasting=sentence in postgres_faults.LASTING) from error
 
 
 async def _upgrade_postgres(url: str, config: Config, directory: ScriptDirectory) -> None:

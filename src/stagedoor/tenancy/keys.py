@@ -7,14 +7,14 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
-from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.clock import now_ms, rfc3339
 from stagedoor.kernel.errors import Forbidden, Invalid, NotFound
 from stagedoor.kernel.ids import new_id
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import store
 from stagedoor.tenancy.nouns import ApiKey
 from stagedoor.tenancy.principals import Principal
-from stagedoor.tenancy.scopes import SCOPES
+from stagedoor.tenancy.scopes import SCOPES, expand
 
 
 def digest(secret: str) -> str:
@@ -32,10 +32,12 @@ def create(
     app_id: str | None,
     expires_at: int | None,
 ) -> tuple[ApiKey, str]:
-    """Create a key; the second value is the secret, which can't be had again.
+    """Create a key; the second value is the secret, which cannot be had again.
+
+    Without an expiry of its own the key ends with its creator's.
 
     Raises:
-        Forbidden: The creator would give more than they have.
+        Forbidden: The creator would give more than they have, or for longer.
         Invalid: A scope is unknown, or the expiry is past.
     """
     _check_scopes(creator, scopes)
@@ -43,7 +45,8 @@ def create(
         raise Forbidden("A key can only make keys within its own bounds.", code="beyond_own_bounds")
     if creator.app_id is not None and app_id != creator.app_id:
         raise Forbidden("A key can only make keys within its own bounds.", code="beyond_own_bounds")
-    _check_expiry(expires_at)
+    expires_at = creator.expires_at if expires_at is None else expires_at
+    _check_expiry(creator, expires_at)
     secret = f"sk_{secrets.token_urlsafe(32)}"
     key = ApiKey(
         new_id("key"),
@@ -81,19 +84,26 @@ def update(
     expires_at: int | None,
     change_expiry: bool,
 ) -> ApiKey:
-    """Change the name, the scopes or the expiry."""
+    """Change the name, the scopes or the expiry.
+
+    Raises:
+        Forbidden: The key may do more than the caller, or would: what the caller gives ends with the caller's key.
+    """
     before = get(tx, principal, key_id)
     _check_weaker(principal, before)
     if scopes is not None:
         _check_scopes(principal, scopes)
-    if change_expiry:
-        _check_expiry(expires_at)
+    if change_expiry and expires_at != before.expires_at:
+        _check_expiry(principal, expires_at)
     after = replace(
         before,
         name=name or before.name,
         scopes=before.scopes if scopes is None else tuple(sorted(set(scopes))),
         expires_at=expires_at if change_expiry else before.expires_at,
     )
+    more = not expand(frozenset(after.scopes)) <= expand(frozenset(before.scopes))
+    if more and principal.outlived_by(after.expires_at):
+        raise Forbidden("A key cannot give scopes to a key that lives longer than itself.", code="beyond_own_expiry")
     store.update_key(tx, after)
     return after
 
@@ -108,7 +118,7 @@ def revoke(tx: Transaction, principal: Principal, key_id: str) -> ApiKey:
 
 def _check_weaker(principal: Principal, key: ApiKey) -> None:
     if not principal.covers(frozenset(key.scopes)):
-        raise Forbidden("A key can't change or revoke a key that may do more than itself.", code="beyond_own_scopes")
+        raise Forbidden("A key cannot change or revoke a key that may do more than itself.", code="beyond_own_scopes")
 
 
 def _check_scopes(creator: Principal, scopes: Sequence[str]) -> None:
@@ -121,6 +131,11 @@ def _check_scopes(creator: Principal, scopes: Sequence[str]) -> None:
         raise Forbidden("A key can only give scopes that it has itself.", code="beyond_own_scopes")
 
 
-def _check_expiry(expires_at: int | None) -> None:
+def _check_expiry(creator: Principal, expires_at: int | None) -> None:
     if expires_at is not None and expires_at <= now_ms():
         raise Invalid("expiresAt is in the past.", code="already_expired")
+    if creator.outlived_by(expires_at):
+        raise Forbidden(
+            f"A key cannot let a key live longer than itself, which ends at {rfc3339(creator.expires_at or 0)}.",
+            code="beyond_own_expiry",
+        )

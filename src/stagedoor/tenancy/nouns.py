@@ -104,4 +104,4 @@ class ApiKey:
 
     def principal(self) -> Principal:
         """The caller that this key makes."""
-        return Principal(self.id, expand(frozenset(self.scopes)), self.organisation_id, self.app_id)
+        return Principal(self.id, expand(frozenset(self.scopes)), self.organisation_id, self.app_id, self.expires_at)

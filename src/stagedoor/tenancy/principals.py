@@ -17,12 +17,14 @@ class Principal:
         scopes: Expanded scopes.
         organisation_id: The only organisation that the caller sees; `None` sees the installation.
         app_id: The only app that the caller sees; `None` sees all of the organisation's.
+        expires_at: When the caller's key ends, in milliseconds since the epoch; `None` never does.
     """
 
     key_id: str
     scopes: frozenset[str]
     organisation_id: str | None = None
     app_id: str | None = None
+    expires_at: int | None = None
 
     def require(self, scope: str) -> None:
         """Raise `Forbidden` unless the caller has `scope`."""
@@ -37,6 +39,10 @@ class Principal:
     def covers(self, scopes: frozenset[str]) -> bool:
         """True when the caller may hand out `scopes`: nobody gives what they do not have."""
         return expand(scopes) <= self.scopes
+
+    def outlived_by(self, expires_at: int | None) -> bool:
+        """True when what ends then, or never, ends later than the caller's key."""
+        return self.expires_at is not None and (expires_at is None or expires_at > self.expires_at)
 
 
 OPERATOR = Principal(key_id="operator", scopes=frozenset(SCOPES))

@@ -9,10 +9,10 @@ from typing import Final
 
 from stagedoor.kernel.durations import format_duration, parse_duration
 from stagedoor.kernel.errors import Invalid
-from stagedoor.mediaserver.facts import OWN_IDENTITY
 from stagedoor.rooms.names import new_livekit_name
-from stagedoor.rooms.nouns import SESSION_ATTRIBUTE, Plan
+from stagedoor.rooms.nouns import SESSION_ATTRIBUTE, SESSION_ID_LENGTH, Plan
 from stagedoor.tenancy.nouns import App
+from stagedoor.tokens.identities import check_identity
 
 SOURCES: Final = ("camera", "microphone", "screen_share", "screen_share_audio")
 """What LiveKit lets a grant name in `canPublishSources`."""
@@ -20,6 +20,10 @@ SOURCES: Final = ("camera", "microphone", "screen_share", "screen_share_audio")
 _SOUND: Final = ("microphone", "screen_share_audio")
 DEFAULT_TTL: Final = 3_600
 """Seconds that a token lives when nobody said how long."""
+
+LONGEST_ATTRIBUTES: Final = 65_536
+"""Bytes of UTF-8 of all names and values. LiveKit counts the sum, and lets nobody in with more
+(`limit.max_attributes_size`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +80,29 @@ class Grant:
     room_config: RoomConfig | None
 
 
-def decide(app: App, request: JoinRequest) -> Grant:
+def decide(app: App, request: JoinRequest, livekit_room: str | None = None) -> Grant:
     """The grant that the app permits for the request.
 
+    Args:
+        app: Whose room it is.
+        request: What was asked for.
+        livekit_room: The room's LiveKit name, of one that is there; without it the request's room may be new, and its
+            name follows the rule for new rooms.
+
     Raises:
-        Invalid: The request contradicts itself, or goes beyond the app's limits.
+        Invalid: The request contradicts itself, or goes beyond the limits of the app or of LiveKit.
     """
-    if request.identity is not None and request.identity.startswith(OWN_IDENTITY):
-        raise Invalid(f"Identities that begin with {OWN_IDENTITY} are Stagedoor's own.", code="identity_reserved")
+    if request.identity is not None:
+        check_identity(request.identity)
     sources = _sources(request)
-    # A hidden participant watches; one that publishes would be heard and seen by people who can't see that it is there.
+    # A hidden participant watches; people who cannot see that one is there would hear and see one that publishes.
     can_publish = not request.hidden if request.can_publish is None else request.can_publish
-    return Grant(
-        livekit_room=new_livekit_name(app.slug, request.room),
+    if sources == ():  # LiveKit takes an empty list for all sources
+        if request.can_publish:
+            raise Invalid("canPublish and an empty canPublishSources contradict each other.", code="contradiction")
+        can_publish = False
+    grant = Grant(
+        livekit_room=livekit_room or new_livekit_name(app.slug, request.room),
         identity=request.identity or f"anon-{secrets.token_hex(6)}",
         name=request.name,
         can_publish=can_publish,
@@ -101,11 +115,35 @@ def decide(app: App, request: JoinRequest) -> Grant:
         hidden=request.hidden,
         room_config=request.room_config,
     )
+    check_attributes(grant.attributes)
+    return grant
+
+
+def check_attributes(attributes: Mapping[str, str], *, announced: bool = False) -> None:
+    """Raise `Invalid` when LiveKit would let nobody in with the attributes.
+
+    Args:
+        attributes: What was asked for.
+        announced: Whether the token will also say for which announced session it is.
+    """
+    own = len(SESSION_ATTRIBUTE) + SESSION_ID_LENGTH if announced else 0
+    size = own + sum(len(name.encode()) + len(value.encode()) for name, value in attributes.items())
+    if size > LONGEST_ATTRIBUTES:
+        limit = LONGEST_ATTRIBUTES - own
+        raise Invalid(
+            f"attributes: names and values have {size - own} bytes in UTF-8 together; {limit} is the most.",
+            code="attributes_too_large",
+            extra={"limit": limit},
+        )
 
 
 def under_plan(grant: Grant, plan: Plan) -> Grant:
     """The grant for the room of an announced session: LiveKit makes the room as it was announced, whoever comes first;
-    in a voice session nobody publishes a picture; and the participant says for which session the token was made."""
+    in a voice session nobody publishes a picture; and the participant says for which session the token was made.
+
+    Raises:
+        Invalid: With what the participant says of the session, its attributes are more than LiveKit takes.
+    """
     config = replace(
         grant.room_config or RoomConfig(),
         empty_timeout=plan.empty_timeout,
@@ -114,7 +152,9 @@ def under_plan(grant: Grant, plan: Plan) -> Grant:
         metadata=plan.metadata or None,
         agents=plan.agents,
     )
-    attributes = {**grant.attributes, SESSION_ATTRIBUTE: plan.session_id}
+    asked = {name: value for name, value in grant.attributes.items() if name != SESSION_ATTRIBUTE}
+    check_attributes(asked, announced=True)
+    attributes = {**asked, SESSION_ATTRIBUTE: plan.session_id}
     grant = replace(grant, room_config=config, attributes=attributes)
     sources = grant.can_publish_sources
     if plan.kind == "voice" and grant.can_publish:
@@ -159,4 +199,4 @@ def _sources(request: JoinRequest) -> tuple[str, ...] | None:
         return asked
     if asked is not None and set(asked) - set(_SOUND):
         raise Invalid("audioOnly and a video source in canPublishSources contradict each other.", code="contradiction")
-    return asked or ("microphone",)
+    return ("microphone",) if asked is None else asked

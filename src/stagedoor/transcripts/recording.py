@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Final
 
 from livekit import api
@@ -21,7 +20,8 @@ from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, Problem, StorageUnavailable
 from stagedoor.kernel.ids import new_id
 from stagedoor.mediaserver.facts import OWN_IDENTITY, clean
-from stagedoor.mediaserver.gateway import LiveKitGateway
+from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
+from stagedoor.mediaserver.signing import access_token
 from stagedoor.rooms import store as rooms_store
 from stagedoor.rooms.limiting import RECORD
 from stagedoor.rooms.nouns import Session
@@ -36,6 +36,8 @@ _LONGEST_SECONDS: Final = 30 * 86_400.0
 _AGAIN_SECONDS: Final = 1.0
 _AWAY_SECONDS: Final = 1.0
 _AT_ONCE: Final = 200
+_JOIN_SECONDS: Final = 300
+"""How long its join token lives: it is used at once."""
 MOST_SEGMENTS: Final = 100_000
 """Of one session: five a second for five hours. What follows is not stored, and the transcript says so."""
 
@@ -110,7 +112,7 @@ class Recorder:
         order = Attend(
             new_id("att"),
             endpoint.signal_url,
-            _ticket(endpoint.api_key, endpoint.api_secret, session.livekit_room),
+            _join_token(endpoint, session.livekit_room),
             transcript.chat,
         )
         try:
@@ -224,26 +226,18 @@ def _ended(tx: Transaction, queue: Queue, session_id: str) -> Transcript | None:
     return ended
 
 
-def _ticket(api_key: str, api_secret: str, livekit_room: str) -> str:
+def _join_token(endpoint: Endpoint, livekit_room: str) -> str:
     """A join token that lets one listen unseen, and nothing else.
 
     LiveKit counts agents neither among a room's participants nor as somebody for whom it stays open
     (pkg/rtc/participant.go `IsDependent`, room.go `CloseIfEmpty`).
     """
-    return (
-        api.AccessToken(api_key, api_secret)
-        .with_identity(f"{OWN_IDENTITY}scribe")
-        .with_kind("agent")
-        .with_ttl(timedelta(minutes=5))
-        .with_grants(
-            api.VideoGrants(
-                room_join=True,
-                room=livekit_room,
-                hidden=True,
-                can_subscribe=True,
-                can_publish=False,
-                can_publish_data=False,
-            )
-        )
-        .to_jwt()
+    grants = api.VideoGrants(
+        room_join=True,
+        room=livekit_room,
+        hidden=True,
+        can_subscribe=True,
+        can_publish=False,
+        can_publish_data=False,
     )
+    return access_token(endpoint, grants, _JOIN_SECONDS, identity=f"{OWN_IDENTITY}scribe", kind="agent")

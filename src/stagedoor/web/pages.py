@@ -19,18 +19,14 @@ from starlette.types import Scope
 
 from stagedoor.api.hot import HotRoute
 from stagedoor.kernel.encodings import accepts
-from stagedoor.kernel.errors import BadRequest, Invalid, NotFound
-from stagedoor.kernel.metrics import TOKENS
-from stagedoor.mediaserver.gateway import Endpoint
-from stagedoor.playback.admission import Admission, Doorkeeper, page_grant
+from stagedoor.kernel.errors import Invalid, NotFound
+from stagedoor.kernel.texts import unreadable
+from stagedoor.playback.admission import Admission, Doorkeeper, page_request, refusal
 from stagedoor.playback.links import Use
-from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.names import short_name
-from stagedoor.rooms.plans import Plans
 from stagedoor.storage import Database
 from stagedoor.tenancy.store import app_by_slug
-from stagedoor.tokens.grants import under_plan
-from stagedoor.tokens.mint import mint
+from stagedoor.tokens.issue import TokenIssuer
 from stagedoor.web import files
 from stagedoor.web.kinds import PageKind
 from stagedoor.web.policy import content_security_policy
@@ -53,27 +49,21 @@ class Pages:
 
     Args:
         database: To find apps in.
-        bans: Who may not come back.
-        plans: How rooms of announced sessions are made.
+        issuer: Issues the tokens that pages join with.
         doorkeeper: Who may come in.
-        endpoint: LiveKit, as browsers reach it, and the key that join tokens are made with.
         openapi_path: Where the API document is.
     """
 
     def __init__(
         self,
         database: Database,
-        bans: Bans,
-        plans: Plans,
+        issuer: TokenIssuer,
         doorkeeper: Doorkeeper,
-        endpoint: Endpoint,
         openapi_path: str,
     ) -> None:
         self._database = database
-        self._bans = bans
-        self._plans = plans
+        self._issuer = issuer
         self._doorkeeper = doorkeeper
-        self._endpoint = endpoint
         self._openapi_path = openapi_path
 
     def routes(self, docs_path: str) -> list[BaseRoute]:
@@ -102,18 +92,14 @@ class Pages:
         async def join(request: Request) -> Response:
             body = _join_body(await request.body())
             admission = await self._admit(request, kind)
-            data = {"wsUrl": self._endpoint.client_url, "room": admission.livekit_room}
+            data = {"wsUrl": self._issuer.endpoint.client_url, "room": admission.livekit_room}
             if admission.join_token is not None:
                 data |= {"token": admission.join_token, "identity": admission.identity or ""}
                 return _json(data | {"canPublish": admission.can_publish})
-            grant = page_grant(admission, body.name, body.visitor)
-            await self._bans.refuse_banned(grant.livekit_room, grant.identity)
-            plan = await self._plans.of(grant.livekit_room)
-            if plan is not None:
-                grant = under_plan(grant, plan)
-            token = mint(self._endpoint.api_key, self._endpoint.api_secret, grant)
-            TOKENS.labels("page").inc()
-            return _json(data | {"token": token, "identity": grant.identity, "canPublish": grant.can_publish})
+            request_to_join = page_request(admission, body.name, body.visitor)
+            issued = await self._issuer.issue(admission.app, request_to_join, "page")
+            grant = issued.grant
+            return _json(data | {"token": issued.jwt, "identity": grant.identity, "canPublish": grant.can_publish})
 
         return join
 
@@ -122,7 +108,10 @@ class Pages:
         app = None
         if "\x00" not in slug:
             app = await self._database.read(lambda tx: app_by_slug(tx, slug))
-        return self._doorkeeper.admit(app, room, _USES[kind], request.query_params.get("token"))
+        admission = self._doorkeeper.admit(app, room, _USES[kind], request.query_params.get("token"))
+        if admission.identity is not None and await self._issuer.is_banned(admission.livekit_room, admission.identity):
+            raise refusal()
+        return admission
 
     async def _docs(self, _: Request) -> Response:
         return self._render("docs", {"openapiUrl": self._openapi_path}, None)
@@ -131,7 +120,7 @@ class Pages:
         self, kind: PageKind, config: dict[str, Any], admission: Admission | None, status: int = 200
     ) -> Response:
         settings = admission.app.settings if admission else None
-        policy = content_security_policy(kind, settings, self._endpoint.client_url)
+        policy = content_security_policy(kind, settings, self._issuer.endpoint.client_url)
         headers = {
             "Content-Security-Policy": policy,
             "Cache-Control": "no-store",
@@ -200,7 +189,7 @@ def _join_body(body: bytes) -> JoinBody:
     except msgspec.ValidationError:
         raise Invalid("name and visitor are texts.", code="validation_failed") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadRequest("The body is not JSON.", code="not_json") from None
+        raise unreadable(body) from None
     name = (asked.name or "").strip()
     if _CONTROL.search(name):
         raise Invalid("A name has no control characters.", code="bad_name")

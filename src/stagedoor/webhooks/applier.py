@@ -73,18 +73,34 @@ class Applier:
                 pass  # another node's events, and those that failed, wake nobody
 
     async def drain(self) -> None:
-        """Apply what is pending now; what fails waits for the next call."""
+        """Apply what is pending, until nothing is; what fails waits for the next call."""
+        await self._drain(None)
+
+    async def catch_up(self) -> None:
+        """Apply what is pending now, and return when each of these events was tried, by us or by another node.
+
+        What comes in meanwhile is not waited for, or this would not end while more comes in than can be applied.
+        """
+        try:
+            newest = await self._database.read(store.newest_pending_seq)
+        except StorageUnavailable as error:
+            _log.warning("the inbox can't be applied now", error=str(error))
+            return
+        if newest is not None:
+            await self._drain(newest)
+
+    async def _drain(self, up_to: int | None) -> None:
         held: set[str] = set()
         while True:
             try:
-                more = await self._database.write(lambda tx: self._batch(tx, held))
+                first = await self._database.write(lambda tx: self._batch(tx, held, wait=up_to is not None))
             except StorageUnavailable as error:
                 _log.warning("the inbox can't be applied now", error=str(error))
                 return
             except Exception:  # noqa: BLE001 - what is pending stays so, and a later pass may well work
                 _log.exception("a pass over the inbox broke off")
                 return
-            if not more:
+            if first is None or (up_to is not None and first > up_to):
                 return
 
     async def replay(self, event_id: str) -> InboxEvent:
@@ -108,15 +124,19 @@ class Applier:
 
         return await self._database.write(again)
 
-    def _batch(self, tx: Transaction, held: set[str]) -> bool:
-        """Apply up to `BATCH` events; true when there may be more.
+    def _batch(self, tx: Transaction, held: set[str], *, wait: bool) -> int | None:
+        """Apply up to `BATCH` events; the number of the first one, None when there was none.
 
         Args:
             tx: The transaction for all of them.
             held: Rooms whose next event failed and waits for another pass; those of this batch are added.
+            wait: For another node, which holds the inbox for one batch at a time.
         """
-        if tx.dialect == "postgresql" and not tx.execute(select(func.pg_try_advisory_xact_lock(_LOCK))).scalar():
-            return False  # another node is at it; two at once would break the order
+        if tx.dialect == "postgresql":  # two nodes at once would break the order
+            if wait:
+                tx.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            elif not tx.execute(select(func.pg_try_advisory_xact_lock(_LOCK))).scalar():
+                return None
         began = time.monotonic()
         events = store.pending(tx, BATCH, without_rooms=held)
         rooms_store.lock_rooms(tx, {event.livekit_room for event in events})
@@ -125,7 +145,7 @@ class Applier:
                 held.add(event.livekit_room)
             if time.monotonic() - began > TURN_SECONDS[tx.dialect]:
                 break
-        return bool(events)
+        return events[0].seq if events else None
 
     def _apply(self, tx: Transaction, event: InboxEvent) -> bool:
         about = {"stagedoor.inbox.id": event.id, "stagedoor.inbox.event": event.event}

@@ -142,6 +142,11 @@ def waiting(tx: Transaction) -> dict[str, int]:
     return dict.fromkeys(states, 0) | {row[0]: row[1] for row in tx.execute(query)}
 
 
+def newest_pending_seq(tx: Transaction) -> int | None:
+    """The number of the newest pending event."""
+    return tx.execute(select(func.max(inbox.c.seq)).where(inbox.c.state == "pending")).scalar()
+
+
 def oldest_pending(tx: Transaction) -> int | None:
     """When the event came in that waits longest to be applied."""
     query = select(inbox.c.received_at).where(inbox.c.state == "pending").order_by(inbox.c.seq).limit(1)

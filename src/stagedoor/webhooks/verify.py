@@ -7,17 +7,14 @@ LiveKit signs with a JWT in `Authorization`, without the word Bearer: HS256 with
 
 from __future__ import annotations
 
-import base64
+import binascii
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
 
 from stagedoor.kernel.errors import Unauthenticated
 
@@ -43,14 +40,34 @@ class SignatureRefused(Unauthenticated):
 
 
 class _Claims(msgspec.Struct):
+    iss: str = ""
     sha256: str = ""
     exp: int | float | None = None
     nbf: int | float = 0
     iat: int | float = 0
 
 
-class _Issuer(msgspec.Struct):
-    iss: str = ""
+_claims: Final = msgspec.json.Decoder(_Claims)
+_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
+_TO_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+_KNOWN_HEADERS: Final = 16
+"""JWT headers that are remembered; LiveKit always sends the same one."""
+
+
+def signature_header(values: Iterable[str]) -> str | None:
+    """The header `Authorization` that counts, of those that a request has.
+
+    A proxy that adds its own leaves LiveKit's behind it, so the first that is formed like a JWT counts, with or without
+    the word Bearer; without one, the first of all.
+    """
+    first: str | None = None
+    for value in values:
+        token = _token_in(value)
+        if _is_jwt_like(token):
+            return token
+        if first is None:
+            first = token
+    return first
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +81,26 @@ class Keyring:
 
     secrets: Mapping[str, str]
     accept_hmac: bool = False
-    _keys: dict[str, OctKey] = field(default_factory=dict[str, OctKey], init=False, repr=False)
+    _keys: dict[str, bytes] = field(default_factory=dict[str, bytes], init=False, repr=False)
+    _headers: set[bytes] = field(default_factory=set[bytes], init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for key_id, secret in self.secrets.items():
-            self._keys[key_id] = OctKey.import_key(secret)
+        self._keys.update({key_id: secret.encode() for key_id, secret in self.secrets.items()})
 
     def verify(self, authorization: str | None, signature: str | None, body: bytes, now: float) -> Verified:
         """Who signed `body`.
 
         Args:
-            authorization: The header of that name.
+            authorization: The header of that name; see `signature_header` when there are several.
             signature: The header `X-LiveKit-Signature`.
             body: The raw body.
             now: Seconds since the epoch.
 
         Raises:
-            SignatureRefused: Nobody that we know did.
+            SignatureRefused: No known key signed the body.
         """
         if authorization:
-            return self._verify_jwt(authorization, body, now)
+            return self._verify_jwt(_token_in(authorization), body, now)
         if signature and self.accept_hmac:
             return self._verify_hmac(signature, body)
         raise SignatureRefused("missing", "The request has no signature in the header Authorization.")
@@ -94,39 +111,86 @@ class Keyring:
             raise SignatureRefused("missing", "The request has no signature in the header Authorization.")
 
     def _verify_jwt(self, token: str, body: bytes, now: float) -> Verified:
+        if not _is_jwt_like(token):
+            raise _not_a_jwt(token)
+        signed, _, given = token.encode("latin-1", "replace").rpartition(b".")
+        header, _, payload = signed.partition(b".")
+        if header not in self._headers:
+            self._check_header(header)
         try:
-            # joserfc asks for the key before it has checked anything, which is when the issuer can be read.
-            issuer = _issuer(token)
-            key = self._keys.get(issuer)
-            if key is None:
-                raise SignatureRefused("unknown_key", "The signature is by an API key that is not known here.")
-            payload = jws.deserialize_compact(token, key, algorithms=["HS256"]).payload
-            claims = msgspec.json.decode(payload, type=_Claims)
-        except (JoseError, msgspec.MsgspecError, ValueError, RecursionError):
-            raise SignatureRefused("bad_signature", "The signature is wrong.") from None
-        if claims.exp is None or now > claims.exp + LEEWAY_SECONDS:
-            raise SignatureRefused("expired", "The signature has expired; compare the clocks of both machines.")
-        if now < max(claims.nbf, claims.iat) - LEEWAY_SECONDS:
-            raise SignatureRefused("not_yet", "The signature is from the future; compare the clocks of both machines.")
-        digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
-        if not hmac.compare_digest(claims.sha256.encode(), digest.encode()):
-            raise SignatureRefused("body_changed", "The signature is for another body.")
-        return Verified(issuer, "jwt")
+            claims = _claims.decode(_decoded(payload))
+        except (ValueError, RecursionError):  # msgspec's and binascii's errors are ValueErrors
+            raise SignatureRefused("not_jwt", "The claims in the header Authorization cannot be read.") from None
+        secret = self._keys.get(claims.iss)
+        if secret is None:
+            raise SignatureRefused("unknown_key", "The signature is by an API key that is not known here.")
+        if not hmac.compare_digest(given, _encoded(hmac.digest(secret, signed, "sha256"))):
+            raise SignatureRefused("bad_signature", "The signature is by another secret than the API key's.")
+        _check_claims(claims, body, now)
+        return Verified(claims.iss, "jwt")
+
+    def _check_header(self, encoded: bytes) -> None:
+        """Read a JWT's header and remember that it is as it should be."""
+        try:
+            header: Any = msgspec.json.decode(_decoded(encoded))
+        except (ValueError, RecursionError):
+            header = None
+        # `crit` and `b64` change what is signed and how it is to be read; LiveKit uses neither (RFC 7515, RFC 7797).
+        if not isinstance(header, dict) or header.get("alg") != "HS256" or not header.keys().isdisjoint(_REFUSED):  # pyright: ignore[reportUnknownMemberType]
+            raise SignatureRefused("not_jwt", "The JWT in the header Authorization is not one that LiveKit makes.")
+        if len(self._headers) < _KNOWN_HEADERS:
+            self._headers.add(encoded)
 
     def _verify_hmac(self, signature: str, body: bytes) -> Verified:
         given = signature.lower().encode("utf-8", "replace")  # hex has both cases
         matching = [
             key_id
-            for key_id, secret in self.secrets.items()
-            if hmac.compare_digest(given, hmac.digest(secret.encode(), body, "sha256").hex().encode())
+            for key_id, secret in self._keys.items()
+            if hmac.compare_digest(given, hmac.digest(secret, body, "sha256").hex().encode())
         ]
         if not matching:
-            raise SignatureRefused("bad_signature", "The signature is wrong.")
+            raise SignatureRefused("bad_signature", "The signature is by another secret than the API key's.")
         return Verified(matching[0], "hmac")
 
 
-def _issuer(token: str) -> str:
-    """The `iss` of a JWT that nobody has verified yet: it only chooses the key."""
-    part = token.split(".")[1] if token.count(".") == 2 else ""
-    payload = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-    return msgspec.json.decode(payload, type=_Issuer).iss
+_REFUSED: Final = ("crit", "b64", "zip")
+
+
+def _token_in(authorization: str) -> str:
+    """The JWT of a header, without the word Bearer that some proxies add."""
+    value = authorization.strip()
+    return value[7:].lstrip() if value[:7].lower() == "bearer " else value
+
+
+def _is_jwt_like(token: str) -> bool:
+    return token.count(".") == 2 and " " not in token
+
+
+def _not_a_jwt(token: str) -> SignatureRefused:
+    scheme, _, rest = token.partition(" ")
+    if rest and scheme.isalpha():
+        return SignatureRefused(
+            "other_scheme",
+            "The header Authorization is of another scheme; a proxy puts its own in the place of LiveKit's.",
+        )
+    return SignatureRefused("not_jwt", "The header Authorization holds no JWT.")
+
+
+def _check_claims(claims: _Claims, body: bytes, now: float) -> None:
+    if claims.exp is None or now > claims.exp + LEEWAY_SECONDS:
+        raise SignatureRefused("expired", "The signature has expired; compare the clocks of both machines.")
+    if now < max(claims.nbf, claims.iat) - LEEWAY_SECONDS:
+        raise SignatureRefused("not_yet", "The signature is from the future; compare the clocks of both machines.")
+    if not claims.sha256:
+        raise SignatureRefused("no_digest", "The JWT has no claim sha256, so it is not for a webhook's body.")
+    digest = binascii.b2a_base64(hashlib.sha256(body).digest(), newline=False)
+    if not hmac.compare_digest(claims.sha256.encode(), digest):
+        raise SignatureRefused("body_changed", "The signature is for another body.")
+
+
+def _decoded(part: bytes) -> bytes:
+    return binascii.a2b_base64(part.translate(_URL_SAFE) + b"==")
+
+
+def _encoded(digest: bytes) -> bytes:
+    return binascii.b2a_base64(digest, newline=False).rstrip(b"=").translate(_TO_URL_SAFE)

@@ -25,7 +25,7 @@ _COUNT_SECONDS: Final = 10.0
 
 _HEADERS: Final = FOR_ANY_PAGE | {
     "Content-Type": "multipart/x-mixed-replace; boundary=frame",
-    "Cache-Control": "no-store",
+    "Cache-Control": "no-store, no-transform",
     "X-Accel-Buffering": "no",
 }
 

@@ -16,20 +16,19 @@ from stagedoor.api.routes.sessions import SessionBody, SessionRef, body_of, fiel
 from stagedoor.api.services import Parts, Services
 from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Data
 from stagedoor.audit import store as trail
-from stagedoor.kernel.clock import now_ms, rfc3339
+from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.durations import parse_duration
 from stagedoor.kernel.errors import Conflict, Invalid, NotFound
-from stagedoor.kernel.metrics import TOKENS
+from stagedoor.kernel.ids import new_id
 from stagedoor.rooms import enforcing, limiting, plans, sessions, store
 from stagedoor.rooms import rooms as rooms_verbs
-from stagedoor.rooms.nouns import Plan, Session
+from stagedoor.rooms.nouns import SESSION, Plan, Session
 from stagedoor.rooms.plans import Wanted
 from stagedoor.rooms.sessions import SessionView
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps
 from stagedoor.tenancy.nouns import App, TranscriptPolicy
-from stagedoor.tokens import grants
-from stagedoor.tokens.mint import mint
+from stagedoor.tokens.grants import JoinRequest
 
 router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/sessions", tags=["Sessions"])
 
@@ -127,6 +126,9 @@ class SessionToken(Answer):
         description="Page to watch the room.", examples=["https://stagedoor.example.com/play/live/live-demo"]
     )
     expires_at: str = Field(description="When the token ends.", examples=["2026-01-31T13:00:00.000Z"])
+    warning: str | None = Field(
+        description="What may keep a browser from using the token; null as a rule.", examples=[None]
+    )
 
 
 class NewSessionBody(SessionBody):
@@ -153,8 +155,8 @@ async def create_session(parts: Parts, caller: SessionsWrite, app: AppRef, body:
             code="identity_twice",
         )
     found = await parts.database.read(lambda tx: apps.get(tx, caller, app))
-    for invited in body.participants:
-        grants.time_to_live(found, invited.ttl)  # before anything is stored
+    room = body.room_name or new_id(SESSION)  # before anything is stored, and so before the session has its own id
+    await parts.issuer.check(found, [_request(room, invited) for invited in body.participants])
 
     def announce(tx: Transaction) -> tuple[Session, Plan]:
         session, plan = plans.announce(tx, found, wanted)
@@ -164,36 +166,35 @@ async def create_session(parts: Parts, caller: SessionsWrite, app: AppRef, body:
 
     session, plan = await parts.database.write(announce)
     view = SessionView(session, plan, None, (), ())
-    tokens = [_token(parts, found, session, plan, invited) for invited in body.participants]
+    tokens = [await _token(parts, found, _request(session.livekit_room, invited)) for invited in body.participants]
     return Data(data=NewSessionBody.model_validate(fields_of(found, view) | {"tokens": tokens}))
 
 
-def _token(parts: Services, app: App, session: Session, plan: Plan, invited: Invited) -> SessionToken:
-    grant = grants.decide(
-        app,
-        grants.JoinRequest(
-            room=session.livekit_room,
-            identity=invited.identity,
-            name=invited.name,
-            can_publish=invited.can_publish,
-            can_subscribe=invited.can_subscribe,
-            can_publish_data=invited.can_publish_data,
-            ttl=invited.ttl,
-            metadata=invited.metadata,
-            attributes=invited.attributes,
-            hidden=invited.hidden,
-        ),
+def _request(room: str, invited: Invited) -> JoinRequest:
+    return JoinRequest(
+        room=room,
+        identity=invited.identity,
+        name=invited.name,
+        can_publish=invited.can_publish,
+        can_subscribe=invited.can_subscribe,
+        can_publish_data=invited.can_publish_data,
+        ttl=invited.ttl,
+        metadata=invited.metadata,
+        attributes=invited.attributes,
+        hidden=invited.hidden,
     )
-    grant = grants.under_plan(grant, plan)
-    endpoint = parts.gateway.endpoint
-    play_url, _ = watching_urls(parts, app, session.livekit_room, grant.ttl)
-    TOKENS.labels("session").inc()
+
+
+async def _token(parts: Services, app: App, request: JoinRequest) -> SessionToken:
+    issued = await parts.issuer.issue(app, request, "session")
+    play_url, _ = watching_urls(parts, app, issued.grant.livekit_room, issued.grant.ttl)
     return SessionToken(
-        identity=grant.identity,
-        token=mint(endpoint.api_key, endpoint.api_secret, grant),
-        ws_url=endpoint.client_url,
+        identity=issued.grant.identity,
+        token=issued.jwt,
+        ws_url=parts.gateway.endpoint.client_url,
         play_url=play_url,
-        expires_at=rfc3339(now_ms() + grant.ttl * 1000),
+        expires_at=rfc3339(issued.expires_at),
+        warning=issued.warning,
     )
 
 

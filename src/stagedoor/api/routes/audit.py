@@ -11,7 +11,7 @@ from stagedoor.api.access import AuditRead
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts
-from stagedoor.api.wire import NO_NUL, Answer, Limit, Page, Timestamp, page
+from stagedoor.api.wire import EMPTY_IS_ABSENT, NO_NUL, Answer, Limit, Page, Timestamp, page
 from stagedoor.audit import store as trail
 from stagedoor.audit.store import Entry
 from stagedoor.kernel.clock import from_rfc3339, rfc3339
@@ -71,7 +71,9 @@ async def list_audit(
         Timestamp | None, Query(description="From this time on.", examples=["2026-01-01T00:00:00Z"])
     ] = None,
     cursor: Annotated[
-        int | None, Query(ge=1, le=2**62, description="`page.next` of the page before.", examples=[7])
+        int | None,
+        Query(ge=1, le=2**62, description="`page.next` of the page before.", examples=[7]),
+        EMPTY_IS_ABSENT,
     ] = None,
     limit: Limit = 50,
 ) -> Page[AuditEntry]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from typing import Annotated, Any
 
 import msgspec
+import structlog
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -15,7 +16,7 @@ from stagedoor.api.access import EventsRead, Needs
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts, Services
-from stagedoor.api.wire import NO_NUL, AppRef
+from stagedoor.api.wire import EMPTY_IS_ABSENT, NO_NUL, AppRef
 from stagedoor.events import store as events_store
 from stagedoor.events.nouns import Event
 from stagedoor.kernel.clock import rfc3339
@@ -26,6 +27,7 @@ from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps
 from stagedoor.tenancy.nouns import App
 
+_log = structlog.get_logger()
 router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/events", tags=["Live feed"])
 
 _needs = Needs("events:read")
@@ -74,10 +76,12 @@ async def follow_events(
             description="Go on after the event with this id; without it, what happens from now on. 0 is the beginning.",
             examples=[42],
         ),
+        EMPTY_IS_ABSENT,
     ] = None,
     after: Annotated[
         int | None,
         Query(ge=0, le=2**63 - 1, description="The same for callers that can't set a header.", examples=[42]),
+        EMPTY_IS_ABSENT,
     ] = None,
 ) -> StreamingResponse:
     """Each event has an `id`, its type as `event`, and JSON as `data`. Nothing is left out and nothing comes twice.
@@ -105,7 +109,7 @@ class _FeedResponse(StreamingResponse):
     """The feed; it gives its place back however the connection ends, even when that is before the first byte."""
 
     def __init__(self, content: AsyncIterator[bytes], place: ExitStack) -> None:
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        headers = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
         super().__init__(content, media_type="text/event-stream", headers=headers)
         self._place = place
 
@@ -121,7 +125,7 @@ async def _stream(
     async for batch in batches:
         if not await _still_allowed(request, parts, app):
             return
-        yield b"".join(_frame(app, event) for event in batch) if batch else b": nothing new\n\n"
+        yield b"".join(_frames(app, batch)) if batch else b": nothing new\n\n"
         if await request.is_disconnected():
             return
 
@@ -138,18 +142,29 @@ async def _still_allowed(request: Request, parts: Services, app: App) -> bool:
     return True
 
 
+def _frames(app: App, batch: list[Event]) -> Iterator[bytes]:
+    """The events of a batch. One that cannot be written is passed over, because a reader that comes back after the
+    last event it saw would stop at it for ever."""
+    for event in batch:
+        try:
+            yield _frame(app, event)
+        except Exception:  # noqa: BLE001 - whatever is wrong with one event, the others are not to be lost with it
+            _log.exception("feed_event_skipped", seq=event.seq, type=event.type)
+
+
 def _frame(app: App, event: Event) -> bytes:
     data = msgspec.json.encode(event_body(app, event))
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.seq, event.type.encode(), data)
 
 
 def event_body(app: App, event: Event) -> dict[str, Any]:
-    """An event as the feed carries it."""
+    """An event as the feed carries it; `room` is null for one that is about no room."""
+    parts = names.split(event.livekit_room)
     return {
         "id": event.seq,
         "type": event.type,
         "app": app.slug,
-        "room": names.short_name(event.livekit_room),
+        "room": parts[1] if parts else None,
         "livekitRoom": event.livekit_room,
         "session": event.session_id,
         "at": rfc3339(event.at),

@@ -12,7 +12,7 @@ from stagedoor.api.access import Admin
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts
-from stagedoor.api.wire import NO_NUL, Answer, Data, Limit, Page, page, when
+from stagedoor.api.wire import NO_NUL, Answer, Data, Limit, NumberCursor, Page, page, when
 from stagedoor.audit import store as trail
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.errors import NotFound
@@ -84,9 +84,7 @@ async def list_inbox(
         str | None,
         Query(max_length=256, pattern=NO_NUL, description="Only of this LiveKit room.", examples=["live-demo"]),
     ] = None,
-    cursor: Annotated[
-        int | None, Query(ge=0, le=2**63 - 1, description="`page.next` of the page before.", examples=[7])
-    ] = None,
+    cursor: NumberCursor = None,
     limit: Limit = 50,
 ) -> Page[InboxBody]:
     """Newest first, without bodies. Only a key of the whole installation may."""

@@ -11,7 +11,7 @@ from stagedoor.api.access import Admin
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts
-from stagedoor.api.wire import NO_NUL, Answer, Data, Limit, Page, page, when
+from stagedoor.api.wire import NO_NUL, Answer, Data, Limit, NumberCursor, Page, page, when
 from stagedoor.audit import store as trail
 from stagedoor.jobs import queue, store
 from stagedoor.jobs.nouns import Job
@@ -82,9 +82,7 @@ async def list_jobs(
         str | None,
         Query(max_length=64, pattern=NO_NUL, description="Only jobs of this kind.", examples=["webhook.deliver"]),
     ] = None,
-    cursor: Annotated[
-        int | None, Query(ge=0, le=2**63 - 1, description="`page.next` of the page before.", examples=[7])
-    ] = None,
+    cursor: NumberCursor = None,
     limit: Limit = 50,
 ) -> Page[JobBody]:
     """Newest first. Only a key of the whole installation may."""

@@ -74,7 +74,7 @@ class NewKeyBody(KeyBody):
     """A new API key, with its secret, which is shown this once."""
 
     key: str = Field(
-        description="The secret. It can't be had again.",
+        description="The secret. It cannot be had again.",
         examples=["sk_2f0VfQ8y1vJb3mS6tX9wZ4aC7dE0gH5kL8nP1qR3uYs"],
     )
 
@@ -96,7 +96,9 @@ class NewKey(Ask):
         min_length=1, max_length=50, description="What it may do.", examples=[["tokens:write", "rooms:read"]]
     )
     expires_at: Timestamp | None = Field(
-        default=None, description="When it ends by itself.", examples=["2036-01-31T12:00:00Z"]
+        default=None,
+        description="When it ends by itself; with the creator's own key if not given.",
+        examples=["2036-01-31T12:00:00Z"],
     )
 
 
@@ -133,7 +135,8 @@ def _fields(key: ApiKey) -> dict[str, object]:
     responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
 )
 async def create_key(parts: Parts, caller: KeysWrite, body: NewKey) -> Data[NewKeyBody]:
-    """Nobody can give a key more than their own has. The secret is in this answer and nowhere else."""
+    """Nobody can give a key more than their own has, or for longer: without `expiresAt` it ends with the key that made
+    it. The secret is in this answer and nowhere else."""
 
     def make(tx: Transaction) -> tuple[ApiKey, str]:
         organisation_id, app_id = _bounds(tx, caller, body)
@@ -183,7 +186,8 @@ async def get_key(parts: Parts, caller: KeysRead, reference: KeyRef) -> Data[Key
 
 @router.patch("/{key}", summary="Change an API key", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))
 async def change_key(parts: Parts, caller: KeysWrite, reference: KeyRef, body: KeyChange) -> Data[KeyBody]:
-    """Fields that are left out stay as they are. Takes effect from the next request on."""
+    """Fields that are left out stay as they are. Takes effect from the next request on. A key that expires cannot let
+    one, itself included, live longer than it does, nor give more scopes to one that does."""
 
     def change(tx: Transaction) -> ApiKey:
         changed = keys.update(

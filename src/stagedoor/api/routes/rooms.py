@@ -347,7 +347,7 @@ async def create_link(parts: Parts, caller: TokensWrite, app: AppRef, room: Room
     """A link to watch (`play`, `embed`, and a camera's `mjpeg`, `frame` and `ws`) or to take part (`meet`). The room
     need not be live yet."""
     found = await parts.database.read(lambda tx: apps.get(tx, caller, app))
-    name = names.new_livekit_name(found.slug, room)
+    name = await rooms.name_of(parts.database, found, room)
     await parts.plans.of(name)  # which refuses the room of a session that is over
     ttl = time_to_live(found, body.ttl)
     if body.page == "play" or body.page == "embed" or body.page == "meet":

@@ -14,12 +14,11 @@ from stagedoor.api.addresses import watching_urls
 from stagedoor.api.hot import HotRoute
 from stagedoor.api.problems import documented
 from stagedoor.api.services import services
-from stagedoor.kernel.clock import now_ms, rfc3339
-from stagedoor.kernel.errors import BadRequest, Invalid, NotFound
-from stagedoor.kernel.metrics import TOKENS
+from stagedoor.kernel.clock import rfc3339
+from stagedoor.kernel.errors import Invalid, NotFound
+from stagedoor.kernel.texts import unreadable
 from stagedoor.kernel.wording import wording_of_msgspec
 from stagedoor.tokens import grants
-from stagedoor.tokens.mint import mint
 
 _NUL_FREE = r"^[^\x00]*$"
 _Text = Annotated[str, Meta(max_length=256, pattern=_NUL_FREE)]
@@ -96,7 +95,7 @@ class NewToken(_Ask, frozen=True):
     ]
     identity: Annotated[
         Annotated[str, Meta(min_length=1, max_length=256, pattern=_NUL_FREE)] | None,
-        Meta(description="Who it is; made up if not given.", examples=["phone-42"]),
+        Meta(description="Who it is, in 256 bytes of UTF-8 at the most; made up if not given.", examples=["phone-42"]),
     ] = None
     name: Annotated[_Text | None, Meta(description="Name that others see.", examples=["Ada"])] = None
     can_publish: Annotated[
@@ -107,7 +106,8 @@ class NewToken(_Ask, frozen=True):
     can_publish_sources: Annotated[
         Annotated[list[str], Meta(max_length=10)] | None,
         Meta(
-            description="The only sources that may be published: camera, microphone, screen_share, screen_share_audio.",
+            description="The only sources that may be published: camera, microphone, screen_share, screen_share_audio;"
+            " empty for none.",
             examples=[["camera", "microphone"]],
         ),
     ] = None
@@ -124,7 +124,11 @@ class NewToken(_Ask, frozen=True):
     ] = None
     attributes: Annotated[
         dict[_Text, Annotated[str, Meta(max_length=8_192, pattern=_NUL_FREE)]],
-        Meta(max_length=64, description="The participant's attributes.", examples=[{"seat": "12"}]),
+        Meta(
+            max_length=64,
+            description="The participant's attributes; 65,536 bytes of names and values at the most.",
+            examples=[{"seat": "12"}],
+        ),
     ] = {}
     hidden: Annotated[bool, Meta(description="Others don't see that it is there.", examples=[False])] = False
     audio_only: Annotated[bool, Meta(description="May publish sound and no picture.", examples=[False])] = False
@@ -159,6 +163,10 @@ class TokenBody(msgspec.Struct, rename="camel", frozen=True):
     expires_at: Annotated[
         str, Meta(description="When token and signed links end.", examples=["2026-01-31T13:00:00.000Z"])
     ]
+    warning: Annotated[
+        str | None,
+        Meta(description="What may keep a browser from using the token; null as a rule.", examples=[None]),
+    ]
 
 
 class TokenAnswer(msgspec.Struct, frozen=True):
@@ -181,24 +189,20 @@ async def create_token(request: Request) -> Response:
     if "\x00" in reference:  # which PostgreSQL could not even look for
         raise NotFound("There is no such app.", code="app_not_found")
     app = await parts.directory.app(caller, reference)
-    grant = grants.decide(app, wanted)
-    await parts.bans.refuse_banned(grant.livekit_room, grant.identity)
-    plan = await parts.plans.of(grant.livekit_room)
-    if plan is not None:
-        grant = grants.under_plan(grant, plan)
-    endpoint = parts.gateway.endpoint
+    issued = await parts.issuer.issue(app, wanted, "api")
+    grant = issued.grant
     play_url, embed_url = watching_urls(parts, app, grant.livekit_room, grant.ttl)
     token = TokenBody(
-        token=mint(endpoint.api_key, endpoint.api_secret, grant),
+        token=issued.jwt,
         app=app.slug,
         room=grant.livekit_room,
         identity=grant.identity,
-        ws_url=endpoint.client_url,
+        ws_url=parts.gateway.endpoint.client_url,
         play_url=play_url,
         embed_url=embed_url,
-        expires_at=rfc3339(now_ms() + grant.ttl * 1000),
+        expires_at=rfc3339(issued.expires_at),
+        warning=issued.warning,
     )
-    TOKENS.labels("api").inc()
     return Response(_encoder.encode(TokenAnswer(token)), 201, media_type="application/json")
 
 
@@ -211,7 +215,7 @@ def _decode(body: bytes) -> grants.JoinRequest:
         place = f"{field}: " if field else ""
         raise Invalid(f"{place}{message}.", code="validation_failed", extra={"errors": items}) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadRequest("The body is not JSON.", code="not_json") from None
+        raise unreadable(body) from None
     sources = asked.can_publish_sources
     return grants.JoinRequest(
         room=asked.room,

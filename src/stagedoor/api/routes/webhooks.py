@@ -13,7 +13,21 @@ from stagedoor.api.access import WebhooksRead, WebhooksWrite
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Parts, Services
-from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Cursor, Data, Limit, Page, Text, Timestamp, page, when
+from stagedoor.api.wire import (
+    NO_NUL,
+    Answer,
+    AppRef,
+    Ask,
+    Cursor,
+    Data,
+    Limit,
+    NumberCursor,
+    Page,
+    Text,
+    Timestamp,
+    page,
+    when,
+)
 from stagedoor.audit import store as trail
 from stagedoor.events.catalogue import CATALOGUE
 from stagedoor.kernel.clock import from_rfc3339, now_ms, rfc3339
@@ -496,9 +510,7 @@ async def list_deliveries(
     caller: WebhooksRead,
     reference: WebhookRef,
     state: Annotated[DeliveryState | None, Query(description="Only those of this state.", examples=["dead"])] = None,
-    cursor: Annotated[
-        int | None, Query(ge=0, le=2**63 - 1, description="`page.next` of the page before.", examples=[7])
-    ] = None,
+    cursor: NumberCursor = None,
     limit: Limit = 50,
 ) -> Page[DeliveryBody]:
     """The newest event first, without bodies and attempts."""

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 import asyncpg
 
 from stagedoor.kernel.errors import StorageUnavailable
-from stagedoor.storage.postgres.faults import FAILURES, UNREACHABLE, unavailable
+from stagedoor.storage.postgres.faults import FAILURES, LASTING, UNREACHABLE, unavailable
 
 CONNECT_TIMEOUT_S: Final = 5.0
 SETTINGS: Final = {
@@ -40,4 +40,4 @@ async def connect(url: str, **options: Any) -> Wire:
         return await untyped.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=SETTINGS, **options)
     except FAILURES as error:
         sentence = UNREACHABLE if isinstance(error, OSError) else unavailable(error)
-        raise StorageUnavailable(sentence or UNREACHABLE) from error
+        raise StorageUnavailable(sentence or UNREACHABLE, lasting=sentence in LASTING) from error

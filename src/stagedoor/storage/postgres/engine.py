@@ -19,7 +19,7 @@ from stagedoor.storage.guard import guarded
 from stagedoor.storage.heartbeat import Heartbeat
 from stagedoor.storage.lane import Lane
 from stagedoor.storage.postgres.bulk import PostgresBulk
-from stagedoor.storage.postgres.faults import READ_ONLY, unavailable
+from stagedoor.storage.postgres.faults import LASTING, READ_ONLY, unavailable
 from stagedoor.storage.postgres.pool import make_engine
 from stagedoor.storage.transaction import Transaction
 
@@ -125,7 +125,7 @@ class PostgresDatabase:
 
     async def _probe(self) -> None:
         if await self.write(_cannot_write):
-            raise StorageUnavailable(READ_ONLY)
+            raise StorageUnavailable(READ_ONLY, lasting=True)
 
 
 def without_password(url: str) -> str:
@@ -165,7 +165,7 @@ async def _translated(*, reading: bool = False) -> AsyncGenerator[None]:
         sentence = unavailable(error, reading=reading)
         if sentence is None:
             raise
-        raise StorageUnavailable(sentence) from error
+        raise StorageUnavailable(sentence, lasting=sentence in LASTING) from error
 
 
 async def open_postgres(url: str, read_connections: int) -> PostgresDatabase:

@@ -47,6 +47,10 @@ _BY_CLASS: Final[dict[str, str]] = {
 }
 
 
+LASTING: Final = frozenset({_REFUSED, _FULL, READ_ONLY})
+"""What does not pass by itself."""
+
+
 def unavailable(error: BaseException, *, reading: bool = False) -> str | None:
     """The sentence for an error that is the database's and not the statement's; None for all others.
 

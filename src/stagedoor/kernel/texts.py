@@ -1,0 +1,42 @@
+"""What a person can see of a text, and what is no text."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from typing import Final
+
+from stagedoor.kernel.errors import BadRequest, Invalid, Problem
+
+_UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Characters that Unicode counts among letters, marks or symbols and that show nothing: the fillers of Hangul, the
+empty Braille pattern, the joiner of graphemes, two vowels of Khmer that are never written."""
+
+
+def shows_nothing(text: str) -> bool:
+    """True when nobody can see anything of the text: it is empty, or has blanks, controls and formatting only."""
+    return not any(_seen(character) for character in text)
+
+
+def _seen(character: str) -> bool:
+    return (
+        unicodedata.category(character)[0] not in "ZC"
+        and character not in _UNSEEN
+        and not "\ufe00" <= character <= "\ufe0f"  # they choose how the character before them looks
+        and not "\U000e0100" <= character <= "\U000e01ef"
+    )
+
+
+def unreadable(body: bytes) -> Problem:
+    """What is wrong with a body that msgspec cannot read as JSON.
+
+    JSON lets a text hold half of a surrogate pair (RFC 8259 §8.2), which is no character and can be stored nowhere.
+    """
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return BadRequest("The body is not JSON.", code="not_json")
+    return Invalid(
+        "A text in the body has half of a surrogate pair (\\ud800 to \\udfff), which is no character.",
+        code="validation_failed",
+    )

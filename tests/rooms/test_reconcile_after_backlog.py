@@ -1,0 +1,61 @@
+"""A reconcile judges what LiveKit's events said, so the backlog is applied first."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+
+import pytest
+
+from stagedoor.kernel.clock import now_ms
+from stagedoor.mediaserver.facts import ServerState
+from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
+from stagedoor.rooms.watch import Watch
+from tests.support.rooms_histories import play
+from tests.support.rooms_truth import is_whole, nothing_waits
+from tests.support.rooms_world import World, world_on
+
+
+class EmptyLiveKit(LiveKitGateway):
+    """A LiveKit that has just started."""
+
+    def __init__(self) -> None:
+        super().__init__(Endpoint("http://127.0.0.1:9", "ws://127.0.0.1:9", "APInobody", "opens-nothing-anywhere"))
+
+    async def list_everything(self) -> ServerState:
+        return ServerState(now_ms(), ())
+
+
+async def backlog_is_closed(world: World) -> None:
+    events = play(Random(11), 250, names=("live-a", "live-b"), roomless=False, crashes=False).sent
+    for sent in events:
+        assert await world.receive(sent)
+    gateway = EmptyLiveKit()
+    watch = Watch(gateway, world.reconciler, world.bouncer, 60, world.applier.catch_up)
+    await watch.once()
+    await gateway.close()
+    found = await world.snapshot()
+    nothing_waits(found)
+    is_whole(found)
+    assert {session.state for session in found.sessions.values()} == {"ended"}, "LiveKit has none of these rooms"
+
+
+async def test_sessions_of_the_backlog_are_closed_by_the_first_comparison(world: World) -> None:
+    await backlog_is_closed(world)
+
+
+@pytest.mark.slow
+async def test_on_postgresql(postgres_world: World) -> None:
+    await backlog_is_closed(postgres_world)
+
+
+@pytest.mark.slow
+async def test_another_node_that_applies_events_is_waited_for(postgres_url: str, postgres_world: World) -> None:
+    """Two nodes take turns of a batch each, and neither compares before what both have taken on is applied."""
+    async with world_on(postgres_url) as other:
+        going = asyncio.create_task(other.applier.run())
+        try:
+            await backlog_is_closed(postgres_world)
+        finally:
+            going.cancel()
+            await asyncio.wait({going})
