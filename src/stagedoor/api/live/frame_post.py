@@ -7,13 +7,13 @@ from typing import Final
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from stagedoor.api.live import asking
+from stagedoor.api.live import requests
 from stagedoor.api.middleware import DRAINED_BYTES, drain
-from stagedoor.api.services import services
-from stagedoor.cameras.closing import GOING_AWAY, NOT_JPEG, TOO_BIG, TOO_FAST
-from stagedoor.cameras.intake import Rejected
+from stagedoor.api.services import services_of
 from stagedoor.kernel.errors import BadRequest, Conflict, Invalid, Problem, TooLarge, TooMany, Unavailable
 from stagedoor.kernel.metrics import CAMERA_DROPPED
+from stagedoor.sources.cameras.closing import GOING_AWAY, NOT_JPEG, TOO_BIG, TOO_FAST
+from stagedoor.sources.cameras.intake import Rejected
 from stagedoor.tenancy.nouns import AppSettings
 
 PATH: Final = "/ingest/frame"
@@ -21,14 +21,14 @@ PATH: Final = "/ingest/frame"
 
 async def post_frame(request: Request) -> Response:
     """204 when the frame was taken."""
-    parts = services(request)
+    services = services_of(request)
     try:
-        admitted = await asking.device(request, parts)
+        admitted = await requests.device(request, services)
     except Problem:
         await drain(request.receive)
         raise
     body = await _body(request, admitted.app.settings.camera_max_frame_bytes)
-    outcome = parts.posting.take(admitted, body)
+    outcome = services.http_ingest.take(admitted, body)
     if outcome is None:
         return Response(status_code=204)
     settings = admitted.app.settings
