@@ -4,38 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Generator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import aiohttp
 import pytest
 
+from stagedoor.storage import upgrade
+from tests.support import slow
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.product import Api, Mode, RunningProduct, running
 
-SLOW_FOLDERS = {
-    "api",
-    "bridges",
-    "deployment",
-    "diagnosis",
-    "e2e",
-    "faults",
-    "kill",
-    "mediaserver",
-    "packaging",
-    "relay",
-    "web",
-}
-SLOW_FIXTURES = {"every_product", "managed_product", "external_product", "product", "postgres_server"}
 
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What starts servers or browsers is slow, and left out of `make check`."""
-    tests = config.rootpath / "tests"
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        folder = item.path.relative_to(tests).parts[0] if item.path.is_relative_to(tests) else ""
-        fixtures = set(getattr(item, "fixturenames", ()))
-        starts_servers = fixtures & SLOW_FIXTURES or item.path.name == "test_up.py" or "postgresql" in item.name
-        if folder in SLOW_FOLDERS or starts_servers:
+        if slow.is_slow(item):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    slow.begin(item)
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -53,6 +41,27 @@ def postgres_server() -> Generator[PostgresServer]:
     """A real PostgreSQL that is thrown away afterwards."""
     with running_postgres() as server:
         yield server
+
+
+def _migrate(url: str) -> None:
+    with ThreadPoolExecutor(1) as pool:  # a test that asks for it may have its loop run here
+        pool.submit(upgrade, url).result()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with every table, to copy: a migration takes longer than most tests."""
+    path = tmp_path_factory.mktemp("migrated") / "test.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: PostgresServer) -> str:
+    """The name of a database with every table, to copy."""
+    url = postgres_server.create_database()
+    _migrate(url)
+    return url.rpartition("/")[2]
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,9 @@ from stagedoor.outbox.messages import message
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.scopes import SCOPES
 
+sys.path.insert(0, str(Path(__file__).parent))
+import tiers
+
 DOCS: Final = Path(__file__).parents[1] / "docs"
 
 
@@ -29,7 +33,12 @@ def main() -> int:
     if sys.argv[1:] not in (["write"], ["check"]):
         sys.stderr.write(f"usage: {sys.argv[0]} write|check\n")
         return 2
-    stale = [path for path, text in pages().items() if path.read_text() != text if sys.argv[1] == "check"]
+    stale = [
+        path
+        for path, text in pages().items()
+        if not path.exists() or path.read_text() != text
+        if sys.argv[1] == "check"
+    ]
     for path in stale:
         sys.stderr.write(f"{path.relative_to(DOCS.parent)} is stale; run python tools/docs.py write\n")
     if sys.argv[1] == "write":
@@ -40,12 +49,15 @@ def main() -> int:
 
 def pages() -> dict[Path, str]:
     """What each made page should hold."""
-    security = DOCS / "security.md"
+    security = DOCS / "reference" / "security.md"
     scopes = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in SCOPES.items())
-    observability = DOCS / "observability.md"
+    observability = DOCS / "reference" / "observability.md"
+    contributing = DOCS.parent / "CONTRIBUTING.md"
     return {
-        DOCS / "settings.md": settings(),
-        DOCS / "events.md": events(),
+        DOCS.parent / ".importlinter": tiers.contracts(),
+        contributing: _between("folders", contributing.read_text(), tiers.table()),
+        DOCS / "reference" / "settings.md": settings(),
+        DOCS / "reference" / "events.md": events(),
         security: _between("scopes", security.read_text(), scopes),
         observability: _between("metrics", observability.read_text(), metrics()),
     }
@@ -58,7 +70,9 @@ def _between(name: str, text: str, made: str) -> str:
 
 
 def metrics() -> str:
-    """The rows of the table of metrics of our own."""
+    """The rows of the table of metrics of our own, which stand in the folder that each is of."""
+    for file in sorted(tiers.PACKAGE.rglob("metrics.py")):
+        import_module(".".join(("stagedoor", *file.relative_to(tiers.PACKAGE).with_suffix("").parts)))
     rows: list[str] = []
     for family in sorted(REGISTRY.collect(), key=lambda family: family.name):
         name = f"{family.name}_total" if family.type == "counter" else family.name
@@ -68,7 +82,7 @@ def metrics() -> str:
 
 
 def settings() -> str:
-    """`docs/settings.md`."""
+    """`docs/reference/settings.md`."""
     lines = [
         "# Settings",
         "",
@@ -103,14 +117,15 @@ def _default(name: str) -> str:
 
 
 def events() -> str:
-    """`docs/events.md`."""
+    """`docs/reference/events.md`."""
     lines = [
         "# Events",
         "",
         "The types of events, in the catalogue's version "
         f"{VERSION}. A session's timeline and the live feed (`GET /api/v1/apps/{{app}}/events`) carry",
         "them with `detail`; an outgoing webhook's `data` has the fields of `detail` among its own (see",
-        "[webhooks](webhooks.md)). A field may be added to a type; those that are there keep their names and meanings.",
+        "[webhooks](../how-to/webhooks.md)). A field may be added to a type; those that are there keep their names and",
+        "meanings.",
         "",
         "| type | meaning |",
         "|---|---|",

@@ -109,10 +109,10 @@ def test_what_is_long_to_walk_over_is_no_picture(many: bytes) -> None:
     """Ten times a second, half a megabyte of it would keep the event loop from everybody else."""
     assert measure(PLAIN[:2] + many * 500 + PLAIN[2:])[1].width == 48
     long = PLAIN[:2] + many * (500_000 // len(many)) + PLAIN[2:]
-    began = time.perf_counter()
+    began = time.thread_time()  # what else the machine does is not counted
     with pytest.raises(NotJpeg):
         measure(long)
-    assert time.perf_counter() - began < 0.01
+    assert time.thread_time() - began < 0.01
 
 
 SCAN = PLAIN.index(b"\xff\xda")
@@ -271,7 +271,7 @@ def test_more_scans_than_anybody_makes_are_refused_before_they_are_decoded() -> 
 def test_picture_data_of_markers_is_walked_in_no_time(progressive: bool) -> None:
     whole = picture(48, 32, progressive=progressive)
     dense = whole[:-2] + b"\xff\x00" * 250_000 + b"\xff\xd9"
-    began = time.perf_counter()
+    began = time.thread_time()
     with contextlib.suppress(NotJpeg):
         measure(dense)
-    assert time.perf_counter() - began < 0.02
+    assert time.thread_time() - began < 0.02

@@ -10,9 +10,10 @@ from typing import Final
 from stagedoor.access.identities import check_identity
 from stagedoor.kernel.durations import format_duration, parse_duration
 from stagedoor.kernel.errors import Invalid
-from stagedoor.rooms.nouns import SESSION_ATTRIBUTE, SESSION_ID_LENGTH, Plan
+from stagedoor.rooms.nouns import SESSION_ATTRIBUTE, SESSION_ID_LENGTH, Plan, RoomLimits
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.room_names import new_livekit_name
+from stagedoor.tenancy.settings import TokenSettings
 
 SOURCES: Final = ("camera", "microphone", "screen_share", "screen_share_audio")
 """What LiveKit lets a grant name in `canPublishSources`."""
@@ -27,15 +28,12 @@ LONGEST_ATTRIBUTES: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class RoomConfig:
+class RoomConfig(RoomLimits):
     """How LiveKit makes the room when this token is the one that creates it. Times in seconds, delays in ms.
 
     Egress with storage credentials is left out on purpose: a token is read by whoever holds it.
     """
 
-    empty_timeout: int | None = None
-    departure_timeout: int | None = None
-    max_participants: int | None = None
     metadata: str | None = None
     min_playout_delay: int | None = None
     max_playout_delay: int | None = None
@@ -170,14 +168,15 @@ def time_to_live(app: App, ttl: str | float | None) -> int:
     Raises:
         Invalid: It is no duration, or longer than the app allows.
     """
+    longest = app.settings.of(TokenSettings).max_token_ttl
     if ttl is None:
-        return min(DEFAULT_TTL, app.settings.max_token_ttl)
+        return min(DEFAULT_TTL, longest)
     try:
         seconds = parse_duration(ttl)
     except ValueError as error:
         raise Invalid(f"ttl is wrong: {error}.", code="bad_ttl") from None
-    if seconds > app.settings.max_token_ttl:
-        limit = format_duration(app.settings.max_token_ttl)
+    if seconds > longest:
+        limit = format_duration(longest)
         raise Invalid(
             f"ttl is longer than the {limit} that this app allows.",
             code="ttl_too_long",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stagedoor.api.metrics import HTTP_REQUESTS, HTTP_SECONDS
+from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import render
 from stagedoor.kernel.errors import TooLarge
-from stagedoor.kernel.metrics import HTTP_REQUESTS, HTTP_SECONDS
 
 DRAINED_BYTES: Final = 64 * 1024 * 1024
 
@@ -98,10 +100,13 @@ def route_of(scope: Scope) -> str:
     return path if isinstance(path, str) else "other"
 
 
+SECURITY_HEADERS: Final = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+API_HEADERS: Final = (*SECURITY_HEADERS, (b"cache-control", b"no-store"))
+"""Answers of the API hold keys, tokens and what only one caller may see: no cache stores them."""
+
+
 class SecurityHeadersMiddleware:
     """Headers that every answer carries."""
-
-    _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -113,7 +118,13 @@ class SecurityHeadersMiddleware:
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._HEADERS]
+                message["headers"] = [*message["headers"], *_headers_for(scope["path"], message["headers"])]
             await send(message)
 
         await self._app(scope, receive, marked)
+
+
+def _headers_for(path: str, headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
+    if path.startswith(PREFIX) and all(name != b"cache-control" for name, _ in headers):
+        return API_HEADERS
+    return SECURITY_HEADERS

@@ -16,13 +16,16 @@ from stagedoor.events.feed import Feed
 from stagedoor.inbox.applier import Applier
 from stagedoor.inbox.receive import Receiver
 from stagedoor.jobs.queue import Queue
+from stagedoor.kernel.clock_watch import ClockWatch
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outbox.sender import Sender
+from stagedoor.outbox.tester import WebhookTester
 from stagedoor.outputs.frames.viewers import FrameViewers
 from stagedoor.outputs.webrtc.supervisor import Bridges
 from stagedoor.rooms.bans import Bans
+from stagedoor.rooms.creating import RoomCreator
 from stagedoor.rooms.plans import Plans
 from stagedoor.sources.cameras.authentication import CameraAuthenticator
 from stagedoor.sources.cameras.http_ingest import HttpIngest
@@ -56,14 +59,17 @@ class Services:
     directory: Directory
     bans: Bans
     plans: Plans
+    room_creator: RoomCreator
     issuer: TokenIssuer
     gateway: LiveKitGateway
     receiver: Receiver
     applier: Applier
+    clock: ClockWatch
     signer: LinkSigner
     admission_control: AdmissionControl
     sealer: Sealer
     sender: Sender
+    tester: WebhookTester
     transcriber: Transcriber
     objects: Objects
     camera_authenticator: CameraAuthenticator

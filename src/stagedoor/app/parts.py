@@ -18,17 +18,21 @@ from stagedoor.inbox.receive import Receiver
 from stagedoor.inbox.store import intake
 from stagedoor.inbox.verify import Keyring
 from stagedoor.jobs.queue import Queue
+from stagedoor.kernel.clock_watch import ClockWatch
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outbox import delivery
 from stagedoor.outbox.sender import Sender
+from stagedoor.outbox.tester import WebhookTester
 from stagedoor.outputs.frames.viewers import FrameViewers
 from stagedoor.outputs.webrtc.join_tokens import JoinTokens
 from stagedoor.outputs.webrtc.supervisor import Bridges
 from stagedoor.rooms.ban_enforcer import BanEnforcer
 from stagedoor.rooms.bans import Bans
+from stagedoor.rooms.clock_jump import SessionClock
+from stagedoor.rooms.creating import RoomCreator
 from stagedoor.rooms.plans import Plans
 from stagedoor.sources.cameras.authentication import CameraAuthenticator
 from stagedoor.sources.cameras.http_ingest import HttpIngest
@@ -65,7 +69,9 @@ def make_parts(
         when_cancelled={delivery.KIND: delivery.cancelled, transcription.RECORD: transcription.cancelled},
         when_retried={delivery.KIND: delivery.retried},
     )
-    applier = Applier(database, feed, queue, ban_enforcer)
+    clock = ClockWatch()
+    clock.listen(SessionClock(database, shared=network.same_machine).jumped)
+    applier = Applier(database, feed, queue, ban_enforcer, clock)
     extra = {key: secret.get_secret_value() for key, secret in settings.webhook_extra_keys.items()}
     keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.webhook_hmac_enabled)
     signer = LinkSigner(secrets.link_secret)
@@ -75,6 +81,8 @@ def make_parts(
     cameras = LiveCameras(hub, running)
     other_nodes = _other_nodes(settings, node, hub, cameras)
     presence_events = PresenceEvents(database, feed)
+    sealer = Sealer(secrets.sealing_secret)
+    sender = Sender(allow_private=settings.webhook_allow_private_targets, timeout_seconds=settings.webhook_timeout)
     services = Services(
         settings=settings,
         public_url=network.public_url,
@@ -85,14 +93,17 @@ def make_parts(
         directory=Directory(database),
         bans=bans,
         plans=plans,
+        room_creator=RoomCreator(database, gateway, plans, feed, queue),
         issuer=issuer,
         gateway=gateway,
         receiver=Receiver(keyring, intake(database), applier.wake),
         applier=applier,
+        clock=clock,
         signer=signer,
         admission_control=AdmissionControl(signer, api.TokenVerifier(endpoint.api_key, endpoint.api_secret)),
-        sealer=Sealer(secrets.sealing_secret),
-        sender=Sender(allow_private=settings.webhook_allow_private_targets, timeout_seconds=settings.webhook_timeout),
+        sealer=sealer,
+        sender=sender,
+        tester=WebhookTester(sender, sealer),
         transcriber=Transcriber(),
         objects=_objects(settings),
         camera_authenticator=CameraAuthenticator(database),

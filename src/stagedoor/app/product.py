@@ -32,11 +32,11 @@ from stagedoor.app.patience import Patience
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import OperatorError, Problem, StorageUnavailable
-from stagedoor.kernel.metrics import LIVEKIT_RESTARTS
 from stagedoor.kernel.secretfile import write_private
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.install import ensure_binary
 from stagedoor.mediaserver.managed import ManagedLiveKit
+from stagedoor.mediaserver.metrics import LIVEKIT_RESTARTS
 from stagedoor.mediaserver.snapshots import ServerState
 from stagedoor.mediaserver.version import server_version
 from stagedoor.outbox.fanout import Fanout
@@ -159,6 +159,7 @@ class Product:
         self._work("bouncer", ban_enforcer.run())
         self._work("jobs", make_worker(services, folder.node).run())
         self._work("webhook fan-out", Fanout(services.database, services.feed, services.queue).run())
+        self._work("clock", services.clock.run())
         self._work("key use", _record_use(services))
         self._work("cameras", services.key_revocation.run())
         self._work("camera usage", services.media_usage.run())
@@ -236,7 +237,7 @@ class Product:
 
         self._closing.push_async_callback(stop)
         started = await livekit.start()
-        _log.info("livekit runs", pid=started.pid, adopted=started.adopted, version=started.version)
+        _log.info("livekit_running", pid=started.pid, adopted=started.adopted, version=started.version)
         return started.version
 
     async def _end_sessions(self, services: Services, reconciler: Reconciler) -> None:
@@ -267,7 +268,7 @@ class Product:
             if task.cancelled() or self._starting is not None or self._failed.done():
                 return
             error = task.exception()
-            _log.error("a part of the product ended", part=task.get_name(), exc_info=error)
+            _log.error("service_ended", part=task.get_name(), exc_info=error)
             self._failed.set_exception(OperatorError(f"The part {task.get_name()!r} ended; the log says why."))
 
         task.add_done_callback(ended)
@@ -296,7 +297,7 @@ async def _record_use(services: Services) -> None:
         try:
             await services.authenticator.record_use()
         except StorageUnavailable as error:
-            _log.warning("the last use of keys can't be recorded now", error=str(error))
+            _log.warning("key_use_not_recorded", error=str(error))
 
 
 def _tell_cli(folder: DataFolder, network: Network, secret: str) -> None:

@@ -7,17 +7,18 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+from stagedoor.inbox.metrics import WEBHOOK_REFUSALS, WEBHOOKS
 from stagedoor.inbox.redact import redact
 from stagedoor.inbox.verify import Keyring, SignatureRefused
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import BadRequest, StorageUnavailable, Unavailable
-from stagedoor.kernel.metrics import WEBHOOK_REFUSALS, WEBHOOKS
 from stagedoor.mediaserver.livekit_event import decode_event
 from stagedoor.storage import BulkInsert
 
 Received = Literal["stored", "duplicate"]
 _LONGEST_ID = 128
+_STORED, _DUPLICATE = WEBHOOKS.labels("stored"), WEBHOOKS.labels("duplicate")
 
 
 class Receiver:
@@ -89,10 +90,12 @@ class Receiver:
                 code="storage_unavailable",
                 headers={"Retry-After": "1"},
             ) from None
-        WEBHOOKS.labels("stored" if new else "duplicate").inc()
-        if new:
-            self._wake()
-        return "stored" if new else "duplicate"
+        if not new:
+            _DUPLICATE.inc()
+            return "duplicate"
+        _STORED.inc()
+        self._wake()
+        return "stored"
 
 
 def _count_refusal(refused: SignatureRefused) -> None:

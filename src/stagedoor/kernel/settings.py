@@ -10,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -38,7 +39,7 @@ Duration = Annotated[int, BeforeValidator(lambda value: parse_duration(_number_o
 """Seconds; also written as `90s`, `10m`, `1h`, `2d`."""
 
 
-_LISTS = frozenset({"livekit_stun_servers", "webhook_retry_delays"})
+_LISTS = frozenset({"livekit_stun_servers", "trusted_proxies", "webhook_retry_delays"})
 """Settings that are written with commas in the environment."""
 
 _OF_CALLERS = frozenset({"STAGEDOOR_KEY", "STAGEDOOR_URL"})
@@ -86,6 +87,30 @@ class Settings(BaseModel):
     http: str = Field(
         default="127.0.0.1:8080",
         description="Address and port that HTTP listens on.",
+    )
+    http_max_head_bytes: Annotated[int, Field(ge=8_192, le=65_536)] = Field(
+        default=65_536, description="Largest head of an HTTP request (request line and headers), in bytes."
+    )
+    http_head_timeout: Annotated[Duration, Field(ge=1)] = Field(
+        default=30, description="Seconds until the head of an HTTP request must be there."
+    )
+    http_body_timeout: Annotated[Duration, Field(ge=1)] = Field(
+        default=30,
+        description="Seconds until the body of an HTTP request must be there, and one more for each 500 bytes of it.",
+    )
+    http_keep_alive: Annotated[Duration, Field(ge=1)] = Field(
+        default=150,
+        description="Seconds for which an idle connection is kept; longer than the proxy before Stagedoor keeps it.",
+    )
+    http_max_connections: Annotated[int, Field(ge=16)] = Field(
+        default=10_000,
+        description="HTTP connections at a time, and at most three quarters of the files that the process may open;"
+        " when there are more, those that have been idle longest are closed.",
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=("127.0.0.1", "::1"),
+        validation_alias=_environment_names("trusted_proxies", "FORWARDED_ALLOW_IPS"),
+        description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
     )
     public_url: str | None = Field(
         default=None,
@@ -178,6 +203,10 @@ class Settings(BaseModel):
     idempotency_ttl: Duration = Field(
         default=86_400, description="Seconds for which the answer to an Idempotency-Key is kept."
     )
+    idempotency_max_bytes: Annotated[int, Field(ge=1_048_576)] = Field(
+        default=67_108_864,
+        description="Bytes of answers to Idempotency-Keys that are kept for one API key; the oldest go first.",
+    )
     webhook_allow_private_targets: bool = Field(
         default=False,
         description="Let outgoing webhooks go to private and loopback addresses, and over http.",
@@ -224,6 +253,17 @@ class Settings(BaseModel):
         host, separator, port = value.rpartition(":")
         if not separator or not host or not port.isdigit() or not 0 < int(port) < 65_536:
             raise ValueError("write it as HOST:PORT, for example 127.0.0.1:8080")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value != ("*",):
+            for network in value:
+                try:
+                    ip_network(network)
+                except ValueError:
+                    raise ValueError("write addresses or networks, for example 172.16.0.0/12,10.0.0.7") from None
         return value
 
     @field_validator("public_url", "livekit_url", "livekit_api_host", "livekit_public_url")

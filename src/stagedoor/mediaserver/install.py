@@ -16,6 +16,7 @@ from stagedoor.mediaserver.failure import InstallAttemptFailed, os_reason
 from stagedoor.mediaserver.gobuild import build_binary
 from stagedoor.mediaserver.release import BINARY_NAME, DEFAULT_BASE_URL, PINNED_VERSION, archive_name
 from stagedoor.processes.command import run
+from stagedoor.processes.environment import environment_of_child
 from stagedoor.processes.filelock import held
 from stagedoor.processes.scratch import remove_tree, scratch_folder
 
@@ -59,7 +60,7 @@ async def ensure_binary(
         explicit: The operator's own binary; nothing is ever downloaded when it is given.
         cache_dir: Stagedoor's cache, shared by all data folders of the user.
         download_base_url: A folder with LiveKit's releases in it, `DEFAULT_BASE_URL` or a mirror.
-        progress: Told what is being done, a line at a time.
+        progress: Called with a line of progress.
 
     Raises:
         CallerMistake: `explicit` cannot be run.
@@ -94,7 +95,7 @@ async def binary_version(path: Path) -> str:
         OperatorError: It cannot be started, or it is not a livekit-server.
     """
     try:
-        done = await run([str(path), "--version"], timeout_seconds=30)
+        done = await run([str(path), "--version"], env=environment_of_child(), timeout_seconds=30)
     except OSError as error:
         why = "no answer in 30 s" if isinstance(error, TimeoutError) else os_reason(error)
         raise OperatorError(
@@ -108,7 +109,7 @@ async def binary_version(path: Path) -> str:
 
 
 async def _get_into(target: Path, cache_dir: Path, base_url: str, progress: Callable[[str], None]) -> None:
-    # Whoever was killed while holding the lock left its half-made files; nobody else can be using them.
+    # A process that was killed while it held the lock left its partial files; no other process can be using them.
     for stale in await asyncio.to_thread(lambda: list(target.parent.glob(".partial-*"))):
         await asyncio.to_thread(remove_tree, stale)
     archive = archive_name()

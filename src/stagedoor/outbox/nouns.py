@@ -2,7 +2,7 @@
 
 delivery   pending -> delivered
                    -> dead       every attempt failed, or the endpoint was disabled meanwhile
-           delivered, dead -> pending   somebody asked for it again
+           delivered, dead -> pending   asked for again by hand
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 DeliveryState = Literal["pending", "delivered", "dead"]
-DELIVERY_STATES: Final[dict[str, str]] = {
+DELIVERY_STATES: Final[dict[DeliveryState, str]] = {
     "pending": "Not delivered yet.",
     "delivered": "The endpoint answered with 2xx.",
     "dead": "Every attempt failed, or the endpoint was disabled meanwhile.",
 }
 Outcome = Literal["ok", "status", "dns", "connection", "tls", "timeout", "refused_target"]
-OUTCOMES: Final[dict[str, str]] = {
-    "ok": "Answered with 2xx.",
-    "status": "Answered, with another status.",
-    "dns": "The host's name means no address.",
-    "connection": "No connection, or it broke before an answer came.",
+OUTCOMES: Final[dict[Outcome, str]] = {
+    "ok": "AttemptResult with 2xx, whatever the rest of the answer looks like.",
+    "status": "AttemptResult, with another status; a redirect is not followed, and the detail names its target.",
+    "dns": "The host's name has no address, or only private ones where the operator does not allow those.",
+    "connection": "No connection, or it broke before a status line came.",
     "tls": "The certificate or the handshake is wrong.",
-    "timeout": "No whole answer in time.",
-    "refused_target": "The address is private, and the operator does not allow that.",
+    "timeout": "No status line in time.",
+    "refused_target": "The address, or one of the name's addresses, is private, and the operator does not allow that.",
 }
 
 
@@ -94,7 +94,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AttemptResult:
     """What came of sending something once.
 
     Attributes:
@@ -121,4 +121,4 @@ class Attempt:
 
     number: int
     delivery_id: str
-    answered: Answered
+    answered: AttemptResult

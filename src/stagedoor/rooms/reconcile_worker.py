@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from stagedoor.kernel.errors import Problem, StorageUnavailable
-from stagedoor.kernel.metrics import LIVEKIT_UP, RECONCILE_RUNS, REPAIRS
 from stagedoor.mediaserver.gateway import LiveKitGateway
+from stagedoor.mediaserver.metrics import LIVEKIT_UP
 from stagedoor.rooms.ban_enforcer import BanEnforcer
+from stagedoor.rooms.metrics import RECONCILE_RUNS, REPAIRS
 from stagedoor.rooms.reconcile import Reconciler
 
 _log = structlog.get_logger()
@@ -81,17 +82,17 @@ class Watch:
             wait = self._interval
             try:
                 repairs = await self.once()
-                RECONCILE_RUNS.labels("ok").inc()
+                RECONCILE_RUNS.labels("failed" if self._reconciler.failed_rooms else "ok").inc()
                 if repairs:
-                    _log.info("state repaired after LiveKit's lists", repairs=dict(repairs))
+                    _log.info("state_repaired", repairs=dict(repairs))
             except (Problem, StorageUnavailable) as error:
                 RECONCILE_RUNS.labels("failed").inc()
                 LIVEKIT_UP.set(0)
                 wait = min(wait, _RETRY_SECONDS)
-                _log.warning("state can't be compared with LiveKit now", error=str(error))
+                _log.warning("reconcile_unavailable", error=str(error))
             except Exception:  # noqa: BLE001 - the next pass may well work, and nobody else repairs the state
                 RECONCILE_RUNS.labels("failed").inc()
-                _log.exception("a comparison with LiveKit broke off")
+                _log.exception("reconcile_failed")
             try:
                 async with asyncio.timeout(wait):
                     await self._asked.wait()

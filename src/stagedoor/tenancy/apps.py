@@ -14,6 +14,7 @@ from stagedoor.storage import Transaction
 from stagedoor.tenancy import store
 from stagedoor.tenancy.nouns import App, AppSettings, Organisation
 from stagedoor.tenancy.principals import Principal
+from stagedoor.tenancy.settings import TokenSettings
 
 SLUG_PATTERN: Final = form(
     r"^[a-z0-9_]{1,32}$", "it has lower-case letters, digits and _ only, 32 at the most, and no hyphen"
@@ -61,7 +62,7 @@ def update(
     """Change the name or the settings."""
     before = get(tx, principal, reference)
     after = replace(before, name=name or before.name, settings=settings or before.settings, updated_at=now_ms())
-    if after.settings.max_token_ttl < before.settings.max_token_ttl:
+    if _longest_life(after) < _longest_life(before):
         _keep_slug(tx, before)  # tokens of the longer life are out there
     store.update_app(tx, after)
     return after
@@ -74,4 +75,8 @@ def delete(tx: Transaction, app: App) -> None:
 
 
 def _keep_slug(tx: Transaction, app: App) -> None:
-    store.reserve_slug(tx, app.slug, app.organisation_id, now_ms() + app.settings.max_token_ttl * 1000)
+    store.reserve_slug(tx, app.slug, app.organisation_id, now_ms() + _longest_life(app) * 1000)
+
+
+def _longest_life(app: App) -> int:
+    return app.settings.of(TokenSettings).max_token_ttl

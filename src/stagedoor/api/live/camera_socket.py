@@ -12,10 +12,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from stagedoor.api.live import requests
 from stagedoor.api.services import services_of
 from stagedoor.kernel.errors import Problem
-from stagedoor.kernel.metrics import CAMERA_CONNECTIONS
-from stagedoor.sources.cameras.closing import IDLE, NOT_JPEG, SILENT, TOO_BIG, Close, told
+from stagedoor.sources.cameras.closing import IDLE, NOT_JPEG, SILENT, TOO_BIG, Close, error_message
 from stagedoor.sources.cameras.intake import Rejected
 from stagedoor.sources.cameras.live import LiveCamera
+from stagedoor.sources.cameras.metrics import CAMERA_CONNECTIONS
+from stagedoor.sources.cameras.settings import CameraSettings
 
 _TOLD_SECONDS: Final = 1.0
 """Between two messages that something was dropped."""
@@ -47,16 +48,16 @@ async def send(socket: WebSocket) -> None:
 
 
 async def _accept(socket: WebSocket, live: LiveCamera) -> None:
-    settings = live.settings
+    settings = live.settings.of(CameraSettings)
     # arduinoWebSockets asks for this one, and some clients do not go on when none is chosen of those they offer.
     await socket.accept("arduino" if "arduino" in socket.scope["subprotocols"] else None)
     ready = {
         "type": "ready",
         "room": live.room,
         "streamId": live.camera.id,
-        "maxFps": settings.camera_max_fps,
-        "maxFrameBytes": settings.camera_max_frame_bytes,
-        "idleTimeoutSec": settings.camera_idle_timeout,
+        "maxFps": settings.max_fps,
+        "maxFrameBytes": settings.max_frame_bytes,
+        "idleTimeoutSec": settings.idle_timeout,
     }
     await socket.send({"type": "websocket.send", "text": msgspec.json.encode(ready).decode()})
 
@@ -64,7 +65,7 @@ async def _accept(socket: WebSocket, live: LiveCamera) -> None:
 async def _converse(socket: WebSocket, live: LiveCamera) -> Close:
     """Until the device leaves, sends nothing but what cannot be taken, falls silent, or is replaced."""
     reading = asyncio.create_task(_read(socket, live), name=f"camera {live.camera.id}")
-    idle = live.settings.camera_idle_timeout
+    idle = live.settings.of(CameraSettings).idle_timeout
     why = IDLE
     try:
         while (waited := time.monotonic() - live.intake.last) < idle:
@@ -79,7 +80,7 @@ async def _converse(socket: WebSocket, live: LiveCamera) -> Close:
         live.close(why)
         rejection = live.intake.rejection
         detail = rejection.message if rejection is not None and why in _BY_FRAMES else ""
-        await socket.send({"type": "websocket.send", "text": told(why, detail)})
+        await socket.send({"type": "websocket.send", "text": error_message(why, detail)})
         await socket.close(why.code, why.reason)
     return why
 
@@ -92,7 +93,9 @@ async def _read(socket: WebSocket, live: LiveCamera) -> Close:
         if message["type"] == "websocket.disconnect":
             return SILENT if message.get("code") == SILENT.code else _LEFT
         data = message.get("bytes")
-        outcome = live.take(data) if data else live.hear(message.get("text") or "")  # an empty one is a keep-alive
+        outcome = (
+            live.take(data) if data else live.receive_text(message.get("text") or "")
+        )  # an empty one is a keep-alive
         if isinstance(outcome, Close):
             return outcome
         if outcome is None or outcome.reason == "rate":

@@ -11,10 +11,10 @@ from stagedoor.api.live import requests
 from stagedoor.api.middleware import DRAINED_BYTES, drain
 from stagedoor.api.services import services_of
 from stagedoor.kernel.errors import BadRequest, Conflict, Invalid, Problem, TooLarge, TooMany, Unavailable
-from stagedoor.kernel.metrics import CAMERA_DROPPED
 from stagedoor.sources.cameras.closing import GOING_AWAY, NOT_JPEG, TOO_BIG, TOO_FAST
 from stagedoor.sources.cameras.intake import Rejected
-from stagedoor.tenancy.nouns import AppSettings
+from stagedoor.sources.cameras.metrics import CAMERA_DROPPED
+from stagedoor.sources.cameras.settings import CameraSettings
 
 PATH: Final = "/ingest/frame"
 
@@ -27,32 +27,32 @@ async def post_frame(request: Request) -> Response:
     except Problem:
         await drain(request.receive)
         raise
-    body = await _body(request, admitted.app.settings.camera_max_frame_bytes)
+    settings = admitted.app.settings.of(CameraSettings)
+    body = await _body(request, settings.max_frame_bytes)
     outcome = services.http_ingest.take(admitted, body)
     if outcome is None:
         return Response(status_code=204)
-    settings = admitted.app.settings
     if isinstance(outcome, Rejected):
         raise _refusal(outcome, settings)
     if outcome is TOO_FAST:
         raise TooMany(
-            f"Far more than {settings.camera_max_fps} frames a second came for a while.",
+            f"Far more than {settings.max_fps} frames a second came for a while.",
             code="too_fast",
-            extra={"maxFps": settings.camera_max_fps},
+            extra={"maxFps": settings.max_fps},
             headers={"Retry-After": "2"},
         )
     if outcome is GOING_AWAY:
         raise Unavailable("Stagedoor is stopping.", headers={"Retry-After": "5"})
     if outcome is TOO_BIG:
-        raise _too_large(settings.camera_max_frame_bytes)
+        raise _too_large(settings.max_frame_bytes)
     if outcome is NOT_JPEG:
         raise Invalid("No frame of the last 30 seconds was one whole JPEG.", code="not_jpeg")
     raise Conflict(f"The camera may not send now: {outcome.reason}.", code="camera_closed")
 
 
-def _refusal(rejected: Rejected, settings: AppSettings) -> Problem:
+def _refusal(rejected: Rejected, settings: CameraSettings) -> Problem:
     if rejected.reason == "rate":
-        fps = settings.camera_max_fps
+        fps = settings.max_fps
         return TooMany(
             f"More than {fps} frames a second came; this one was dropped.",
             code="too_fast",
@@ -60,7 +60,7 @@ def _refusal(rejected: Rejected, settings: AppSettings) -> Problem:
             headers={"Retry-After": "1"},
         )
     if rejected.reason == "too_big":
-        return _too_large(settings.camera_max_frame_bytes)
+        return _too_large(settings.max_frame_bytes)
     return Invalid(f"The body is not one whole JPEG: {rejected.message}.", code="not_jpeg")
 
 

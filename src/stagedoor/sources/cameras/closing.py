@@ -28,7 +28,7 @@ SILENT: Final = Close(1011, "no answer to pings")
 GOING_AWAY: Final = Close(1001, "server stops")
 
 
-def told(why: Close, detail: str = "") -> str:
+def error_message(why: Close, detail: str = "") -> str:
     """The text message before the close frame: arduinoWebSockets tells a sketch nothing of the frame itself."""
     message = f"{why.reason}: {detail}" if detail else why.reason
     return msgspec.json.encode({"type": "error", "code": why.code, "message": message}).decode()

@@ -8,12 +8,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from stagedoor.kernel.errors import Conflict
-from stagedoor.kernel.metrics import CAMERA_DROPPED
 from stagedoor.sources.cameras.authentication import AuthenticatedCamera
 from stagedoor.sources.cameras.closing import IDLE, Close
 from stagedoor.sources.cameras.intake import Rejected
 from stagedoor.sources.cameras.live import LiveCamera, LiveCameras
+from stagedoor.sources.cameras.metrics import CAMERA_DROPPED
 from stagedoor.sources.cameras.presence_events import PresenceEvents
+from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.streams.jpeg import NotJpeg, measure
 
 
@@ -76,7 +77,7 @@ class HttpIngest:
             await asyncio.wait({held.task for held in self._held.values()})
 
     async def _hold(self, stack: ExitStack, live: LiveCamera) -> None:
-        idle = live.settings.camera_idle_timeout
+        idle = live.settings.of(CameraSettings).idle_timeout
         with stack:
             self._presence_events.online(live)
             why = IDLE

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from stagedoor.kernel.metrics import CAMERA_BYTES, CAMERA_DROPPED, CAMERA_FRAMES
 from stagedoor.sources.cameras.closing import NOT_JPEG, TOO_BIG, TOO_FAST, Close
+from stagedoor.sources.cameras.metrics import CAMERA_BYTES, CAMERA_DROPPED, CAMERA_FRAMES
 from stagedoor.streams.hub import Slot
 from stagedoor.streams.jpeg import JpegReader, NotJpeg
 

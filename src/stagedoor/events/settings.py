@@ -1,0 +1,22 @@
+"""What an app decides of its events."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from stagedoor.kernel.feature_settings import FeatureSettings, Span
+
+
+class EventSettings(FeatureSettings, frozen=True):
+    """What an app decides of its events."""
+
+    event_retention: Annotated[
+        int | None,
+        Meta(
+            description="How long events are kept, LiveKit's own among them; null keeps them.",
+            examples=["90d"],
+        ),
+        Span("1h", because="LiveKit may send an event again for some time"),
+    ] = None
