@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from stagedoor import __version__
-from stagedoor.kernel.settings import resolve
+from stagedoor.settings.resolve import resolve
 from tests.deploy.support import deploy, interpolated, livekit, process, ready_line, variables
 from tests.doctor.support import run_doctor
 from tests.support.ports import free_ports

@@ -13,9 +13,9 @@ from stagedoor.deploy import envfile
 from stagedoor.deploy.keypair import find_or_make
 from stagedoor.deploy.rendering import fill
 from stagedoor.deploy.writing import DeployFile
-from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.network import primary_address
 from stagedoor.mediaserver.release import PINNED_VERSION
+from stagedoor.settings.installation import Settings
 
 ENVIRONMENT: Final = ".env"
 COMPOSE: Final = "compose.yaml"
