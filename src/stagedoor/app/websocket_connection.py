@@ -16,13 +16,12 @@ from stagedoor.api.middleware import DRAINED_BYTES
 from stagedoor.api.problems import MEDIA_TYPE, encoded
 from stagedoor.app.connection_limits import MOST_HEADER_FIELDS, ConnectionLimits
 from stagedoor.kernel.errors import BadRequest
-from stagedoor.sources.cameras.closing import TOO_BIG
+from stagedoor.sources.cameras.closing import CAMERA_SOCKET, SILENT, TOO_BIG, error_message
 from stagedoor.sources.cameras.intake import LARGEST_FRAME
 
 LARGEST_OTHER_MESSAGE: Final = 4_096
 """Bytes of a message where no frames are sent: who only watches has nothing to say."""
 
-_FRAMES_ARE_SENT_TO: Final = "/ingest/ws"
 _LINGER_SECONDS: Final = 5.0
 _FRAMES_IN_A_TURN: Final = 64
 """After so many WebSocket frames other connections have their turn: a read brings 256 KB, and the 37,000 frames that
@@ -130,7 +129,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self.transport.close()
 
     def handle_connect(self, event: Request) -> None:
-        self._frames_come = unquote(event.path.partition("?")[0]) == _FRAMES_ARE_SENT_TO
+        self._frames_come = unquote(event.path.partition("?")[0]) == CAMERA_SOCKET
         self.conn.max_message_size = LARGEST_FRAME if self._frames_come else LARGEST_OTHER_MESSAGE
         super().handle_connect(event)
 
@@ -200,9 +199,21 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         if not self._heard:
-            super().keepalive_timeout()
+            self._end_silent()
             return
         self.pong_timer = None
         self.pending_ping_payload = None
         self.last_ping_rtt = 0.0
         self.schedule_ping()
+
+    def _end_silent(self) -> None:
+        self.pong_timer = None
+        if self.close_sent or self.transport.is_closing():
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": SILENT.code, "reason": SILENT.reason})
+        if self._frames_come:
+            self.conn.send_text(error_message(SILENT).encode())
+        self.conn.send_close(SILENT.code, SILENT.reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.close()
