@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Path, Query
@@ -130,7 +130,7 @@ EMPTY_IS_ABSENT: Final = BeforeValidator(_whole_number)
 """For an integer in the query or a header: an empty one is the same as none.
 
 EventSource clients send an empty `Last-Event-ID` before they have an id, and a 4xx ends such a client for good. Written
-behind `Query(...)` or `Header(...)`, so that OpenAPI still tells the bounds.
+behind `Query(...)` or `Header(...)`, so that OpenAPI still has the bounds.
 """
 
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
@@ -173,6 +173,11 @@ IdentityRef = Annotated[
         examples=["phone-42"],
     ),
 ]
+
+
+def meanings(states: Mapping[Any, str]) -> str:
+    """The description of a field that has one of these values: each with its meaning."""
+    return " ".join(f"`{state}`: {meaning}" for state, meaning in states.items())
 
 
 def when(ms: int | None) -> str | None:

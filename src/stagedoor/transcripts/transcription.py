@@ -1,7 +1,7 @@
 """Transcribing: a job for each session that is transcribed, for as long as the session lasts.
 
 The job's lease is what brings the transcriber back: when this process dies, or the transcriber's does, the job is
-claimed again and its next attempt joins the room anew. What was said in between is missing, and counted as an
+claimed again and its next attempt joins the room again. What was spoken in between is missing, and counted as an
 interruption.
 """
 
@@ -154,7 +154,7 @@ class _SegmentWriter:
     def add(self, segment: Segment) -> None:
         key = segment.kind, segment.speaker, segment.segment_id
         waiting = self._waiting.get(key)
-        if waiting is None or segment.final or not waiting.final:  # a guess may come after what is final
+        if waiting is None or segment.final or not waiting.final:  # interim text may come after final text
             self._waiting[key] = segment
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write(), name=f"transcript {self._session_id}")
@@ -224,7 +224,7 @@ def _ended(tx: Transaction, queue: Queue, session_id: str) -> Transcript | None:
 def _join_token(endpoint: Endpoint, livekit_room: str) -> str:
     """A join token for a hidden participant that receives, and may do nothing else.
 
-    LiveKit counts agents neither among a room's participants nor as somebody for whom it stays open
+    LiveKit counts agents neither among a room's participants nor as a participant for whom it stays open
     (pkg/rtc/participant.go `IsDependent`, room.go `CloseIfEmpty`).
     """
     grants = api.VideoGrants(
