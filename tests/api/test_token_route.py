@@ -154,6 +154,10 @@ async def test_every_way_has_the_same_rule_for_identities(managed_api: Api, iden
     announced = {"participants": [{"identity": "ada"}, {"identity": identity}]}
     assert await problem(managed_api, "POST", f"/apps/{app}/sessions", announced) == (422, code)
     assert (await managed_api("GET", f"/apps/{app}/sessions"))["data"] == [], "it was announced all the same"
+    assert await problem(managed_api, "POST", f"/apps/{app}/ws-ingest", wish) == (422, code)
+    camera = (await managed_api("POST", f"/apps/{app}/ws-ingest", {"room": "demo"}, expect=201))["data"]
+    path = f"/apps/{app}/ws-ingest/{camera['id']}"
+    assert await problem(managed_api, "PATCH", path, {"identity": identity}) == (422, code)
 
 
 async def test_half_a_character_is_no_text(managed_api: Api) -> None:

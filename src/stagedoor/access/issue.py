@@ -82,7 +82,7 @@ class TokenIssuer:
             check_attributes(grant.attributes, announced=True)
 
     async def is_banned(self, livekit_room: str, identity: str) -> bool:
-        """Whether the identity gets no token for the room, and whoever holds one that was issued is not admitted."""
+        """Whether the identity gets no token for the room, and the holder of one that was issued is not admitted."""
         try:
             await self._bans.refuse_banned(livekit_room, identity)
         except Conflict:

@@ -126,11 +126,13 @@ class Keyring:
             raise SignatureRefused("unknown_key", "The signature is by an API key that is not known here.")
         if not hmac.compare_digest(given, _encoded(hmac.digest(secret, signed, "sha256"))):
             raise SignatureRefused("bad_signature", "The signature is by another secret than the API key's.")
+        if len(self._headers) < _KNOWN_HEADERS:  # and of those alone who know a secret
+            self._headers.add(header)
         _check_claims(claims, body, now)
         return Verified(claims.iss, "jwt")
 
     def _check_header(self, encoded: bytes) -> None:
-        """Read a JWT's header and remember that it is as it should be."""
+        """Refuse a JWT by its header."""
         try:
             header: Any = msgspec.json.decode(_decoded(encoded))
         except (ValueError, RecursionError):
@@ -138,8 +140,6 @@ class Keyring:
         # `crit` and `b64` change what is signed and how it is to be read; LiveKit uses neither (RFC 7515, RFC 7797).
         if not isinstance(header, dict) or header.get("alg") != "HS256" or not header.keys().isdisjoint(_REFUSED):  # pyright: ignore[reportUnknownMemberType]
             raise SignatureRefused("not_jwt", "The JWT in the header Authorization is not one that LiveKit makes.")
-        if len(self._headers) < _KNOWN_HEADERS:
-            self._headers.add(encoded)
 
     def _verify_hmac(self, signature: str, body: bytes) -> Verified:
         given = signature.lower().encode("utf-8", "replace")  # hex has both cases

@@ -21,7 +21,7 @@ from stagedoor.tenancy import room_names
 from stagedoor.tenancy.nouns import App
 
 DEFAULT_WAIT: Final = 86_400
-"""Seconds that a session waits for its room when nobody said how long."""
+"""Seconds that a session waits for its room when the announcement has no `wait`."""
 
 
 MOST_WAITING: Final = 10_000
@@ -46,7 +46,7 @@ def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
     """Store a session whose room does not exist yet.
 
     Raises:
-        Invalid: The room can't have this name.
+        Invalid: The room cannot have this name.
         Conflict: A session of this room lives, or waits for it.
         TooMany: As many sessions of the app wait for their rooms as may.
     """

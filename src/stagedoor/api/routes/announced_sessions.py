@@ -53,7 +53,7 @@ class NewSession(RequestModel):
     """A session to announce."""
 
     kind: Literal["voice", "video"] = Field(
-        default="video", description="In a `voice` session nobody may publish a picture.", examples=["voice"]
+        default="video", description="In a `voice` session no participant may publish a picture.", examples=["voice"]
     )
     room_name: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=NO_NUL)] | None = Field(
         default=None,
@@ -75,7 +75,7 @@ class NewSession(RequestModel):
     participants: list[NewParticipant] = Field(
         default_factory=lambda: [NewParticipant()],
         max_length=100,
-        description="Who gets a join token; one for anybody by default.",
+        description="Who gets a join token; one, with a made-up identity, by default.",
     )
 
 
@@ -150,7 +150,7 @@ async def _token(services: Services, app: App, request: JoinRequest) -> SessionT
 async def end_session(
     services: ServicesDep, caller: SessionsWrite, app: AppRef, reference: SessionRef
 ) -> Data[SessionBody]:
-    """One that waits for its room does not get it any more; in one that lasts everybody is sent away."""
+    """A session that waits for its room expires; the room of an active one is ended."""
     found, session = await services.database.read(lambda tx: _find(tx, caller, app, reference))
     if session.state == "ended":
         raise Conflict("The session is over.", code="session_ended")
