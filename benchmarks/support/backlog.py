@@ -35,7 +35,7 @@ async def _main(folder: Path, rooms: int) -> dict[str, Any]:
     database = await open_database(url)
     await database.write(make_first)
     await _store(database, events.lives(rooms))
-    gateway = LiveKitGateway(Endpoint(_NOWHERE, _NOWHERE, "APIbench", "a-secret-that-nobody-asks-for"))
+    gateway = LiveKitGateway(Endpoint(_NOWHERE, _NOWHERE, "APIbench", "a-secret-that-is-never-used-here"))
     queue = Queue()
     feed = Feed(database, reactions=reactions(queue))
     applier = Applier(database, feed, queue, BanEnforcer(database, gateway, feed))

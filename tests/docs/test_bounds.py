@@ -6,15 +6,14 @@ import ast
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from pydantic.alias_generators import to_camel
 
-from stagedoor.kernel.settings import Settings
-from stagedoor.tenancy.nouns import AppSettings
+from stagedoor.api.app_settings import SETTINGS
+from stagedoor.settings.installation import Settings
 
 ROOT: Final = Path(__file__).parents[2]
 SOURCE: Final = ROOT / "src" / "stagedoor"
@@ -79,7 +78,7 @@ def values_of(place: str) -> set[float]:
     if place in Settings.model_fields:
         default: Any = Settings.model_fields[place].default
         return {float(default)}
-    defaults: dict[str, Any] = {to_camel(field.name): field.default for field in fields(AppSettings)}
+    defaults: dict[str, Any] = {to_camel(setting.name): setting.default for setting in SETTINGS}
     if place in defaults:
         return {float(defaults[place])}
     stem, _, name = place.rpartition(".")
@@ -113,6 +112,8 @@ def evaluated(expression: ast.expr | None) -> float | None:
             if isinstance(expression.op, ast.LShift):
                 return float(int(left) << int(right))
             return float(ARITHMETIC[type(expression.op)](left, right))
+        case ast.Call(args=[only]):  # RateLimitItemPerMinute(30)
+            return evaluated(only)
         case _:
             return None
 

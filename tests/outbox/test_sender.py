@@ -12,7 +12,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from stagedoor.kernel.errors import Invalid
 from stagedoor.outbox import targets
-from stagedoor.outbox.nouns import Answered
+from stagedoor.outbox.nouns import AttemptResult
 from stagedoor.outbox.sender import Sender
 from stagedoor.outbox.signing import new_secret
 from tests.support.receiver import receiving, status
@@ -28,7 +28,7 @@ async def sending(**options: Any) -> AsyncGenerator[Sender]:
         await sender.close()
 
 
-async def attempt(url: str, **options: Any) -> Answered:
+async def attempt(url: str, **options: Any) -> AttemptResult:
     async with sending(**options) as sender:
         return await sender.send(url, "evt_1", b"{}", [new_secret()])
 

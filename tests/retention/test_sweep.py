@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from stagedoor.audit import store as trail
 from stagedoor.events.nouns import NewEvent
+from stagedoor.events.settings import EventSettings
 from stagedoor.events.store import events
 from stagedoor.jobs.nouns import RECURRING, Job, NewJob, Retry
 from stagedoor.jobs.store import jobs, list_jobs
@@ -31,6 +32,7 @@ from stagedoor.tenancy.nouns import App, AppSettings
 from stagedoor.tenancy.principals import OPERATOR
 from stagedoor.transcripts import archiving, store
 from stagedoor.transcripts.nouns import Segment, Transcript
+from stagedoor.transcripts.settings import TranscriptSettings
 from tests.outbox.world import World, make_world
 from tests.support.clocks import Clocks
 from tests.support.receiver import Receiver, receiving
@@ -102,7 +104,7 @@ async def test_transcripts_go_when_they_are_due(world: World, tmp_path: Path) ->
         for format_ in archiving.FORMATS:
             key = archiving.key_of(world.organisation.id, world.app.id, name, format_)
             await objects.put(key, b"words", "text/plain")
-    await keep(world, AppSettings(transcript_retention=5 * 86_400))
+    await keep(world, AppSettings(TranscriptSettings(transcript_retention=5 * 86_400)))
     await swept(world, objects)
 
     def look(tx: Transaction) -> tuple[bool, bool]:
@@ -127,7 +129,7 @@ async def test_events_go_when_they_are_due_and_have_been_offered(world: World, t
                 world.app.id, "room.created", "api", now_ms() - days * DAY_MS, "live-demo", "demo", None, {}
             )
             await world.database.write(lambda tx, event=event: world.feed.append(tx, event))
-        await keep(world, AppSettings(event_retention=5 * 86_400))
+        await keep(world, AppSettings(EventSettings(event_retention=5 * 86_400)))
         objects = Objects(None, tmp_path / "objects")
         await swept(world, objects)
         assert await _count(world) == 3  # nobody has been offered them yet
@@ -201,7 +203,10 @@ async def sweep(world: World, clock: ClockWatch, *, created_at: int) -> str | No
 async def test_a_clock_that_was_set_forward_deletes_nothing(world: World, clocks: Clocks) -> None:
     """Events of today look three weeks old; a day later the clock is believed."""
     watch = clocks.watch()
-    await keep(world, AppSettings(event_retention=7 * 86_400, transcript_retention=7 * 86_400))
+    await keep(
+        world,
+        AppSettings(EventSettings(event_retention=7 * 86_400), TranscriptSettings(transcript_retention=7 * 86_400)),
+    )
     await session(world, "young", 2)
     planned = clocks.wall
     clocks.set_forward(21 * DAY_MS)
@@ -232,7 +237,7 @@ async def test_a_start_weeks_after_the_last_sweep_waits_an_hour(world: World, cl
 
 
 async def test_one_app_that_cannot_be_swept_keeps_no_other_from_it(world: World, clocks: Clocks) -> None:
-    await keep(world, AppSettings(transcript_retention=5 * 86_400))
+    await keep(world, AppSettings(TranscriptSettings(transcript_retention=5 * 86_400)))
     made = Retention(world.database, clocks.watch())
     swept_apps: list[str] = []
 

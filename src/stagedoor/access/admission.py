@@ -11,9 +11,11 @@ from livekit import api
 
 from stagedoor.access.grants import JoinRequest
 from stagedoor.access.links import LinkSigner, Use
+from stagedoor.access.settings import PlaybackSettings
 from stagedoor.kernel.errors import Invalid, NotFound
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.room_names import livekit_name
+from stagedoor.tenancy.settings import TokenSettings
 
 PAGE_TOKEN_TTL: Final = 600
 """Seconds that a page's join token lives. LiveKit renews it while the page is connected."""
@@ -37,8 +39,8 @@ class Admission:
 
 
 def refusal() -> NotFound:
-    """The same words for everything that is refused: an unknown app, an unknown room, a bad link, an expired one and
-    somebody who is kept out can't be told apart."""
+    """One answer for all that is refused: an unknown app, an unknown room, a bad link, an expired one and a banned
+    identity cannot be distinguished."""
     return NotFound("This link leads nowhere: it is wrong or has expired.", code="no_such_page")
 
 
@@ -67,7 +69,7 @@ class AdmissionControl:
             room = livekit_name(app.slug, reference)
         except Invalid:
             raise refused from None
-        if use == "play" and app.settings.playback_policy == "public" and not token:
+        if use == "play" and app.settings.of(PlaybackSettings).playback_policy == "public" and not token:
             return Admission(app, room, use)
         admission = self._by_token(app, room, use, token or "")
         if admission is None:
@@ -110,7 +112,7 @@ def page_request(admission: Admission, name: str | None, visitor: str | None) ->
         name=name,
         can_publish=meeting,
         can_publish_data=meeting,
-        ttl=min(PAGE_TOKEN_TTL, admission.app.settings.max_token_ttl),
-        # A thousand viewers would otherwise each be told to everybody in the room.
+        ttl=min(PAGE_TOKEN_TTL, admission.app.settings.of(TokenSettings).max_token_ttl),
+        # Each of a thousand viewers would otherwise be announced to all participants of the room.
         hidden=not meeting,
     )

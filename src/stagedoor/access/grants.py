@@ -13,16 +13,17 @@ from stagedoor.kernel.errors import Invalid
 from stagedoor.rooms.nouns import SESSION_ATTRIBUTE, SESSION_ID_LENGTH, Plan, RoomLimits
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.room_names import new_livekit_name
+from stagedoor.tenancy.settings import TokenSettings
 
 SOURCES: Final = ("camera", "microphone", "screen_share", "screen_share_audio")
 """What LiveKit lets a grant name in `canPublishSources`."""
 
 _SOUND: Final = ("microphone", "screen_share_audio")
 DEFAULT_TTL: Final = 3_600
-"""Seconds that a token lives when nobody said how long."""
+"""Seconds that a token lives when the request has no `ttl`."""
 
 LONGEST_ATTRIBUTES: Final = 65_536
-"""Bytes of UTF-8 of all names and values. LiveKit counts the sum, and lets nobody in with more
+"""Bytes of UTF-8 of all names and values. LiveKit counts the sum, and refuses a participant with more
 (`limit.max_attributes_size`)."""
 
 
@@ -30,7 +31,7 @@ LONGEST_ATTRIBUTES: Final = 65_536
 class RoomConfig(RoomLimits):
     """How LiveKit makes the room when this token is the one that creates it. Times in seconds, delays in ms.
 
-    Egress with storage credentials is left out on purpose: a token is read by whoever holds it.
+    Egress with storage credentials is left out on purpose: its holder can read a token.
     """
 
     metadata: str | None = None
@@ -117,7 +118,7 @@ def decide(app: App, request: JoinRequest, livekit_room: str | None = None) -> G
 
 
 def check_attributes(attributes: Mapping[str, str], *, announced: bool = False) -> None:
-    """Raise `Invalid` when LiveKit would let nobody in with the attributes.
+    """Raise `Invalid` when LiveKit would refuse a participant with the attributes.
 
     Args:
         attributes: What was asked for.
@@ -135,8 +136,8 @@ def check_attributes(attributes: Mapping[str, str], *, announced: bool = False) 
 
 
 def under_plan(grant: Grant, plan: Plan) -> Grant:
-    """The grant for the room of an announced session: LiveKit makes the room as it was announced, whoever comes first;
-    in a voice session nobody publishes a picture; and the participant says for which session the token was made.
+    """The grant for the room of an announced session: LiveKit makes the room as it was announced;
+    in a voice session no participant publishes a picture; and an attribute has the session that the token was made for.
 
     Raises:
         Invalid: With what the participant says of the session, its attributes are more than LiveKit takes.
@@ -167,14 +168,15 @@ def time_to_live(app: App, ttl: str | float | None) -> int:
     Raises:
         Invalid: It is no duration, or longer than the app allows.
     """
+    longest = app.settings.of(TokenSettings).max_token_ttl
     if ttl is None:
-        return min(DEFAULT_TTL, app.settings.max_token_ttl)
+        return min(DEFAULT_TTL, longest)
     try:
         seconds = parse_duration(ttl)
     except ValueError as error:
         raise Invalid(f"ttl is wrong: {error}.", code="bad_ttl") from None
-    if seconds > app.settings.max_token_ttl:
-        limit = format_duration(app.settings.max_token_ttl)
+    if seconds > longest:
+        limit = format_duration(longest)
         raise Invalid(
             f"ttl is longer than the {limit} that this app allows.",
             code="ttl_too_long",

@@ -37,6 +37,7 @@ from stagedoor.api.routes import (
     tokens,
     transcripts,
     usage,
+    webhook_deliveries,
     webhooks,
 )
 from stagedoor.api.services import Services
@@ -59,6 +60,7 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     inbox.router,
     jobs.router,
     webhooks.router,
+    webhook_deliveries.router,
     usage.router,
     audit.router,
 )
@@ -86,7 +88,7 @@ def build(services: Services, pages: list[BaseRoute]) -> FastAPI:
     problems.install(app)
     settings = services.settings
     hooks = livekit_webhook.routes(
-        settings.webhook_path, WebhookEndpoint(services.receiver, settings.webhook_max_bytes)
+        settings.livekit_webhook_path, WebhookEndpoint(services.receiver, settings.livekit_webhook_max_bytes)
     )
     fronted = [*hooks, tokens.route(PREFIX, services)]
     app.front = Front(fronted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import resource
 import socket
 from collections.abc import Generator
@@ -13,11 +14,12 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from stagedoor.api.middleware import CallsAtATimeMiddleware
 from stagedoor.app.connection_limits import connection_limits
 from stagedoor.app.http_connection import HttpConnection
 from stagedoor.app.websocket_connection import WebSocketConnection
 from stagedoor.kernel.errors import CallerMistake, OperatorError
-from stagedoor.kernel.settings import Settings
+from stagedoor.settings.installation import Settings
 
 _CLOSING_SECONDS: Final = 5
 _UNSENT_BYTES: Final = 16_384
@@ -70,7 +72,7 @@ class HttpServer:
         connection: Any = partial(HttpConnection, limits=limits)
         web_socket: Any = partial(WebSocketConnection, limits=limits)
         config = uvicorn.Config(
-            app,
+            CallsAtATimeMiddleware(app, self._settings.api_max_calls),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -84,6 +86,8 @@ class HttpServer:
             timeout_graceful_shutdown=_CLOSING_SECONDS,
             server_header=False,
         )
+        # What is not HTTP is answered; a line in the log for each would let strangers fill it.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="http")
         while not self._server.started and not self._task.done():  # noqa: ASYNC110 - a flag, and no event for it

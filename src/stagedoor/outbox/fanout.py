@@ -48,7 +48,7 @@ class Fanout:
                 async with asyncio.timeout(self._database.poll_seconds):
                     await self._awake.wait()
             except TimeoutError:
-                pass  # another node's events wake nobody here
+                pass  # another node's events do not wake this one
 
     async def drain(self) -> None:
         """Give out what there is now."""
@@ -63,7 +63,7 @@ class Fanout:
             _log.exception("webhook_fanout_failed")
 
     def _serve(self, tx: Transaction, app_id: str) -> bool:
-        """One batch of one app's events; false when somebody else has the app."""
+        """One batch of one app's events; false when another node has the app."""
         app = app_by_id(tx, app_id)
         if app is None or not store.lock_app(tx, app_id):
             return False

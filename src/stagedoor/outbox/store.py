@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from stagedoor.events.store import events
 from stagedoor.kernel.texts import storable
-from stagedoor.outbox.nouns import Answered, Attempt, Delivery, Endpoint
+from stagedoor.outbox.nouns import Attempt, AttemptResult, Delivery, Endpoint
 from stagedoor.storage import Transaction, metadata
 from stagedoor.storage.records import record, values_of
 from stagedoor.storage.types import row_id
@@ -126,7 +126,13 @@ def find_endpoint(tx: Transaction, principal: Principal, endpoint_id: str) -> En
 
 
 def endpoint_by_id(tx: Transaction, endpoint_id: str, *, locked: bool = False) -> Endpoint | None:
-    """Whoever asks: for our own work on it. `locked` keeps others from changing it until the transaction ends."""
+    """The endpoint without a check of who asks: for Stagedoor's own work on it.
+
+    Args:
+        tx: The transaction.
+        endpoint_id: Its id.
+        locked: Keep others from changing it until the transaction ends.
+    """
     query = select(endpoints).where(endpoints.c.id == endpoint_id)
     if locked:
         query = query.with_for_update()
@@ -270,7 +276,7 @@ def insert_attempt(tx: Transaction, attempt: Attempt) -> None:
     )
 
 
-def stored_form(answered: Answered) -> str:
+def stored_form(answered: AttemptResult) -> str:
     """The answer as JSON. It never fails: an attempt that could not be stored would be made again."""
     try:
         return msgspec.json.encode(answered).decode()
@@ -282,7 +288,7 @@ def attempts_of(tx: Transaction, delivery_ids: Collection[str]) -> list[Attempt]
     """Attempts, oldest first."""
     query = select(attempts).where(attempts.c.delivery_id.in_(delivery_ids)).order_by(attempts.c.seq)
     return [
-        Attempt(row.number, row.delivery_id, msgspec.json.decode(row.answered, type=Answered))
+        Attempt(row.number, row.delivery_id, msgspec.json.decode(row.answered, type=AttemptResult))
         for row in tx.execute(query)
     ]
 
@@ -294,7 +300,7 @@ def delete_old_deliveries(tx: Transaction, before: int, limit: int) -> int:
 
 
 def delete_deliveries_of_app(tx: Transaction, app_id: str, before: int, limit: int) -> int:
-    """Forget an app's deliveries that are over and tell of what it keeps no longer; how many."""
+    """Forget an app's deliveries that are over and are of events that it keeps no longer; how many."""
     old = select(deliveries.c.id).where(
         deliveries.c.app_id == app_id, deliveries.c.created_at < before, deliveries.c.state != "pending"
     )
@@ -319,7 +325,7 @@ def _decoded(row: Row[Any]) -> dict[str, Any]:
 
 
 def offered_until(tx: Transaction, app_id: str) -> int | None:
-    """The number of the last event of the app that every endpoint has been offered; `None` when nobody is to be."""
+    """The number of the last event of the app that every endpoint has been offered; `None` without an endpoint."""
     enabled = endpoints_of_app(tx, app_id)
     if not enabled:
         return None

@@ -22,7 +22,7 @@ def environment_of_child(*more: str, **given: str) -> dict[str, str]:
 
     Args:
         more: Further names that are passed on, for this child.
-        given: Variables with values of ours.
+        given: Variables that are set to these values.
     """
     names: Iterable[str] = (*_PASSED_ON, *more)
     return {name: os.environ[name] for name in names if name in os.environ} | given

@@ -7,6 +7,7 @@ from typing import Any
 
 from stagedoor.audit import store as trail
 from stagedoor.events import store as events
+from stagedoor.events.settings import EventSettings
 from stagedoor.inbox import store as inbox
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import rfc3339
@@ -16,6 +17,7 @@ from stagedoor.storage import Transaction
 from stagedoor.tenancy.nouns import App
 from stagedoor.transcripts import archiving
 from stagedoor.transcripts import store as transcripts
+from stagedoor.transcripts.settings import TranscriptSettings
 
 
 def register(retention: Retention, queue: Queue) -> None:
@@ -28,8 +30,8 @@ def register(retention: Retention, queue: Queue) -> None:
             _note(tx, app, "transcript.expired", session_id, {"endedBefore": rfc3339(before)})
         return len(due)
 
-    retention.register_of_apps(lambda app: app.settings.transcript_retention, delete_transcripts)
-    retention.register_of_apps(lambda app: app.settings.event_retention, _delete_events)
+    retention.register_of_apps(lambda app: app.settings.of(TranscriptSettings).transcript_retention, delete_transcripts)
+    retention.register_of_apps(lambda app: app.settings.of(EventSettings).event_retention, _delete_events)
 
 
 def _delete_events(tx: Transaction, app: App, before: int, limit: int) -> int:

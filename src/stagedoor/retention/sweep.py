@@ -113,7 +113,7 @@ class Retention:
         return delete
 
     async def _sweep(self, _: Job) -> None:
-        for app in await self._database.read(tenancy.apps_that_forget):
+        for app in await self._database.read(tenancy.all_apps):
             for rule in self._of_apps:
                 kept = rule.after_seconds(app)
                 if kept is None:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from stagedoor.tenancy.nouns import TranscriptPolicy
+from stagedoor.rooms.settings import TranscriptPolicy
 
 SESSION: Final = "ses"
 """What the ids of sessions begin with."""

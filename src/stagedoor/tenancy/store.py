@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    func,
     insert,
     select,
     update,
@@ -138,13 +139,13 @@ def find_app(tx: Transaction, principal: Principal, reference: str) -> App | Non
 
 
 def app_by_slug(tx: Transaction, slug: str) -> App | None:
-    """The app with this slug, whoever asks: for what comes from LiveKit, which knows no principals."""
+    """The app with this slug, for any caller: for what comes from LiveKit, which knows no principals."""
     rows = tx.rows(_APP_BY_SLUG, {"slug": slug})
     return _app(rows[0]) if rows else None
 
 
 def app_by_id(tx: Transaction, app_id: str) -> App | None:
-    """The app, whoever asks: for our own work."""
+    """The app, for any caller: for the product's own work."""
     rows = tx.rows(_APP_BY_ID, {"id": app_id})
     return _app(rows[0]) if rows else None
 
@@ -165,14 +166,9 @@ def apps_of_organisation(tx: Transaction, organisation_id: str) -> list[App]:
     return [_app(row) for row in rows]
 
 
-def apps_that_forget(tx: Transaction) -> list[App]:
-    """Apps that keep something for a time only."""
-    found = [_app(row) for row in tx.execute(select(apps))]
-    return [
-        app
-        for app in found
-        if app.settings.transcript_retention is not None or app.settings.event_retention is not None
-    ]
+def all_apps(tx: Transaction) -> list[App]:
+    """Every app, for any caller: for the product's own work."""
+    return [_app(row) for row in tx.execute(select(apps).order_by(apps.c.id))]
 
 
 def update_app(tx: Transaction, app: App) -> None:
@@ -212,7 +208,16 @@ def slug_reserved_until(tx: Transaction, slug: str, organisation_id: str) -> int
     ).scalar()
 
 
+def count_apps(tx: Transaction, organisation_id: str) -> int:
+    return tx.execute(select(func.count()).where(apps.c.organisation_id == organisation_id)).scalar() or 0
+
+
 # Keys
+
+
+def count_keys(tx: Transaction, organisation_id: str | None) -> int:
+    """The keys of an organisation, or those of the whole installation."""
+    return tx.execute(select(func.count()).where(api_keys.c.organisation_id == organisation_id)).scalar() or 0
 
 
 def insert_key(tx: Transaction, key: ApiKey, digest: str) -> None:
@@ -273,7 +278,7 @@ def _insert(tx: Transaction, table: Table, values: dict[str, Any]) -> bool:
 
 
 def _app_values(app: App) -> dict[str, Any]:
-    return values_of(app) | {"settings": msgspec.json.encode(app.settings).decode()}
+    return values_of(app) | {"settings": msgspec.json.encode(app.settings.values).decode()}
 
 
 def _app(row: Sequence[Any]) -> App:
@@ -287,7 +292,7 @@ _APP_COLUMNS = tuple(apps.c.keys())
 
 @lru_cache(maxsize=1024)
 def _settings(text: str) -> AppSettings:
-    return msgspec.json.decode(text, type=AppSettings)
+    return AppSettings.stored(msgspec.json.decode(text, type=dict[str, Any]))
 
 
 def _key_values(key: ApiKey) -> dict[str, Any]:

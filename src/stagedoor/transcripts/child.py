@@ -153,7 +153,7 @@ class _Stream:
 
         Args:
             before: Reads the speaker's stream before this one. LiveKit's client gives the chunks of two streams in any
-                order, and which of them goes on with which can only be told in the order in which they were sent.
+                order, and which of them continues which shows only in the order in which they were sent.
         """
         reported = 0.0
         state: Literal["closed", "broken"] = "broken"

@@ -75,10 +75,10 @@ def as_vtt(whole: Whole) -> bytes:
         start = max(0, segment.started_at - whole.session.started_at)
         end = max(start + _SHORTEST_MS, segment.ended_at - whole.session.started_at)
         voice = _escaped(speaker_label(segment))
-        said = _escaped(text)
+        spoken = _escaped(text)
         if segment.language:
-            said = f"<lang {_escaped(segment.language)}>{said}</lang>"
-        cues.append(f"{_clock(start)} --> {_clock(end)}\n<v {voice}>{said}\n")
+            spoken = f"<lang {_escaped(segment.language)}>{spoken}</lang>"
+        cues.append(f"{_clock(start)} --> {_clock(end)}\n<v {voice}>{spoken}\n")
     return "\n".join(cues).encode()
 
 
@@ -93,7 +93,7 @@ def as_txt(whole: Whole) -> bytes:
 
 
 def speaker_label(segment: Segment) -> str:
-    """The speaker in a line of ours: the name, or the identity when the name shows nothing.
+    """The speaker in a line of the file: the name, or the identity when the name shows nothing.
 
     Controls of the direction of text are written as escapes: `\\u202e` in a name would turn round the rest of the line.
     """

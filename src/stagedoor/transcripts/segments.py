@@ -1,8 +1,8 @@
 """Segments made of text streams: which streams are versions of one segment, and which version counts.
 
-Agents send an utterance several times: guesses while it is spoken, then what is final. Those that give it a segment id
-(`lk.segment_id`) say themselves which streams belong together. For those that do not, streams of one speaker and track
-belong together when one follows the other at once and begins alike.
+Agents send an utterance several times: interim text while it is spoken, then final text. Those that give it a segment
+id (`lk.segment_id`) state which streams belong together. For those that do not, streams of one speaker and track belong
+together when one follows the other at once and begins alike.
 
 Nothing that was heard is ever wiped: a version that shows nothing replaces nothing, and a stream of which it is not
 clear that it goes on with another is a segment of its own.
@@ -27,7 +27,7 @@ REMEMBERED: Final = 1_000
 """How many segments, streams and speakers of a room are remembered each, so that what comes later finds them."""
 
 _PAUSE_MS: Final = 5_000
-"""A stream that begins later after the one before is another utterance: guesses follow each other in a second or so."""
+"""A stream that begins later after the one before is another utterance: interim text comes every second or so."""
 
 _COMPARED_CHARACTERS: Final = 200
 _ALIKE: Final = 0.6
@@ -47,14 +47,14 @@ class _Utterance:
     """The newest stream without a segment id of a speaker and track.
 
     Attributes:
-        finality: `said` by the sender, `assumed` of a sender who says nothing of it, or a `guess`.
+        finality: `stated` by the sender, `assumed` of a sender who states nothing, or `interim`.
     """
 
     segment_id: str
     number: int
     words: str
     over: bool
-    finality: Literal["said", "assumed", "guess"]
+    finality: Literal["stated", "assumed", "interim"]
     ended_at: int
 
 
@@ -122,10 +122,10 @@ class SegmentAssembler:
         return segment_id
 
 
-def _finality(stream: TextStream) -> Literal["said", "assumed", "guess"]:
+def _finality(stream: TextStream) -> Literal["stated", "assumed", "interim"]:
     if stream.state != "closed" or stream.final is False:
-        return "guess"
-    return "assumed" if stream.final is None else "said"
+        return "interim"
+    return "assumed" if stream.final is None else "stated"
 
 
 def _goes_on(before: _Utterance, stream: TextStream, words: str) -> bool | None:
@@ -133,7 +133,7 @@ def _goes_on(before: _Utterance, stream: TextStream, words: str) -> bool | None:
     if (
         stream.number < before.number
         or not before.over
-        or before.finality == "said"
+        or before.finality == "stated"
         or stream.started_at - before.ended_at > _PAUSE_MS
     ):
         return False

@@ -88,7 +88,7 @@ def delete_transcript(tx: Transaction, session_id: str) -> bool:
 
 
 def due(tx: Transaction, app_id: str, ended_before: int, limit: int) -> list[str]:
-    """Sessions whose transcripts ended before, and are nobody's work now; the oldest first."""
+    """Sessions whose transcripts ended before and are not being recorded; the oldest first."""
     query = (
         select(transcripts.c.session_id)
         .where(
@@ -100,11 +100,11 @@ def due(tx: Transaction, app_id: str, ended_before: int, limit: int) -> list[str
     return list(tx.execute(query).scalars())
 
 
-def save_segments(tx: Transaction, session_id: str, heard: Collection[Segment]) -> None:
-    """Store segments; one that is there already is replaced, but never what is final by a guess."""
-    if not heard:
+def save_segments(tx: Transaction, session_id: str, new_segments: Collection[Segment]) -> None:
+    """Store segments; one that is there already is replaced, but never final text by interim text."""
+    if not new_segments:
         return
-    rows = [values_of(segment) | {"session_id": session_id} for segment in heard]
+    rows = [values_of(segment) | {"session_id": session_id} for segment in new_segments]
     statement = upsert(segments).values(rows)
     new = statement.excluded
     changed = ("name", "track_sid", "language", "text", "final", "ended_at")

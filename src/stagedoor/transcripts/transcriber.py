@@ -52,7 +52,7 @@ class Transcriber:
         """What is reported of a room, until it is left; to leave the block is to leave the room.
 
         Raises:
-            TranscriberLost: By the iterator, when the process ended: whoever wants to go on subscribes anew.
+            TranscriberLost: By the iterator, when the process ended: a caller that goes on subscribes again.
         """
         reports: asyncio.Queue[Report | None] = asyncio.Queue(_WAITING_REPORTS)
         if self._subscribed >= _ROOMS_OF_A_PROCESS and not self._rooms:

@@ -1,7 +1,7 @@
 """Transcribing: a job for each session that is transcribed, for as long as the session lasts.
 
 The job's lease is what brings the transcriber back: when this process dies, or the transcriber's does, the job is
-claimed again and its next attempt joins the room anew. What was said in between is missing, and counted as an
+claimed again and its next attempt joins the room again. What was spoken in between is missing, and counted as an
 interruption.
 """
 
@@ -26,8 +26,8 @@ from stagedoor.mediaserver.signing import access_token
 from stagedoor.mediaserver.snapshots import OWN_IDENTITY
 from stagedoor.rooms import store as rooms_store
 from stagedoor.rooms.nouns import Session
+from stagedoor.rooms.settings import SessionSettings, TranscriptPolicy
 from stagedoor.storage import Database, Transaction
-from stagedoor.tenancy.nouns import TranscriptPolicy
 from stagedoor.tenancy.store import app_by_id
 from stagedoor.transcripts import store
 from stagedoor.transcripts.archiving import ARCHIVE
@@ -59,7 +59,7 @@ def on_session_started(tx: Transaction, queue: Queue, event: NewEvent) -> None:
 
 def _policy_of_app(tx: Transaction, app_id: str) -> TranscriptPolicy:
     app = app_by_id(tx, app_id)
-    return "off" if app is None else app.settings.transcript
+    return "off" if app is None else app.settings.of(SessionSettings).transcript
 
 
 def start(tx: Transaction, queue: Queue, session: Session, *, chat: bool) -> Transcript:
@@ -172,7 +172,7 @@ class _SegmentWriter:
     def add(self, segment: Segment) -> None:
         key = segment.kind, segment.speaker, segment.segment_id
         waiting = self._waiting.get(key)
-        if waiting is None or segment.final or not waiting.final:  # a guess may come after what is final
+        if waiting is None or segment.final or not waiting.final:  # interim text may come after final text
             self._waiting[key] = segment
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write(), name=f"transcript {self._session_id}")
@@ -242,7 +242,7 @@ def _ended(tx: Transaction, queue: Queue, session_id: str) -> Transcript | None:
 def _join_token(endpoint: Endpoint, livekit_room: str) -> str:
     """A join token for a hidden participant that receives, and may do nothing else.
 
-    LiveKit counts agents neither among a room's participants nor as somebody for whom it stays open
+    LiveKit counts agents neither among a room's participants nor as a participant for whom it stays open
     (pkg/rtc/participant.go `IsDependent`, room.go `CloseIfEmpty`).
     """
     grants = api.VideoGrants(

@@ -9,8 +9,11 @@ from stagedoor.access.issue import TokenIssuer
 from stagedoor.kernel.errors import NotFound, StagedoorError
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outputs.webrtc.protocol import Order
+from stagedoor.outputs.webrtc.settings import BridgeSettings
 from stagedoor.sources.cameras.live import LiveCamera
+from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.storage import Database
+from stagedoor.tenancy.settings import TokenSettings
 from stagedoor.tenancy.store import app_by_id
 
 SOURCE_ATTRIBUTE: Final = "stagedoor.source"
@@ -20,11 +23,11 @@ _JOIN_SECONDS: Final = 300
 
 
 class NotReady(StagedoorError):
-    """The camera can't join its room now."""
+    """The camera cannot join its room now."""
 
 
 class JoinTokens:
-    """Makes orders for bridges, with a join token like everybody else's."""
+    """Makes orders for bridges, with a join token under the rules of every other."""
 
     def __init__(self, database: Database, gateway: LiveKitGateway, issuer: TokenIssuer) -> None:
         self._database = database
@@ -32,19 +35,19 @@ class JoinTokens:
         self._issuer = issuer
 
     async def _leave_to_others(self, room: str, identity: str) -> None:
-        """LiveKit puts out whoever has the identity of one that joins; that must be nobody but an older self."""
+        """LiveKit removes the participant with the identity of one that joins; that must be the camera itself."""
         try:
             other = await self._gateway.participant(room, identity)
         except NotFound:
             return
         if other.attributes.get(SOURCE_ATTRIBUTE) != "camera":
-            raise NotReady("Somebody in the room has the camera's identity.")
+            raise NotReady("Another participant of the room has the camera's identity.")
 
     async def order(self, live: LiveCamera) -> Order:
         """How the camera joins its room.
 
         Raises:
-            NotNow: Its app or its room is gone, its session has no pictures, or somebody else has its identity.
+            NotReady: Its app or its room is gone, its session has no pictures, or another participant has its identity.
             Problem: It is banned, its identity cannot be had, the session is over, or LiveKit does not answer.
             StorageUnavailable: The database does not answer.
         """
@@ -54,7 +57,7 @@ class JoinTokens:
         if app is None:
             raise NotReady("The app is gone.")
         await self._leave_to_others(room, camera.identity)
-        if live.settings.camera_bridge == "demand" and await self._gateway.find_room(room) is None:
+        if live.settings.of(BridgeSettings).bridge == "demand" and await self._gateway.find_room(room) is None:
             raise NotReady("LiveKit does not list the room any more.")  # to join it would make another one
         request = JoinRequest(
             room=room,
@@ -64,10 +67,10 @@ class JoinTokens:
             can_subscribe=False,
             can_publish_data=False,
             can_publish_sources=("camera",),
-            ttl=min(_JOIN_SECONDS, app.settings.max_token_ttl),
+            ttl=min(_JOIN_SECONDS, app.settings.of(TokenSettings).max_token_ttl),
             attributes={SOURCE_ATTRIBUTE: "camera"},
         )
         issued = await self._issuer.issue(app, request, "camera")
         if not issued.grant.can_publish:
             raise NotReady("The room's session is for voice alone.")
-        return Order(self._issuer.endpoint.signal_url, issued.jwt, live.settings.camera_max_fps)
+        return Order(self._issuer.endpoint.signal_url, issued.jwt, live.settings.of(CameraSettings).max_fps)

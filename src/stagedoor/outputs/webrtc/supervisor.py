@@ -18,6 +18,7 @@ from stagedoor.outputs.webrtc.bridge import Bridge
 from stagedoor.outputs.webrtc.join_tokens import JoinTokens, NotReady
 from stagedoor.outputs.webrtc.metrics import BRIDGE_RESTARTS
 from stagedoor.outputs.webrtc.need import LINGER_SECONDS, SENT_AWAY, Need
+from stagedoor.outputs.webrtc.settings import BridgeSettings
 from stagedoor.processes.backoff import Backoff
 from stagedoor.rooms import store as rooms_store
 from stagedoor.sources.cameras.live import LiveCamera, LiveCameras
@@ -137,9 +138,9 @@ class Bridges:
         if post is None or _appearance(post.live) != _appearance(live):
             if post is not None:
                 self._leave(room)
-            self._posts[room] = _Post(live, Need(live.settings.camera_bridge, self._linger))
+            self._posts[room] = _Post(live, Need(live.settings.of(BridgeSettings).bridge, self._linger))
         else:
-            post.live, post.need = live, post.need.anew(live.settings.camera_bridge)
+            post.live, post.need = live, post.need.anew(live.settings.of(BridgeSettings).bridge)
 
     def _leave(self, room: str) -> None:
         self._end(room, self._posts.pop(room))

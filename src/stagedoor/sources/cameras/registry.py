@@ -6,12 +6,14 @@ import secrets
 from dataclasses import replace
 from typing import Final
 
+from stagedoor.access.identities import check_identity
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import NotFound, TooMany
 from stagedoor.kernel.ids import new_id
 from stagedoor.rooms.rooms import known_or_new
 from stagedoor.sources.cameras import store
 from stagedoor.sources.cameras.nouns import Camera
+from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.storage import Transaction
 from stagedoor.tenancy.keys import digest
 from stagedoor.tenancy.nouns import App
@@ -31,11 +33,13 @@ def create(tx: Transaction, app: App, room: str, identity: str | None, name: str
         name: What people call it; the identity if not given.
 
     Raises:
-        Invalid: There is no such room, and a new one cannot have this name.
+        Invalid: There is no such room, and a new one cannot have this name; or no participant can have the identity.
         TooMany: The app has as many cameras as it may.
     """
+    if identity is not None:
+        check_identity(identity)
     livekit_room = known_or_new(tx, app, room)
-    limit = app.settings.camera_limit
+    limit = app.settings.of(CameraSettings).limit
     if store.count_cameras(tx, app.id) >= limit:
         raise TooMany(
             f"This app has {limit} cameras, which is the most it may have: its setting cameraLimit.",
@@ -67,6 +71,8 @@ def change(
 ) -> Camera:
     """Change what is given."""
     before = get(tx, app, camera_id)
+    if identity is not None and identity != before.identity:
+        check_identity(identity)
     after = replace(
         before,
         name=name or before.name,
