@@ -212,7 +212,7 @@ class Scene:
             concurrency=CONCURRENCY,
             group_concurrency=GROUP_LIMIT,
         )
-        process.worker = Worker(process.database, self._queue, [kind], alone=alone)
+        process.worker = Worker(process.database, self._queue, [kind], alone=alone, polls=True)
         process.task = asyncio.create_task(process.worker.run())
         self.processes.append(process)
         if alone:

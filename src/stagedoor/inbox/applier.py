@@ -46,6 +46,7 @@ LONG_TURN_SECONDS: Final = 0.25
 """How long one transaction may take. On SQLite the webhooks that come in meanwhile wait for it: with turns of a hundred
 events they were acknowledged at a third of the rate. PostgreSQL takes them in on other connections."""
 POLL_SECONDS: Final = 1.0
+LONGEST_SLEEP_SECONDS: Final = 30.0
 
 
 class Applier:
@@ -69,6 +70,8 @@ class Applier:
         self._queue = queue
         self._ban_enforcer = ban_enforcer
         self._awake = asyncio.Event()
+        self._left = False
+        """Whether the last pass left something that is pending."""
 
     def wake(self) -> None:
         """There is something to apply."""
@@ -79,11 +82,13 @@ class Applier:
         while True:
             self._awake.clear()
             await self.drain()
+            # Another node's events wake no one here, nor do those that failed or could not be applied now.
+            polls = self._left or not self._database.sole_writer
             try:
-                async with asyncio.timeout(POLL_SECONDS):
+                async with asyncio.timeout(POLL_SECONDS if polls else LONGEST_SLEEP_SECONDS):
                     await self._awake.wait()
             except TimeoutError:
-                pass  # another node's events, and those that failed, wake nobody
+                pass
 
     async def drain(self) -> None:
         """Apply what is pending, until nothing is; what fails waits for the next call."""
@@ -104,6 +109,7 @@ class Applier:
 
     async def _drain(self, up_to: int | None) -> None:
         ahead = _Ahead()
+        self._left = True
         while True:
             await self._clock.notify()
             try:
@@ -115,6 +121,7 @@ class Applier:
                 _log.exception("inbox_pass_failed")
                 return
             if first is None or (up_to is not None and first > up_to):
+                self._left = bool(ahead.held)
                 return
 
     async def replay(self, event_id: str) -> InboxEvent:

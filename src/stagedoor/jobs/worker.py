@@ -102,6 +102,7 @@ class Worker:
         alone: No other process works on this database, so at the start every lease is a dead one's.
         node: A name that this place keeps over restarts, and no other has: at the start the leases of its earlier
             processes are dead ones'.
+        polls: Whether to look every second for what other processes asked for; by default where there can be others.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Worker:
         lease_seconds: float = LEASE_SECONDS,
         alone: bool | None = None,
         node: str | None = None,
+        polls: bool | None = None,
     ) -> None:
         self._database = database
         self._queue = queue
@@ -120,6 +122,7 @@ class Worker:
         self._lease_seconds = lease_seconds
         self._alone = database.sole_writer if alone is None else alone
         self._node = node
+        self._polls = not database.sole_writer if polls is None else polls
         self._name = new_id("wrk") if node is None else f"{node}.{new_id('wrk')}"
         self._claims = 0
         self._running: dict[_Claim, tuple[Job, asyncio.Task[None]]] = {}
@@ -179,7 +182,7 @@ class Worker:
     def _sleep_seconds(self, outlook: store.Outlook | None) -> float:
         """Until something is due. Other nodes' jobs notify nobody here, and what is due now waits for a free place, a
         lane or another node's lock."""
-        if outlook is None or not self._database.sole_writer or outlook.due & self._kinds.keys():
+        if outlook is None or self._polls or outlook.due & self._kinds.keys():
             return POLL_SECONDS
         if outlook.next_at is None:
             return LONGEST_SLEEP_SECONDS
