@@ -33,7 +33,7 @@ test: setup pages ## Run every check and every test
 long: setup pages ## Run the long tests: two hundred kills under load, a quarter of an hour
 	@$(RUN) python tools/system_packages.py postgresql
 	$(RUN) stagedoor livekit install
-	STAGEDOOR_KILLS=200 $(RUN) pytest tests/kill/test_jobs_killed.py $(ARGS)
+	STAGEDOOR_KILLS=200 $(RUN) pytest tests/system/kill/test_jobs_killed.py $(ARGS)
 
 check: setup pages static fast ## Format, lint, types, import contracts and the fast tests
 
@@ -75,4 +75,4 @@ pages: setup ## Build the pages if their sources have changed
 	touch $@
 
 clean: ## Remove what was built here; the data folder and the cache stay
-	@rm -rf .make .venv dist web/node_modules src/stagedoor/web/static
+	@rm -rf .make .venv dist web/node_modules src/stagedoor/pages/static

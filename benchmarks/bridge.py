@@ -23,11 +23,11 @@ from tests.support.product import KEY, SECRET, ExternalLiveKit
 from benchmarks.support.plan import Plan
 from benchmarks.support.processes import cpu_seconds, pss_mb
 from benchmarks.support.report import Line, median, number, say
-from stagedoor.bridges.protocol import Joined, Order, Report, Took, prefix
+from stagedoor.outputs.webrtc.protocol import Joined, Order, Report, Took, prefix
 
 _SIZES: Final = ((640, 480, 10), (1280, 720, 15), (1280, 720, 25))
 _VARIANTS: Final = {
-    "Stagedoor": ("stagedoor.bridges.child",),
+    "Stagedoor": ("stagedoor.outputs.webrtc.child",),
     "SDK, H.264": ("benchmarks.rivals.raw_bridge", "H264"),
     "SDK, VP8": ("benchmarks.rivals.raw_bridge", "VP8"),
 }

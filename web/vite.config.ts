@@ -8,7 +8,7 @@ import { defineConfig } from 'vitest/config';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-const outDir = here('../src/stagedoor/web/static');
+const outDir = here('../src/stagedoor/pages/static');
 
 /** Beside each asset its compressed forms: they are made once here, and not for every browser that asks. */
 const compressed: Plugin = {

@@ -13,7 +13,7 @@ import msgspec
 import simplejpeg
 from livekit import rtc
 
-from stagedoor.bridges.protocol import PREFIX_BYTES, Joined, Order, Published, Report, Took
+from stagedoor.outputs.webrtc.protocol import PREFIX_BYTES, Joined, Order, Published, Report, Took
 
 
 def _tell(report: Report) -> None:

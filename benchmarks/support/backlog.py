@@ -15,15 +15,15 @@ from sqlalchemy import func, select
 from benchmarks.support import events
 from stagedoor.app.firstrun import make_first
 from stagedoor.events.feed import Feed
+from stagedoor.inbox.applier import Applier
+from stagedoor.inbox.redact import redact
+from stagedoor.inbox.store import inbox, intake
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
 from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
 from stagedoor.mediaserver.livekit_event import decode_event
-from stagedoor.rooms.bouncer import Bouncer
+from stagedoor.rooms.ban_enforcer import BanEnforcer
 from stagedoor.storage import Database, migrate, open_database
-from stagedoor.webhooks.applier import Applier
-from stagedoor.webhooks.redact import redact
-from stagedoor.webhooks.store import inbox, intake
 
 _NOWHERE = "http://127.0.0.1:9"
 
@@ -36,7 +36,7 @@ async def _main(folder: Path, rooms: int) -> dict[str, Any]:
     await _store(database, events.lives(rooms))
     gateway = LiveKitGateway(Endpoint(_NOWHERE, _NOWHERE, "APIbench", "a-secret-that-nobody-asks-for"))
     feed = Feed(database)
-    applier = Applier(database, feed, Queue(), Bouncer(database, gateway, feed))
+    applier = Applier(database, feed, Queue(), BanEnforcer(database, gateway, feed))
     began, used = time.perf_counter(), time.process_time()
     await applier.drain()
     seconds, cpu = time.perf_counter() - began, time.process_time() - used

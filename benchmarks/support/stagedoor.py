@@ -17,8 +17,8 @@ from tests.support.product import RunningProduct
 
 from benchmarks.support.events import ID_PREFIX
 from benchmarks.support.processes import cpu_seconds, tree
+from stagedoor.inbox.store import inbox
 from stagedoor.storage import open_database
-from stagedoor.webhooks.store import inbox
 
 _QUIET: Final = {
     # The rooms of the events don't exist in LiveKit, and reconciling would close them in the middle of a run.

@@ -11,7 +11,7 @@ import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from stagedoor.api.hot import HotRoute
+from stagedoor.api.raw_routes import HotRoute
 from tests.support.api_routes import application
 from tests.support.product import RunningProduct
 

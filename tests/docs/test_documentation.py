@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from stagedoor.api import webhook
+from stagedoor.api import livekit_webhook
 from stagedoor.api.openapi import build as build_document
 from stagedoor.cli import app
 from tests.support.offline import offline_application
@@ -53,7 +53,7 @@ async def test_addresses_exist(tmp_path: Path) -> None:
         document = build_document(application, "/api/v1")
         paths = {_pattern(path) for path in document["paths"]}
         paths |= {_pattern(str(getattr(route, "path", ""))) for route in application.routes}
-    paths.add(_pattern(webhook.FIXED_PATH))
+    paths.add(_pattern(livekit_webhook.FIXED_PATH))
     text = (ROOT / "README.md").read_text()
     named = set(re.findall(r"https?://127\.0\.0\.1:8080(/[^\s\"`]+)", text))
     named |= set(re.findall(r"`(/[a-z][^`\s]*)`", text))

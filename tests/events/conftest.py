@@ -10,7 +10,7 @@ import pytest
 from stagedoor.storage import Database, open_database
 from tests.support.postgres import PostgresServer
 from tests.support.rooms_feed import app_id_of
-from tests.support.rooms_world import prepare
+from tests.support.rooms_harness import prepare
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -13,7 +13,7 @@ from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.storage import Database, open_database
 from tests.support.postgres import running_postgres
 from tests.support.rooms_feed import app_id_of, event, read
-from tests.support.rooms_world import prepare
+from tests.support.rooms_harness import prepare
 
 
 async def test_postgresql_restarts() -> None:

@@ -22,7 +22,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from stagedoor.frames.jpeg import measure
+from stagedoor.streams.jpeg import measure
 from tests.examples.device_server import device_server
 from tests.examples.esp32 import board, build, pictures
 from tests.support.api_tenant import fresh

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from stagedoor.cameras import closing
-from stagedoor.frames.jpeg import measure
+from stagedoor.sources.cameras import closing
+from stagedoor.streams.jpeg import measure
 from tests.examples.device_server import DeviceServer, device_server
 from tests.examples.esp32 import SKETCH, Board, board, build, compiled, pictures, trusting
 from tests.support.certificates import make_authority

@@ -13,8 +13,8 @@ from stagedoor.mediaserver.config import ManagedConfig, choose_network
 from stagedoor.mediaserver.install import find_binary
 from stagedoor.mediaserver.managed import ManagedLiveKit
 from stagedoor.mediaserver.state import StateFolder
-from stagedoor.workers.backoff import Backoff
-from stagedoor.workers.procinfo import running_with
+from stagedoor.processes.backoff import Backoff
+from stagedoor.processes.procinfo import running_with
 from tests.mediaserver.livekit_harness import Heard, MakeManaged
 from tests.support.ports import free_ports
 

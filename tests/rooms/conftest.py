@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from tests.support.postgres import PostgresServer
-from tests.support.rooms_world import SqliteWorlds, World, forget, prepare, world_on
+from tests.support.rooms_harness import SqliteWorlds, World, forget, prepare, world_on
 
 
 @pytest.fixture(scope="session")

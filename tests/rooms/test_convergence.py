@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from tests.rooms.bills import bills_are_right
+from tests.rooms.usage_invariants import bills_are_right
+from tests.support.rooms_harness import SqliteWorlds, World, forget
 from tests.support.rooms_histories import Scenario, examples, scenarios
-from tests.support.rooms_truth import is_livekits_state, is_whole, nothing_waits, tells_one_story
-from tests.support.rooms_world import SqliteWorlds, World, forget
+from tests.support.rooms_invariants import is_livekits_state, is_whole, nothing_waits, tells_one_story
 
 _FEW = examples(15)
 _MANY = examples(120)

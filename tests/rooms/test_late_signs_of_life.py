@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tests.support.rooms_harness import World
+from tests.support.rooms_invariants import is_whole, tells_one_story
 from tests.support.rooms_model import LiveKitModel
-from tests.support.rooms_truth import is_whole, tells_one_story
-from tests.support.rooms_world import World
 
 
 async def test_a_session_lasts_until_its_last_participant_left(world: World) -> None:

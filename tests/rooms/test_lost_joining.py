@@ -7,9 +7,9 @@ from itertools import permutations
 import pytest
 
 from stagedoor.rooms.nouns import Participant
+from tests.support.rooms_harness import World
+from tests.support.rooms_invariants import is_whole, tells_one_story
 from tests.support.rooms_model import LiveKitModel
-from tests.support.rooms_truth import is_whole, tells_one_story
-from tests.support.rooms_world import World
 
 
 async def kept(world: World) -> Participant:

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from stagedoor.inbox import applier as applying
+from stagedoor.inbox.applier import BATCH, MAX_ATTEMPTS
 from stagedoor.kernel.errors import Conflict, NotFound, StorageUnavailable
 from stagedoor.mediaserver.livekit_event import LiveKitEvent
 from stagedoor.storage import Transaction
-from stagedoor.webhooks import applier as applying
-from stagedoor.webhooks.applier import BATCH, MAX_ATTEMPTS
+from tests.support.rooms_harness import World
+from tests.support.rooms_invariants import is_livekits_state
 from tests.support.rooms_model import LiveKitModel, Sent
-from tests.support.rooms_truth import is_livekits_state
-from tests.support.rooms_world import World
 
 
 @pytest.fixture(autouse=True)

@@ -8,12 +8,12 @@ from random import Random
 import pytest
 
 from stagedoor.kernel.clock import now_ms
-from stagedoor.mediaserver.facts import ServerState
 from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
-from stagedoor.rooms.watch import Watch
+from stagedoor.mediaserver.snapshots import ServerState
+from stagedoor.rooms.reconcile_worker import Watch
+from tests.support.rooms_harness import World, world_on
 from tests.support.rooms_histories import play
-from tests.support.rooms_truth import is_whole, nothing_waits
-from tests.support.rooms_world import World, world_on
+from tests.support.rooms_invariants import is_whole, nothing_waits
 
 
 class EmptyLiveKit(LiveKitGateway):
@@ -31,7 +31,7 @@ async def backlog_is_closed(world: World) -> None:
     for sent in events:
         assert await world.receive(sent)
     gateway = EmptyLiveKit()
-    watch = Watch(gateway, world.reconciler, world.bouncer, 60, world.applier.catch_up)
+    watch = Watch(gateway, world.reconciler, world.ban_enforcer, 60, world.applier.catch_up)
     await watch.once()
     await gateway.close()
     found = await world.snapshot()

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stagedoor.kernel.clock import now_ms
-from stagedoor.mediaserver.facts import ServerState
+from stagedoor.mediaserver.snapshots import ServerState
+from tests.support.rooms_harness import SqliteWorlds, World
 from tests.support.rooms_histories import Scenario, examples, scenarios
+from tests.support.rooms_invariants import is_livekits_state, is_whole, tells_one_story
 from tests.support.rooms_model import LiveKitModel
-from tests.support.rooms_truth import is_livekits_state, is_whole, tells_one_story
-from tests.support.rooms_world import SqliteWorlds, World
 
 GRACE_MS = 60_000
 """The product's is three seconds, which a busy machine may take between two lines of a test."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagedoor.mediaserver.facts import ParticipantFact, TrackFact
+from stagedoor.mediaserver.snapshots import ParticipantSnapshot, TrackSnapshot
 from stagedoor.rooms import machine
 from stagedoor.rooms.nouns import INFERRED, Moment, TimeSource
 from tests.support.rooms_people import START, came, session, track, tried
@@ -62,7 +62,7 @@ def test_livekits_creation_time_counts(old: TimeSource) -> None:
 @pytest.mark.parametrize("old", BEST_LAST)
 def test_a_joining(old: TimeSource) -> None:
     before = replace(came(), joined_at_source=old)
-    fact = ParticipantFact("PA_1", "ann", joined_at=START + 77)
+    fact = ParticipantSnapshot("PA_1", "ann", joined_at=START + 77)
     after = machine.joined(before, fact, Moment(NOW, "received"), NOW)
     assert after.joined_at == (START if old == "livekit" else START + 77)
     assert after.joined_at_source == "livekit"
@@ -72,7 +72,7 @@ def test_a_joining(old: TimeSource) -> None:
 def test_a_publishing(old: TimeSource, new: TimeSource, better: bool) -> None:
     """A list says only that a track is there now: that never moves the time at which it was published."""
     before = replace(track(), published_at_source=old)
-    fact = TrackFact("TR_1", "video", "camera", "video/vp8")
+    fact = TrackSnapshot("TR_1", "video", "camera", "video/vp8")
     after = machine.published_known(before, fact, Moment(START + 400, new))
     assert after.published_at == (START + 400 if better and new != "reconcile" else before.published_at)
 
@@ -85,6 +85,6 @@ def test_nothing_ends_before_it_began(at: int) -> None:
     over = machine.unpublished(track(), moment, NOW)
     assert over.unpublished_at is not None
     assert over.unpublished_at >= over.published_at
-    late = machine.joined(tried(), ParticipantFact("PA_2", "bob", joined_at=at), moment, NOW)
+    late = machine.joined(tried(), ParticipantSnapshot("PA_2", "bob", joined_at=at), moment, NOW)
     assert late.state == "left"
     assert (late.duration_ms or 0) >= 0

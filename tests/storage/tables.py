@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import CheckConstraint, Column, ForeignKey, LargeBinary, MetaData, String, Table, select
 
 from stagedoor.storage import Database, Json, Milliseconds, Transaction, row_id
-from stagedoor.storage.heartbeat import Heartbeat
+from stagedoor.storage.probe_cache import ProbeCache
 from stagedoor.storage.sqlite import dbapi
 
 schema: Final = MetaData()
@@ -100,4 +100,4 @@ def impatient(monkeypatch: pytest.MonkeyPatch, busy_timeout_ms: int) -> None:
 
 def without_cache(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have `ping` ask every time."""
-    monkeypatch.setattr(database, "_heartbeat", Heartbeat(database._probe, keep_s=0))
+    monkeypatch.setattr(database, "_heartbeat", ProbeCache(database._probe, keep_s=0))

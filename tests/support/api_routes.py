@@ -16,8 +16,8 @@ from stagedoor.app.datafolder import DataFolder
 from stagedoor.app.network import lay_out
 from stagedoor.app.parts import make_parts
 from stagedoor.kernel.settings import resolve
+from stagedoor.pages.pages import Pages
 from stagedoor.storage import migrate, open_database
-from stagedoor.web.pages import Pages
 
 
 @asynccontextmanager
@@ -31,7 +31,7 @@ async def application(folder: Path, **settings: Any) -> AsyncGenerator[tuple[Fas
     database = await open_database(data.database_url)
     parts, _ = make_parts(chosen, secrets, network, database, "operator-secret", lambda: None)
     document = f"{PREFIX}/openapi.json"
-    pages = Pages(database, parts.issuer, parts.doorkeeper, document)
+    pages = Pages(database, parts.issuer, parts.admission_control, document)
     try:
         yield build(parts, pages.routes(f"{PREFIX}/docs")), parts
     finally:

@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 import simplejpeg
 
-from stagedoor.frames.hub import Slot
-from stagedoor.frames.jpeg import measure
 from stagedoor.kernel.clock import now_ms
+from stagedoor.streams.hub import Slot
+from stagedoor.streams.jpeg import measure
 
 Colour = tuple[int, int, int]
 RED: Final[Colour] = (200, 30, 30)

@@ -14,8 +14,8 @@ from stagedoor.app.datafolder import DataFolder
 from stagedoor.app.network import lay_out
 from stagedoor.app.parts import make_parts
 from stagedoor.kernel.settings import resolve
+from stagedoor.pages.pages import Pages
 from stagedoor.storage import migrate, open_database
-from stagedoor.web.pages import Pages
 
 
 @asynccontextmanager
@@ -29,7 +29,7 @@ async def offline_application(folder: Path) -> AsyncGenerator[FastAPI]:
     network = lay_out(settings, secrets)
     parts, _ = make_parts(settings, secrets, network, database, "operator", lambda: "offline")
     document = f"{PREFIX}/openapi.json"
-    pages = Pages(database, parts.issuer, parts.doorkeeper, document)
+    pages = Pages(database, parts.issuer, parts.admission_control, document)
     try:
         yield build(parts, pages.routes(f"{PREFIX}/docs"))
     finally:

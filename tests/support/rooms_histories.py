@@ -9,7 +9,7 @@ from random import Random
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from stagedoor.mediaserver.facts import ServerState
+from stagedoor.mediaserver.snapshots import ServerState
 from tests.support.rooms_model import LiveKitModel, Sent, Whereabouts
 
 ROOMS = ("live-a", "live-b", "live-a-b", "stranger-x")

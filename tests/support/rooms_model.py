@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from stagedoor.mediaserver.facts import ParticipantFact, RoomFact, ServerState, TrackFact
+from stagedoor.mediaserver.snapshots import ParticipantSnapshot, RoomSnapshot, ServerState, TrackSnapshot
 
 BEGINNING: Final = 1_760_000_000_250
 
@@ -126,7 +126,7 @@ class LiveKitModel:
             self.now,
             tuple(
                 (
-                    RoomFact(room.sid, room.name, room.created_at, num_participants=len(room.active)),
+                    RoomSnapshot(room.sid, room.name, room.created_at, num_participants=len(room.active)),
                     tuple(_fact(person) for person in room.present),
                 )
                 for room in self.live
@@ -284,8 +284,8 @@ def _wire(person: ModelParticipant, state: str) -> dict[str, Any]:
     return wire
 
 
-def _fact(person: ModelParticipant) -> ParticipantFact:
-    return ParticipantFact(
+def _fact(person: ModelParticipant) -> ParticipantSnapshot:
+    return ParticipantSnapshot(
         person.sid,
         person.identity,
         person.name,
@@ -293,6 +293,6 @@ def _fact(person: ModelParticipant) -> ParticipantFact:
         "joined" if person.active_at is None else "active",
         person.joined_at,
         tracks=tuple(
-            TrackFact(track.sid, track.kind, track.source.lower(), track.mime_type) for track in person.live_tracks
+            TrackSnapshot(track.sid, track.kind, track.source.lower(), track.mime_type) for track in person.live_tracks
         ),
     )

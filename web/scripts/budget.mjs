@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
 const LIMIT = 200_000;
-const built = fileURLToPath(new URL('../../src/stagedoor/web/static/', import.meta.url));
+const built = fileURLToPath(new URL('../../src/stagedoor/pages/static/', import.meta.url));
 const pages = ['play', 'embed', 'meet', 'docs', 'gone'];
 let failed = false;
 

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
-from stagedoor.api.services import services
+from stagedoor.api.services import services_of
 from stagedoor.kernel.errors import Unauthenticated
 from stagedoor.tenancy.principals import Principal
 
@@ -45,7 +45,7 @@ class Needs:
         self.scope = scope
 
     async def __call__(self, connection: HTTPConnection) -> Principal:
-        principal = await services(connection).authenticator.authenticate(
+        principal = await services_of(connection).authenticator.authenticate(
             bearer(connection.headers.get("authorization"))
         )
         principal.require(self.scope)

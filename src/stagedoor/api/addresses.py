@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, urlencode
 
+from stagedoor.access.links import Use
 from stagedoor.api.services import Services
-from stagedoor.playback.links import Use
 from stagedoor.tenancy.nouns import App
 
 PageKind = Literal["play", "embed", "meet"]
@@ -19,31 +19,31 @@ def page_path(kind: PageKind, app: App, livekit_room: str) -> str:
     return f"/{kind}/{app.slug}/{quote(livekit_room, safe='')}"
 
 
-def page_url(parts: Services, kind: PageKind, app: App, livekit_room: str, ttl: int) -> str:
+def page_url(services: Services, kind: PageKind, app: App, livekit_room: str, ttl: int) -> str:
     """A page's URL that works as it is: signed for `ttl` seconds where the app asks for that."""
-    return parts.public_url + page_path(kind, app, livekit_room) + _query(parts, kind, app, livekit_room, ttl)
+    return services.public_url + page_path(kind, app, livekit_room) + _query(services, kind, app, livekit_room, ttl)
 
 
-def watching_urls(parts: Services, app: App, livekit_room: str, ttl: int) -> tuple[str, str]:
+def watching_urls(services: Services, app: App, livekit_room: str, ttl: int) -> tuple[str, str]:
     """The URLs of the play and the embed page, which one signature opens."""
-    query = _query(parts, "play", app, livekit_room, ttl)
-    play, embed = (parts.public_url + page_path(kind, app, livekit_room) for kind in ("play", "embed"))
+    query = _query(services, "play", app, livekit_room, ttl)
+    play, embed = (services.public_url + page_path(kind, app, livekit_room) for kind in ("play", "embed"))
     return play + query, embed + query
 
 
-def frames_url(parts: Services, kind: FramesKind, app: App, livekit_room: str, ttl: int) -> str:
+def frames_url(services: Services, kind: FramesKind, app: App, livekit_room: str, ttl: int) -> str:
     """The URL of a camera's frames that works as it is, likewise."""
-    addresses = FrameAddresses(parts.public_url, app.slug, livekit_room)
+    addresses = FrameAddresses(services.public_url, app.slug, livekit_room)
     plain = {"mjpeg": addresses.mjpeg, "frame": addresses.frame, "ws": addresses.viewer_socket}[kind]
-    query = _query(parts, "play", app, livekit_room, ttl)
+    query = _query(services, "play", app, livekit_room, ttl)
     return plain + (query.replace("?", "&", 1) if "?" in plain else query)
 
 
-def _query(parts: Services, kind: PageKind, app: App, livekit_room: str, ttl: int) -> str:
+def _query(services: Services, kind: PageKind, app: App, livekit_room: str, ttl: int) -> str:
     if kind != "meet" and app.settings.playback_policy == "public":
         return ""
     use: Use = "meet" if kind == "meet" else "play"
-    return f"?token={parts.signer.sign(use, livekit_room, ttl)}"
+    return f"?token={services.signer.sign(use, livekit_room, ttl)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.routing import BaseRoute
 
 from stagedoor import __version__
-from stagedoor.api import openapi, problems, webhook
+from stagedoor.api import livekit_webhook, openapi, problems
 from stagedoor.api.access import public
 from stagedoor.api.idempotency.middleware import IdempotencyMiddleware
 from stagedoor.api.live import frame_post
@@ -19,7 +19,7 @@ from stagedoor.api.live import routes as live
 from stagedoor.api.middleware import BodyLimitMiddleware, MetricsMiddleware, SecurityHeadersMiddleware
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.routes import (
-    announcing,
+    announced_sessions,
     apps,
     audit,
     cameras,
@@ -49,7 +49,7 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     apps.router,
     rooms.router,
     participants.router,
-    announcing.router,
+    announced_sessions.router,
     sessions.router,
     transcripts.router,
     cameras.router,
@@ -62,7 +62,7 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
 )
 
 
-def build(parts: Services, pages: list[BaseRoute]) -> FastAPI:
+def build(services: Services, pages: list[BaseRoute]) -> FastAPI:
     """The application.
 
     Args:
@@ -80,9 +80,9 @@ def build(parts: Services, pages: list[BaseRoute]) -> FastAPI:
     )
     # A redirect would say what no operation documents, and clients drop the key when they follow it.
     app.router.redirect_slashes = False
-    app.state.services = parts
+    app.state.services = services
     problems.install(app)
-    hooks = webhook.routes(parts.settings.webhook_path)
+    hooks = livekit_webhook.routes(services.settings.webhook_path)
     app.router.routes.extend(hooks)
     app.router.routes.append(tokens.route(PREFIX))
     app.router.routes.extend(live.routes())
@@ -98,10 +98,10 @@ def build(parts: Services, pages: list[BaseRoute]) -> FastAPI:
     )
     app.router.routes.extend(pages)
     openapi.install(app, PREFIX)
-    app.add_middleware(IdempotencyMiddleware, parts=parts, prefix=f"{PREFIX}/")
+    app.add_middleware(IdempotencyMiddleware, services=services, prefix=f"{PREFIX}/")
     app.add_middleware(
         BodyLimitMiddleware,
-        limit=parts.settings.api_max_body_bytes,
+        limit=services.settings.api_max_body_bytes,
         exempt=frozenset([*(route.path for route in hooks), frame_post.PATH]),
     )
     app.add_middleware(SecurityHeadersMiddleware)

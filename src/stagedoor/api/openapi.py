@@ -12,8 +12,8 @@ from starlette.routing import BaseRoute
 from stagedoor import __version__
 from stagedoor.api import examples
 from stagedoor.api.access import SECURITY_SCHEME, scope_of
-from stagedoor.api.hot import HotRoute
 from stagedoor.api.problems import ProblemBody, documented
+from stagedoor.api.raw_routes import HotRoute
 from stagedoor.tenancy.scopes import SCOPES
 
 _DESCRIPTION: Final = """The control plane of a self-hosted LiveKit server.

@@ -9,33 +9,33 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from stagedoor.bridges.keeper import Bridges
-from stagedoor.cameras.elsewhere import Elsewhere
-from stagedoor.cameras.gate import Gate
-from stagedoor.cameras.keeping import Keeping
-from stagedoor.cameras.live import LiveCameras
-from stagedoor.cameras.posting import Posting
-from stagedoor.cameras.telling import Telling
+from stagedoor.access.admission import AdmissionControl
+from stagedoor.access.issue import TokenIssuer
+from stagedoor.access.links import LinkSigner
 from stagedoor.events.feed import Feed
+from stagedoor.inbox.applier import Applier
+from stagedoor.inbox.receive import Receiver
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outbox.sender import Sender
-from stagedoor.playback.admission import Doorkeeper
-from stagedoor.playback.links import LinkSigner
-from stagedoor.playback.watching import Watching
-from stagedoor.rooms.adding import Adding
+from stagedoor.outputs.frames.viewers import FrameViewers
+from stagedoor.outputs.webrtc.supervisor import Bridges
 from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.plans import Plans
+from stagedoor.sources.cameras.authentication import CameraAuthenticator
+from stagedoor.sources.cameras.http_ingest import HttpIngest
+from stagedoor.sources.cameras.key_revocation import KeyRevocation
+from stagedoor.sources.cameras.live import LiveCameras
+from stagedoor.sources.cameras.presence_events import PresenceEvents
 from stagedoor.storage import Database
 from stagedoor.storage.objects import Objects
+from stagedoor.streams.cluster.other_nodes import OtherNodes
+from stagedoor.streams.usage_recorder import MediaUsageRecorder
 from stagedoor.tenancy.authentication import Authenticator
 from stagedoor.tenancy.directory import Directory
-from stagedoor.tokens.issue import TokenIssuer
-from stagedoor.transcripts.listening import Scribe
-from stagedoor.webhooks.applier import Applier
-from stagedoor.webhooks.receive import Receiver
+from stagedoor.transcripts.transcriber import Transcriber
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +61,19 @@ class Services:
     receiver: Receiver
     applier: Applier
     signer: LinkSigner
-    doorkeeper: Doorkeeper
+    admission_control: AdmissionControl
     sealer: Sealer
     sender: Sender
-    scribe: Scribe
+    transcriber: Transcriber
     objects: Objects
-    gate: Gate
+    camera_authenticator: CameraAuthenticator
     cameras: LiveCameras
-    elsewhere: Elsewhere
-    telling: Telling
-    posting: Posting
-    keeping: Keeping
-    watching: Watching
-    adding: Adding
+    other_nodes: OtherNodes
+    presence_events: PresenceEvents
+    http_ingest: HttpIngest
+    key_revocation: KeyRevocation
+    frame_viewers: FrameViewers
+    media_usage: MediaUsageRecorder
     bridges: Bridges
     starting: Callable[[], str | None]
 
@@ -85,15 +85,15 @@ class Services:
 
     def forget_cameras(self) -> None:
         """A camera, or its app, has changed: look it up anew."""
-        self.gate.forget()
-        self.keeping.ask()
+        self.camera_authenticator.forget()
+        self.key_revocation.ask()
 
 
-def services(connection: HTTPConnection) -> Services:
+def services_of(connection: HTTPConnection) -> Services:
     """The services of the running application."""
     state: Any = connection.app.state
     found: Services = state.services
     return found
 
 
-Parts = Annotated[Services, Depends(services)]
+ServicesDep = Annotated[Services, Depends(services_of)]

@@ -28,13 +28,13 @@ NO_NUL = form(r"^[^\x00]*$", "it has no NUL character")
 """PostgreSQL's text holds every character but this one."""
 
 
-class Answer(BaseModel):
+class ResponseModel(BaseModel):
     """What we send."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
 
 
-class Ask(BaseModel):
+class RequestModel(BaseModel):
     """What we are sent: a field of the wrong type or an unknown one is an error, nothing is guessed."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=False, extra="forbid", strict=True)
@@ -46,7 +46,7 @@ class Data(BaseModel, Generic[T]):
     data: T = Field(description="What was asked for.")
 
 
-class PageInfo(Answer):
+class PageInfo(ResponseModel):
     """Where the next page begins."""
 
     next: str | None = Field(

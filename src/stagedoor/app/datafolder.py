@@ -12,7 +12,7 @@ import msgspec
 
 from stagedoor.kernel.errors import CallerMistake, OperatorError
 from stagedoor.kernel.secretfile import private_folder, write_private
-from stagedoor.workers.filelock import FileLock
+from stagedoor.processes.filelock import FileLock
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import PayloadTooBig
 from websockets.frames import Close, Frame, Opcode
 
-from stagedoor.api.live.direct import PIPE, Pipe
-from stagedoor.cameras.closing import TOO_BIG
-from stagedoor.cameras.intake import LARGEST_FRAME
+from stagedoor.api.live.raw_writer import PIPE, RawWriter
 from stagedoor.kernel.errors import CallerMistake, OperatorError
 from stagedoor.kernel.settings import Settings
+from stagedoor.sources.cameras.closing import TOO_BIG
+from stagedoor.sources.cameras.intake import LARGEST_FRAME
 
 _CLOSING_SECONDS: Final = 5
 _UNSENT_BYTES: Final = 16_384
@@ -48,7 +48,7 @@ class _Http(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {PIPE: {"pipe": Pipe(self.transport, self.flow.drain)}}
+        self.scope["extensions"] = {PIPE: {"pipe": RawWriter(self.transport, self.flow.drain)}}
 
     def on_headers_complete(self) -> None:
         before: Any = self.cycle  # None at first, whatever its type says

@@ -11,36 +11,36 @@ from stagedoor.jobs.worker import Worker
 from stagedoor.outbox import delivery, endpoints
 from stagedoor.outbox.delivery import Deliverer
 from stagedoor.retention import sweep
-from stagedoor.rooms import settling
-from stagedoor.rooms.enforcing import Enforcer
+from stagedoor.rooms import final_usage
+from stagedoor.rooms.limit_jobs import Enforcer
 from stagedoor.transcripts import archiving
-from stagedoor.transcripts.recording import Recorder
+from stagedoor.transcripts.transcription import Recorder
 
 
-def make_worker(parts: Services, node: str) -> Worker:
+def make_worker(services: Services, node: str) -> Worker:
     """The worker of this node, by the name that it keeps over restarts."""
-    return Worker(parts.database, parts.queue, kinds(parts), node=node)
+    return Worker(services.database, services.queue, kinds(services), node=node)
 
 
-def kinds(parts: Services) -> Sequence[JobKind]:
+def kinds(services: Services) -> Sequence[JobKind]:
     """What it can do."""
-    settings = parts.settings
+    settings = services.settings
     deliverer = Deliverer(
-        parts.database,
-        parts.feed,
-        parts.sealer,
-        parts.sender,
+        services.database,
+        services.feed,
+        services.sealer,
+        services.sender,
         settings.webhook_retry_delays,
         settings.webhook_disable_after,
     )
     return [
-        forget.kind(parts.database, settings.jobs_keep_done, settings.jobs_keep_ended),
-        *settling.kinds(parts.database, parts.feed),
-        *Enforcer(parts.database, parts.feed, parts.queue, parts.gateway, parts.bans).kinds(),
+        forget.kind(services.database, settings.jobs_keep_done, settings.jobs_keep_ended),
+        *final_usage.kinds(services.database, services.feed),
+        *Enforcer(services.database, services.feed, services.queue, services.gateway, services.bans).kinds(),
         deliverer.kind(settings.webhook_timeout),
-        delivery.forget_kind(parts.database, settings.webhook_keep_deliveries),
-        Recorder(parts.database, parts.queue, parts.gateway, parts.scribe).kind(),
-        *archiving.kinds(parts.database, parts.feed, parts.queue, parts.objects),
-        sweep.kind(parts.database, parts.queue, settings.retention_interval),
-        endpoints.recover_kind(parts.database, parts.queue),
+        delivery.forget_kind(services.database, settings.webhook_keep_deliveries),
+        Recorder(services.database, services.queue, services.gateway, services.transcriber).kind(),
+        *archiving.kinds(services.database, services.feed, services.queue, services.objects),
+        sweep.kind(services.database, services.queue, settings.retention_interval),
+        endpoints.recover_kind(services.database, services.queue),
     ]

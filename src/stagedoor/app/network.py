@@ -65,11 +65,11 @@ def lay_out(settings: Settings, secrets: Secrets) -> Network:
 def _client_url(settings: Settings, public_url: str) -> str:
     if settings.livekit_public_url:
         return _websocket(settings.livekit_public_url)
-    parts = urlsplit(public_url)
-    if parts.scheme in {"https", "wss"}:
+    services = urlsplit(public_url)
+    if services.scheme in {"https", "wss"}:
         # A page served over TLS may only open wss; LiveKit itself speaks no TLS, so the proxy before us is before it.
-        return f"wss://{parts.netloc}"
-    return f"ws://{_bracketed(parts.hostname or '127.0.0.1')}:{settings.livekit_port}"
+        return f"wss://{services.netloc}"
+    return f"ws://{_bracketed(services.hostname or '127.0.0.1')}:{settings.livekit_port}"
 
 
 def _external(settings: Settings) -> Endpoint:

@@ -6,19 +6,17 @@ from collections.abc import Callable
 
 from livekit import api
 
+from stagedoor.access.admission import AdmissionControl
+from stagedoor.access.issue import TokenIssuer
+from stagedoor.access.links import LinkSigner
 from stagedoor.api.services import Services
 from stagedoor.app.datafolder import Secrets
 from stagedoor.app.network import Network
-from stagedoor.bridges.keeper import Bridges
-from stagedoor.bridges.tickets import Tickets
-from stagedoor.cameras.elsewhere import Alone, Elsewhere
-from stagedoor.cameras.gate import Gate
-from stagedoor.cameras.keeping import Keeping
-from stagedoor.cameras.live import LiveCameras
-from stagedoor.cameras.posting import Posting
-from stagedoor.cameras.telling import Telling
 from stagedoor.events.feed import Feed
-from stagedoor.frames.hub import Hub
+from stagedoor.inbox.applier import Applier
+from stagedoor.inbox.receive import Receiver
+from stagedoor.inbox.store import intake
+from stagedoor.inbox.verify import Keyring
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.kernel.sealing import Sealer
@@ -26,25 +24,27 @@ from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outbox import delivery
 from stagedoor.outbox.sender import Sender
-from stagedoor.playback.admission import Doorkeeper
-from stagedoor.playback.links import LinkSigner
-from stagedoor.playback.watching import Watching
-from stagedoor.rooms.adding import Adding
+from stagedoor.outputs.frames.viewers import FrameViewers
+from stagedoor.outputs.webrtc.join_tokens import JoinTokens
+from stagedoor.outputs.webrtc.supervisor import Bridges
+from stagedoor.rooms.ban_enforcer import BanEnforcer
 from stagedoor.rooms.bans import Bans
-from stagedoor.rooms.bouncer import Bouncer
 from stagedoor.rooms.plans import Plans
+from stagedoor.sources.cameras.authentication import CameraAuthenticator
+from stagedoor.sources.cameras.http_ingest import HttpIngest
+from stagedoor.sources.cameras.key_revocation import KeyRevocation
+from stagedoor.sources.cameras.live import LiveCameras
+from stagedoor.sources.cameras.presence_events import PresenceEvents
 from stagedoor.storage import Database
 from stagedoor.storage.objects import Objects, ObjectsUnavailable
+from stagedoor.streams.cluster.other_nodes import OtherNodes, SingleNode
+from stagedoor.streams.hub import Hub
+from stagedoor.streams.usage_recorder import MediaUsageRecorder
 from stagedoor.tenancy.authentication import Authenticator
 from stagedoor.tenancy.directory import Directory
-from stagedoor.tokens.issue import TokenIssuer
-from stagedoor.transcripts import recording
-from stagedoor.transcripts.listening import Scribe
-from stagedoor.usage.running import Running
-from stagedoor.webhooks.applier import Applier
-from stagedoor.webhooks.receive import Receiver
-from stagedoor.webhooks.store import intake
-from stagedoor.webhooks.verify import Keyring
+from stagedoor.transcripts import transcription
+from stagedoor.transcripts.transcriber import Transcriber
+from stagedoor.usage.running_meters import RunningMeters
 
 
 def make_parts(
@@ -55,26 +55,26 @@ def make_parts(
     operator_secret: str,
     starting: Callable[[], str | None],
     node: str = "only",
-) -> tuple[Services, Bouncer]:
+) -> tuple[Services, BanEnforcer]:
     """The edge's parts, and the bouncer, whose worker the product runs. Called on the running event loop."""
     endpoint = network.endpoint
     gateway = LiveKitGateway(endpoint)
     feed = Feed(database, max_clients=settings.feed_max_clients)
-    bouncer = Bouncer(database, gateway, feed)
+    ban_enforcer = BanEnforcer(database, gateway, feed)
     queue = Queue(
-        when_cancelled={delivery.KIND: delivery.cancelled, recording.RECORD: recording.cancelled},
+        when_cancelled={delivery.KIND: delivery.cancelled, transcription.RECORD: transcription.cancelled},
         when_retried={delivery.KIND: delivery.retried},
     )
-    applier = Applier(database, feed, queue, bouncer)
+    applier = Applier(database, feed, queue, ban_enforcer)
     extra = {key: secret.get_secret_value() for key, secret in settings.webhook_extra_keys.items()}
     keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.webhook_hmac_enabled)
     signer = LinkSigner(secrets.link_secret)
     bans, plans = Bans(database), Plans(database)
     issuer = TokenIssuer(database, bans, plans, endpoint)
-    hub, running = Hub(), Running()
+    hub, running = Hub(), RunningMeters()
     cameras = LiveCameras(hub, running)
-    elsewhere = _elsewhere(settings, node, hub, cameras)
-    telling = Telling(database, feed)
+    other_nodes = _other_nodes(settings, node, hub, cameras)
+    presence_events = PresenceEvents(database, feed)
     services = Services(
         settings=settings,
         public_url=network.public_url,
@@ -90,30 +90,30 @@ def make_parts(
         receiver=Receiver(keyring, intake(database), applier.wake),
         applier=applier,
         signer=signer,
-        doorkeeper=Doorkeeper(signer, api.TokenVerifier(endpoint.api_key, endpoint.api_secret)),
+        admission_control=AdmissionControl(signer, api.TokenVerifier(endpoint.api_key, endpoint.api_secret)),
         sealer=Sealer(secrets.sealing_secret),
         sender=Sender(allow_private=settings.webhook_allow_private_targets, timeout_seconds=settings.webhook_timeout),
-        scribe=Scribe(),
+        transcriber=Transcriber(),
         objects=_objects(settings),
-        gate=Gate(database),
+        camera_authenticator=CameraAuthenticator(database),
         cameras=cameras,
-        elsewhere=elsewhere,
-        telling=telling,
-        posting=Posting(cameras, telling),
-        keeping=Keeping(database, cameras),
-        watching=Watching(database, hub, cameras, elsewhere, running),
-        adding=Adding(database, node, running),
-        bridges=Bridges(database, feed, cameras, Tickets(database, gateway, issuer)),
+        other_nodes=other_nodes,
+        presence_events=presence_events,
+        http_ingest=HttpIngest(cameras, presence_events),
+        key_revocation=KeyRevocation(database, cameras),
+        frame_viewers=FrameViewers(database, hub, cameras, other_nodes, running),
+        media_usage=MediaUsageRecorder(database, node, running),
+        bridges=Bridges(database, feed, cameras, JoinTokens(database, gateway, issuer)),
         starting=starting,
     )
-    return services, bouncer
+    return services, ban_enforcer
 
 
-def _elsewhere(settings: Settings, node: str, hub: Hub, cameras: LiveCameras) -> Elsewhere:
+def _other_nodes(settings: Settings, node: str, hub: Hub, cameras: LiveCameras) -> OtherNodes:
     if settings.redis_url is None:
-        return Alone()
+        return SingleNode()
     # Redis's client takes a tenth of a second to import, which one machine alone need not wait for.
-    from stagedoor.cameras.relay import Relay
+    from stagedoor.sources.cameras.relay import Relay
 
     try:
         return Relay(settings.redis_url.get_secret_value(), node, hub, cameras)

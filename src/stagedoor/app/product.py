@@ -35,15 +35,15 @@ from stagedoor.kernel.errors import OperatorError, Problem, StorageUnavailable
 from stagedoor.kernel.metrics import LIVEKIT_RESTARTS
 from stagedoor.kernel.secretfile import write_private
 from stagedoor.kernel.settings import Settings
-from stagedoor.mediaserver.facts import ServerState
 from stagedoor.mediaserver.install import ensure_binary
 from stagedoor.mediaserver.managed import ManagedLiveKit
+from stagedoor.mediaserver.snapshots import ServerState
 from stagedoor.mediaserver.version import server_version
 from stagedoor.outbox.fanout import Fanout
+from stagedoor.pages.pages import Pages
 from stagedoor.rooms.reconcile import Reconciler
-from stagedoor.rooms.watch import Watch
+from stagedoor.rooms.reconcile_worker import Watch
 from stagedoor.storage import migrate, open_database
-from stagedoor.web.pages import Pages
 
 _log = structlog.get_logger()
 _RECORD_USE_SECONDS: Final = 10.0
@@ -144,38 +144,40 @@ class Product:
         except StorageUnavailable as error:
             raise OperatorError(f"The database can't be used: {error}") from None
         operator_secret = chance.token_urlsafe(32)
-        parts, bouncer = make_parts(
+        services, ban_enforcer = make_parts(
             self._settings, secrets, network, database, operator_secret, lambda: self._starting, folder.node
         )
-        self._closing.push_async_callback(parts.gateway.close)
-        self._closing.push_async_callback(parts.sender.close)
-        self._closing.push_async_callback(parts.scribe.close)
-        self._closing.push_async_callback(parts.adding.close)  # when no camera sends any more
-        self._closing.push_async_callback(parts.telling.close)
-        self._closing.push_async_callback(parts.posting.close)
-        self._work("applier", parts.applier.run())
-        reconciler = Reconciler(database, parts.feed, parts.queue)
-        self._closing.push_async_callback(self._last_events, parts, reconciler)
-        self._work("bouncer", bouncer.run())
-        self._work("jobs", make_worker(parts, folder.node).run())
-        self._work("webhook fan-out", Fanout(parts.database, parts.feed, parts.queue).run())
-        self._work("key use", _record_use(parts))
-        self._work("cameras", parts.keeping.run())
-        self._work("camera usage", parts.adding.run())
-        self._work("cameras elsewhere", parts.elsewhere.run())
+        self._closing.push_async_callback(services.gateway.close)
+        self._closing.push_async_callback(services.sender.close)
+        self._closing.push_async_callback(services.transcriber.close)
+        self._closing.push_async_callback(services.media_usage.close)  # when no camera sends any more
+        self._closing.push_async_callback(services.presence_events.close)
+        self._closing.push_async_callback(services.http_ingest.close)
+        self._work("applier", services.applier.run())
+        reconciler = Reconciler(database, services.feed, services.queue)
+        self._closing.push_async_callback(self._last_events, services, reconciler)
+        self._work("bouncer", ban_enforcer.run())
+        self._work("jobs", make_worker(services, folder.node).run())
+        self._work("webhook fan-out", Fanout(services.database, services.feed, services.queue).run())
+        self._work("key use", _record_use(services))
+        self._work("cameras", services.key_revocation.run())
+        self._work("camera usage", services.media_usage.run())
+        self._work("cameras elsewhere", services.other_nodes.run())
         document = f"{PREFIX}/openapi.json"
-        pages = Pages(database, parts.issuer, parts.doorkeeper, document)
-        self._watch_over(await http.start(build(parts, pages.routes(f"{PREFIX}/docs"))))
+        pages = Pages(database, services.issuer, services.admission_control, document)
+        self._watch_over(await http.start(build(services, pages.routes(f"{PREFIX}/docs"))))
         # HTTP must stop before the applier does, and live feeds must end or it would wait for them.
         self._closing.push_async_callback(http.stop)
-        self._closing.callback(parts.feed.close)
-        self._closing.callback(parts.watching.close)
-        self._closing.callback(parts.cameras.close)
+        self._closing.callback(services.feed.close)
+        self._closing.callback(services.frame_viewers.close)
+        self._closing.callback(services.cameras.close)
         _tell_cli(folder, network, operator_secret)
         self._closing.callback(lambda: folder.operator_file.unlink(missing_ok=True))
-        watch = Watch(parts.gateway, reconciler, bouncer, self._settings.reconcile_interval, parts.applier.catch_up)
-        managed_version = await self._start_livekit(network, folder, watch, parts, reconciler)
-        self._closing.push_async_callback(parts.adding.write)  # before sessions end with LiveKit
+        watch = Watch(
+            services.gateway, reconciler, ban_enforcer, self._settings.reconcile_interval, services.applier.catch_up
+        )
+        managed_version = await self._start_livekit(network, folder, watch, services, reconciler)
+        self._closing.push_async_callback(services.media_usage.write)  # before sessions end with LiveKit
         try:
             await self._patience.attempt(watch.once)
         except (Problem, StorageUnavailable) as error:
@@ -183,14 +185,14 @@ class Product:
         version = managed_version or await server_version(network.endpoint)
         self._closing.push_async_callback(_cancelled, self._work("reconcile", watch.run()))
         # Cameras leave their rooms before LiveKit is stopped.
-        self._closing.push_async_callback(_cancelled, self._work("bridges", parts.bridges.run()))
+        self._closing.push_async_callback(_cancelled, self._work("bridges", services.bridges.run()))
         try:
             api_key = await self._patience.attempt(lambda: database.write(make_first_key))
         except StorageUnavailable as error:
             raise OperatorError(f"The database can't be used: {error}") from None
         self._starting = None
         _settle_memory()
-        token = parts.signer.sign("meet", f"{APP}-demo", 86_400)
+        token = services.signer.sign("meet", f"{APP}-demo", 86_400)
         return Summary(
             url=network.public_url,
             api_key=api_key,
@@ -204,7 +206,7 @@ class Product:
         )
 
     async def _start_livekit(
-        self, network: Network, folder: DataFolder, watch: Watch, parts: Services, reconciler: Reconciler
+        self, network: Network, folder: DataFolder, watch: Watch, services: Services, reconciler: Reconciler
     ) -> str | None:
         if network.managed is None:
             return None
@@ -230,29 +232,29 @@ class Product:
         async def stop() -> None:
             await livekit.stop()
             self._livekit_stopped_at = now_ms()
-            await self._end_sessions(parts, reconciler)  # while live feeds are still open
+            await self._end_sessions(services, reconciler)  # while live feeds are still open
 
         self._closing.push_async_callback(stop)
         started = await livekit.start()
         _log.info("livekit runs", pid=started.pid, adopted=started.adopted, version=started.version)
         return started.version
 
-    async def _end_sessions(self, parts: Services, reconciler: Reconciler) -> None:
+    async def _end_sessions(self, services: Services, reconciler: Reconciler) -> None:
         """Apply what is stored; then, as our LiveKit is gone and with it every room, close what that left open.
 
         In this order, or the backlog would open sessions after the last comparison, which nobody would close.
         """
-        await parts.applier.catch_up()
+        await services.applier.catch_up()
         if self._livekit_stopped_at is not None:
             with contextlib.suppress(StorageUnavailable):
                 await reconciler.run(ServerState(now_ms(), ()), self._livekit_stopped_at)
 
-    async def _last_events(self, parts: Services, reconciler: Reconciler) -> None:
+    async def _last_events(self, services: Services, reconciler: Reconciler) -> None:
         """End the workers, and apply what came in until HTTP stopped."""
         await _cancelled(*self._workers)
-        await self._end_sessions(parts, reconciler)
+        await self._end_sessions(services, reconciler)
         with contextlib.suppress(StorageUnavailable):
-            await parts.authenticator.record_use()
+            await services.authenticator.record_use()
 
     def _work(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
@@ -288,11 +290,11 @@ async def _cancelled(*tasks: asyncio.Task[None]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _record_use(parts: Services) -> None:
+async def _record_use(services: Services) -> None:
     while True:
         await asyncio.sleep(_RECORD_USE_SECONDS)
         try:
-            await parts.authenticator.record_use()
+            await services.authenticator.record_use()
         except StorageUnavailable as error:
             _log.warning("the last use of keys can't be recorded now", error=str(error))
 

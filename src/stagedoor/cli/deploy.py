@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from stagedoor.cli.options import ConfigFile, resolved
-from stagedoor.deployment.compose import ComposePlan, compose_files
-from stagedoor.deployment.executable import LIVEKIT_PLACE, this_installation
-from stagedoor.deployment.systemd import SystemdPlan, systemd_files
-from stagedoor.deployment.writing import Outcome, write_all
+from stagedoor.deploy.compose import ComposePlan, compose_files
+from stagedoor.deploy.executable import LIVEKIT_PLACE, this_installation
+from stagedoor.deploy.systemd import SystemdPlan, systemd_files
+from stagedoor.deploy.writing import Outcome, write_all
 
 app = typer.Typer(no_args_is_help=True, help="Write deployment files.")
 

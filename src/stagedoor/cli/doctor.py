@@ -14,8 +14,8 @@ from rich.text import Text
 
 from stagedoor.cli.options import AsJson, ConfigFile, DataDir, resolved
 from stagedoor.cli.output import print_json
-from stagedoor.diagnosis.finding import Finding
-from stagedoor.diagnosis.run import diagnose
+from stagedoor.doctor.result import CheckResult
+from stagedoor.doctor.run import diagnose
 
 _STYLES: Final = {"ok": "green", "warning": "yellow", "broken": "bold red", "skipped": "dim"}
 
@@ -56,7 +56,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _print(findings: list[Finding]) -> None:
+def _print(findings: list[CheckResult]) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(style="bold", no_wrap=True)

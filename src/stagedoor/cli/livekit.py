@@ -9,7 +9,7 @@ import typer
 
 from stagedoor.app.datafolder import DataFolder
 from stagedoor.cli.options import ConfigFile, DataDir, resolved
-from stagedoor.diagnosis.scene import look
+from stagedoor.doctor.context import look
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.mediaserver.config import render, webhook_section
 from stagedoor.mediaserver.install import ensure_binary, find_binary

@@ -9,7 +9,7 @@ from stagedoor.jobs.nouns import Job, JobKind
 from stagedoor.kernel.clock import now_ms
 from stagedoor.storage import Database
 
-_BITE: Final = 500
+_BATCH_SIZE: Final = 500
 """How many rows one transaction deletes: others wait for it."""
 
 _EVERY_SECONDS: Final = 3600.0
@@ -20,14 +20,14 @@ def kind(database: Database, done_seconds: int, ended_seconds: int) -> JobKind:
 
     async def forget(_: Job) -> None:
         now = now_ms()
-        deleted = _BITE
-        while deleted == _BITE:
+        deleted = _BATCH_SIZE
+        while deleted == _BATCH_SIZE:
             deleted = await database.write(
                 lambda tx: store.delete_finished(
                     tx,
                     done_before=now - done_seconds * 1000,
                     ended_before=now - ended_seconds * 1000,
-                    limit=_BITE,
+                    limit=_BATCH_SIZE,
                 )
             )
 

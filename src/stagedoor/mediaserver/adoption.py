@@ -18,11 +18,11 @@ import structlog
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.mediaserver.config import ManagedConfig, fingerprint, render
 from stagedoor.mediaserver.failure import os_reason
-from stagedoor.mediaserver.life import recorded, until_ready
+from stagedoor.mediaserver.launch import recorded, until_ready
 from stagedoor.mediaserver.state import Record, StateFolder
-from stagedoor.workers import stopping
-from stagedoor.workers.child import Child
-from stagedoor.workers.procinfo import ProcessInfo
+from stagedoor.processes import stopping
+from stagedoor.processes.child import Child
+from stagedoor.processes.procinfo import ProcessInfo
 
 _log = structlog.get_logger()
 

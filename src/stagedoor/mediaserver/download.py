@@ -14,7 +14,7 @@ from pathlib import Path
 
 import aiohttp
 
-from stagedoor.mediaserver.failure import WayFailed, os_reason
+from stagedoor.mediaserver.failure import InstallAttemptFailed, os_reason
 from stagedoor.mediaserver.release import BINARY_NAME, CHECKSUMS_NAME, PINNED_VERSION
 
 # A machine without a way to the internet must get to the next way of installing within seconds. `connect`
@@ -50,14 +50,14 @@ async def download_binary(base_url: str, archive: str, folder: Path, progress: C
             wanted = await _wanted_checksum(http, f"{place}/{CHECKSUMS_NAME}", archive)
             found = await _fetch(http, f"{place}/{archive}", target, progress)
     except TimeoutError as error:
-        raise WayFailed(f"{place} did not answer in time") from error
+        raise InstallAttemptFailed(f"{place} did not answer in time") from error
     except (aiohttp.ClientError, ValueError) as error:
         # ValueError: aiohttp refuses a base URL that is none (InvalidURL is both).
-        raise WayFailed(f"{place} could not be read ({_reason(error)})") from error
+        raise InstallAttemptFailed(f"{place} could not be read ({_reason(error)})") from error
     except OSError as error:
-        raise WayFailed(f"the archive could not be written to {folder} ({os_reason(error)})") from error
+        raise InstallAttemptFailed(f"the archive could not be written to {folder} ({os_reason(error)})") from error
     if found != wanted:
-        raise WayFailed(f"{archive} has the SHA-256 {found} where {CHECKSUMS_NAME} says {wanted}")
+        raise InstallAttemptFailed(f"{archive} has the SHA-256 {found} where {CHECKSUMS_NAME} says {wanted}")
     return await asyncio.to_thread(_unpack, target, folder)
 
 
@@ -67,13 +67,13 @@ async def _wanted_checksum(http: aiohttp.ClientSession, url: str, archive: str) 
         async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
             body += chunk
             if len(body) > _CHECKSUMS_LIMIT_BYTES:
-                raise WayFailed(f"{url} is too long to be a list of checksums")
+                raise InstallAttemptFailed(f"{url} is too long to be a list of checksums")
     for line in body.decode("utf-8", "replace").splitlines():
         digest, _, name = line.strip().partition(" ")
         # sha256sum writes "digest  name" or, for binary mode, "digest *name".
         if name.strip().removeprefix("*") == archive and re.fullmatch(r"[0-9a-fA-F]{64}", digest):
             return digest.lower()
-    raise WayFailed(f"{url} has no SHA-256 for {archive}")
+    raise InstallAttemptFailed(f"{url} has no SHA-256 for {archive}")
 
 
 async def _fetch(http: aiohttp.ClientSession, url: str, target: Path, progress: Callable[[str], None]) -> str:
@@ -86,7 +86,7 @@ async def _fetch(http: aiohttp.ClientSession, url: str, target: Path, progress: 
             async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
                 size += len(chunk)
                 if size > _ARCHIVE_LIMIT_BYTES:
-                    raise WayFailed(f"{url} is larger than a LiveKit archive can be")
+                    raise InstallAttemptFailed(f"{url} is larger than a LiveKit archive can be")
                 digest.update(chunk)
                 await asyncio.to_thread(file.write, chunk)
                 if (now := time.monotonic()) - told >= 2:
@@ -100,7 +100,7 @@ async def _fetch(http: aiohttp.ClientSession, url: str, target: Path, progress: 
 async def _get(http: aiohttp.ClientSession, url: str) -> AsyncGenerator[aiohttp.ClientResponse]:
     async with http.get(url) as response:
         if response.status != 200:
-            raise WayFailed(f"{url} answered {response.status}")
+            raise InstallAttemptFailed(f"{url} answered {response.status}")
         yield response
 
 
@@ -111,15 +111,15 @@ def _unpack(archive: Path, folder: Path) -> Path:
             member = next((one for one in tar if one.isfile() and Path(one.name).name == BINARY_NAME), None)
             source = tar.extractfile(member) if member else None
             if source is None:
-                raise WayFailed(f"{archive.name} holds no {BINARY_NAME}")
+                raise InstallAttemptFailed(f"{archive.name} holds no {BINARY_NAME}")
             with source, binary.open("wb") as file:
                 shutil.copyfileobj(source, file)
         binary.chmod(0o755)
         archive.unlink()
     except (tarfile.TarError, EOFError) as error:
-        raise WayFailed(f"{archive.name} is not a complete archive") from error
+        raise InstallAttemptFailed(f"{archive.name} is not a complete archive") from error
     except OSError as error:  # gzip.BadGzipFile is one too
-        raise WayFailed(f"{archive.name} could not be unpacked ({error.strerror or error})") from error
+        raise InstallAttemptFailed(f"{archive.name} could not be unpacked ({error.strerror or error})") from error
     return binary
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class WayFailed(Exception):
+class InstallAttemptFailed(Exception):
     """Why one way of getting the binary did not work, as a clause such as `the archive is cut short`.
 
     Another way may still work; only `ensure_binary` decides that none did and says so in a sentence.

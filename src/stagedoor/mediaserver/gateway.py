@@ -15,13 +15,13 @@ from livekit import api, protocol
 
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, Invalid, MediaServerFailed, NotFound, Problem, Unavailable
-from stagedoor.mediaserver.facts import (
+from stagedoor.mediaserver.snapshots import (
     OWN_IDENTITY,
-    ParticipantFact,
+    ParticipantSnapshot,
     Permissions,
-    RoomFact,
+    RoomSnapshot,
     ServerState,
-    TrackFact,
+    TrackSnapshot,
     clean,
 )
 
@@ -83,7 +83,7 @@ class LiveKitGateway:
         departure_timeout: int = 0,
         max_participants: int = 0,
         agents: Sequence[tuple[str, str]] = (),
-    ) -> RoomFact:
+    ) -> RoomSnapshot:
         """Create a room, or get the one that lives; time-outs are seconds, and 0 is LiveKit's own default."""
         request = api.CreateRoomRequest(
             name=name,
@@ -95,12 +95,12 @@ class LiveKitGateway:
         )
         return _room(await _answer(self._api.room.create_room(request), "create the room"))
 
-    async def rooms(self) -> list[RoomFact]:
+    async def rooms(self) -> list[RoomSnapshot]:
         """Every room that lives."""
         answer = await _answer(self._api.room.list_rooms(api.ListRoomsRequest()), "list rooms")
         return [_room(info) for info in answer.rooms]
 
-    async def find_room(self, name: str) -> RoomFact | None:
+    async def find_room(self, name: str) -> RoomSnapshot | None:
         """The room, if it lives."""
         answer = await _answer(self._api.room.list_rooms(api.ListRoomsRequest(names=[name])), "list rooms")
         return _room(answer.rooms[0]) if answer.rooms else None
@@ -108,16 +108,16 @@ class LiveKitGateway:
     async def delete_room(self, name: str) -> None:
         await _answer(self._api.room.delete_room(api.DeleteRoomRequest(room=name)), "end the room")
 
-    async def update_room_metadata(self, name: str, metadata: str) -> RoomFact:
+    async def update_room_metadata(self, name: str, metadata: str) -> RoomSnapshot:
         request = api.UpdateRoomMetadataRequest(room=name, metadata=metadata)
         return _room(await _answer(self._api.room.update_room_metadata(request), "change the room"))
 
-    async def participants(self, room: str) -> list[ParticipantFact]:
+    async def participants(self, room: str) -> list[ParticipantSnapshot]:
         request = api.ListParticipantsRequest(room=room)
         answer = await _answer(self._api.room.list_participants(request), "list participants")
         return [_participant(info) for info in answer.participants if not info.identity.startswith(OWN_IDENTITY)]
 
-    async def participant(self, room: str, identity: str) -> ParticipantFact:
+    async def participant(self, room: str, identity: str) -> ParticipantSnapshot:
         request = api.RoomParticipantIdentity(room=room, identity=identity)
         return _participant(await _answer(self._api.room.get_participant(request), "get the participant"))
 
@@ -134,7 +134,7 @@ class LiveKitGateway:
         metadata: str | None = None,
         attributes: Mapping[str, str] | None = None,
         permissions: Permissions | None = None,
-    ) -> ParticipantFact:
+    ) -> ParticipantSnapshot:
         """Change a participant; an attribute set to the empty text is removed. LiveKit takes permissions as a whole."""
         request = api.UpdateParticipantRequest(room=room, identity=identity)
         if name is not None:
@@ -147,7 +147,7 @@ class LiveKitGateway:
             request.permission.CopyFrom(_permission(permissions))
         return _participant(await _answer(self._api.room.update_participant(request), "change the participant"))
 
-    async def mute_track(self, room: str, identity: str, track_sid: str, *, muted: bool) -> TrackFact:
+    async def mute_track(self, room: str, identity: str, track_sid: str, *, muted: bool) -> TrackSnapshot:
         request = api.MuteRoomTrackRequest(room=room, identity=identity, track_sid=track_sid, muted=muted)
         return _track((await _answer(self._api.room.mute_published_track(request), "mute the track")).track)
 
@@ -173,7 +173,7 @@ class LiveKitGateway:
         taken_at = now_ms()
         gate = asyncio.Semaphore(_ROOMS_AT_ONCE)
 
-        async def people(room: RoomFact) -> tuple[RoomFact, tuple[ParticipantFact, ...]] | None:
+        async def people(room: RoomSnapshot) -> tuple[RoomSnapshot, tuple[ParticipantSnapshot, ...]] | None:
             async with gate:
                 try:
                     return room, tuple(await self.participants(room.name))
@@ -224,8 +224,8 @@ def _key_refused() -> MediaServerFailed:
     )
 
 
-def _room(info: models.Room) -> RoomFact:
-    return RoomFact(
+def _room(info: models.Room) -> RoomSnapshot:
+    return RoomSnapshot(
         info.sid,
         info.name,
         info.creation_time_ms or None,
@@ -237,9 +237,9 @@ def _room(info: models.Room) -> RoomFact:
     )
 
 
-def _participant(info: models.ParticipantInfo) -> ParticipantFact:
+def _participant(info: models.ParticipantInfo) -> ParticipantSnapshot:
     permission = info.permission
-    return ParticipantFact(
+    return ParticipantSnapshot(
         info.sid,
         clean(info.identity),
         clean(info.name),
@@ -263,8 +263,8 @@ def _participant(info: models.ParticipantInfo) -> ParticipantFact:
     )
 
 
-def _track(info: models.TrackInfo) -> TrackFact:
-    return TrackFact(
+def _track(info: models.TrackInfo) -> TrackSnapshot:
+    return TrackSnapshot(
         info.sid,
         _enum(info, "type"),
         _enum(info, "source"),

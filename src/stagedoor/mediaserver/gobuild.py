@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from stagedoor.mediaserver.failure import WayFailed, os_reason
+from stagedoor.mediaserver.failure import InstallAttemptFailed, os_reason
 from stagedoor.mediaserver.release import BINARY_NAME, GO_PACKAGE, PINNED_VERSION
 from stagedoor.mediaserver.toolchain import find_toolchain, go_environment
-from stagedoor.workers.command import run
+from stagedoor.processes.command import run
 
 _TELL_EVERY_SECONDS = 5.0
 
@@ -48,16 +48,16 @@ async def build_binary(folder: Path, cache_dir: Path, progress: Callable[[str], 
             on_line=counted.line,
         )
     except OSError as error:
-        raise WayFailed(f"{toolchain.go} could not be started ({os_reason(error)})") from error
+        raise InstallAttemptFailed(f"{toolchain.go} could not be started ({os_reason(error)})") from error
     finally:
         ticker.cancel()
     if done.exit_code != 0:
-        raise WayFailed(f"`go install {GO_PACKAGE}` failed ({_reason(done.output) or done.last_line()})")
+        raise InstallAttemptFailed(f"`go install {GO_PACKAGE}` failed ({_reason(done.output) or done.last_line()})")
     built = folder / "server"
     try:
         return await asyncio.to_thread(built.rename, folder / BINARY_NAME)
     except OSError as error:
-        raise WayFailed(f"`go install` left no program in {folder} ({os_reason(error)})") from error
+        raise InstallAttemptFailed(f"`go install` left no program in {folder} ({os_reason(error)})") from error
 
 
 class _Counted:

@@ -12,12 +12,12 @@ import structlog
 
 from stagedoor.kernel.errors import CallerMistake, OperatorError
 from stagedoor.mediaserver.download import download_binary
-from stagedoor.mediaserver.failure import WayFailed, os_reason
+from stagedoor.mediaserver.failure import InstallAttemptFailed, os_reason
 from stagedoor.mediaserver.gobuild import build_binary
 from stagedoor.mediaserver.release import BINARY_NAME, DEFAULT_BASE_URL, PINNED_VERSION, archive_name
-from stagedoor.workers.command import run
-from stagedoor.workers.filelock import held
-from stagedoor.workers.scratch import remove_tree, scratch_folder
+from stagedoor.processes.command import run
+from stagedoor.processes.filelock import held
+from stagedoor.processes.scratch import remove_tree, scratch_folder
 
 __all__ = ["DEFAULT_BASE_URL", "PINNED_VERSION", "binary_version", "ensure_binary", "find_binary"]
 
@@ -118,7 +118,7 @@ async def _get_into(target: Path, cache_dir: Path, base_url: str, progress: Call
     else:
         try:
             await _one_way(target, lambda folder: download_binary(base_url, archive, folder, progress))
-        except WayFailed as error:
+        except InstallAttemptFailed as error:
             _log.warning("livekit_download_failed", reason=str(error))
             progress(f"The download did not work: {error}")
             reasons.append(str(error))
@@ -126,7 +126,7 @@ async def _get_into(target: Path, cache_dir: Path, base_url: str, progress: Call
             return
     try:
         await _one_way(target, lambda folder: build_binary(folder, cache_dir, progress))
-    except WayFailed as error:
+    except InstallAttemptFailed as error:
         reasons.append(str(error))
         raise OperatorError(
             f"LiveKit {PINNED_VERSION} could not be installed: {'; '.join(reasons)}; put a {BINARY_NAME} on"
@@ -141,9 +141,9 @@ async def _one_way(target: Path, get: Callable[[Path], Awaitable[Path]]) -> None
         try:
             version = await binary_version(binary)
         except OperatorError as error:
-            raise WayFailed("what it gave is not a livekit-server that runs on this machine") from error
+            raise InstallAttemptFailed("what it gave is not a livekit-server that runs on this machine") from error
         if version != PINNED_VERSION:
-            raise WayFailed(f"what it gave is LiveKit {version} instead of {PINNED_VERSION}")
+            raise InstallAttemptFailed(f"what it gave is LiveKit {version} instead of {PINNED_VERSION}")
         await asyncio.to_thread(os.replace, binary, target)
 
 

@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import msgspec
 
-from stagedoor.mediaserver.facts import (
+from stagedoor.mediaserver.snapshots import (
     LONGEST_METADATA,
     LONGEST_SID,
     LONGEST_WORD,
-    ParticipantFact,
+    ParticipantSnapshot,
     Permissions,
-    RoomFact,
-    TrackFact,
+    RoomSnapshot,
+    TrackSnapshot,
     clean,
 )
 
@@ -51,8 +51,8 @@ class WireRoom(_Wire, frozen=True):
     empty_timeout: int = 0
     departure_timeout: int = 0
 
-    def fact(self) -> RoomFact:
-        return RoomFact(
+    def fact(self) -> RoomSnapshot:
+        return RoomSnapshot(
             clean(self.sid, LONGEST_SID),
             clean(self.name),
             self.creation_time_ms or None,
@@ -96,8 +96,8 @@ class WireParticipant(_Wire, frozen=True):
     attributes: dict[str, str] = {}
     permission: WirePermission | None = None
 
-    def fact(self) -> ParticipantFact:
-        return ParticipantFact(
+    def fact(self) -> ParticipantSnapshot:
+        return ParticipantSnapshot(
             clean(self.sid, LONGEST_SID),
             clean(self.identity),
             clean(self.name),
@@ -121,8 +121,8 @@ class WireTrack(_Wire, frozen=True):
     width: int = 0
     height: int = 0
 
-    def fact(self) -> TrackFact:
-        return TrackFact(
+    def fact(self) -> TrackSnapshot:
+        return TrackSnapshot(
             clean(self.sid, LONGEST_SID),
             clean(self.type.lower(), LONGEST_WORD),
             clean(self.source.lower(), LONGEST_WORD),

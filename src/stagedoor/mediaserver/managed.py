@@ -13,17 +13,17 @@ import structlog
 
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import OperatorError
-from stagedoor.mediaserver import adoption, life
+from stagedoor.mediaserver import adoption, launch
 from stagedoor.mediaserver.config import ManagedConfig
 from stagedoor.mediaserver.failure import os_reason
 from stagedoor.mediaserver.install import binary_version
 from stagedoor.mediaserver.state import StateFolder
 from stagedoor.mediaserver.status import Started, Status
-from stagedoor.mediaserver.tending import tend
-from stagedoor.workers import logfile, stopping
-from stagedoor.workers.backoff import Backoff
-from stagedoor.workers.child import Child
-from stagedoor.workers.filelock import FileLock
+from stagedoor.mediaserver.watchdog import tend
+from stagedoor.processes import logfile, stopping
+from stagedoor.processes.backoff import Backoff
+from stagedoor.processes.child import Child
+from stagedoor.processes.filelock import FileLock
 
 __all__ = ["ManagedLiveKit", "Started", "Status"]
 
@@ -146,16 +146,16 @@ class ManagedLiveKit:
     async def _begin(self) -> None:
         """Start a process and wait for its answer; it is ended again when it gives none."""
         self._status = replace(self._status, started_at_ms=self._clock())
-        self._log_offset = await life.begin(self._binary, self._config, self._folder, self._clock(), self._own)
+        self._log_offset = await launch.begin(self._binary, self._config, self._folder, self._clock(), self._own)
         child = self._owned()
-        if await life.until_ready(child, self._config, self._start_patience):
+        if await launch.until_ready(child, self._config, self._start_patience):
             return
         if not child.ended:
             await stopping.stop(child, self._stop_steps)
             raise OperatorError(
                 f"LiveKit did not answer within {self._start_patience:.0f} s; look into {self._folder.log}."
             )
-        raise OperatorError(await asyncio.to_thread(life.why_it_ended, self._folder, self._log_offset, self._config))
+        raise OperatorError(await asyncio.to_thread(launch.why_it_ended, self._folder, self._log_offset, self._config))
 
     def _own(self, child: Child) -> None:
         if self._child is not None:
@@ -180,7 +180,7 @@ class ManagedLiveKit:
                 exit_code = await child.wait()
             finally:
                 tending.cancel()
-            reason = await asyncio.to_thread(life.why_it_was_lost, self._folder, self._log_offset)
+            reason = await asyncio.to_thread(launch.why_it_was_lost, self._folder, self._log_offset)
             self._lost(exit_code, reason)
             child = await self._restart(time.monotonic() - began)
 

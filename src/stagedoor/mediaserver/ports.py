@@ -6,7 +6,7 @@ import re
 
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.mediaserver.config import ManagedConfig
-from stagedoor.workers.ports import Protocol, is_free, owner
+from stagedoor.processes.ports import Protocol, is_free, owner
 
 
 def require_free_ports(config: ManagedConfig) -> None:

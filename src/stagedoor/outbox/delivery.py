@@ -147,13 +147,13 @@ def forget_kind(database: Database, keep_seconds: int) -> JobKind:
 
     async def forget(_: Job) -> None:
         before = now_ms() - keep_seconds * 1000
-        while await database.write(lambda tx: store.delete_old_deliveries(tx, before, _BITE)) == _BITE:
+        while await database.write(lambda tx: store.delete_old_deliveries(tx, before, _BATCH_SIZE)) == _BATCH_SIZE:
             continue
 
     return JobKind("webhook.forget", forget, every_seconds=3600, timeout_seconds=600)
 
 
-_BITE: Final = 500
+_BATCH_SIZE: Final = 500
 
 
 def _load(tx: Transaction, delivery_id: str) -> tuple[Endpoint, Delivery] | None:

@@ -26,7 +26,7 @@ from stagedoor.tenancy.store import app_by_id, apps_of_organisation
 
 MOST_PER_ORGANISATION: Final = 100
 RECOVER: Final = "webhook.recover"
-_BITE: Final = 200
+_BATCH_SIZE: Final = 200
 
 
 def create(
@@ -226,7 +226,7 @@ def _recover_bite(tx: Transaction, queue: Queue, endpoint_id: str, app_id: str, 
         return None
     if not store.lock_app(tx, app_id):
         raise Retry("Another node gives out this app's events.", after_seconds=1, counted=False)
-    batch = events.events_since(tx, app_id, since, after=after, limit=_BITE)
+    batch = events.events_since(tx, app_id, since, after=after, limit=_BATCH_SIZE)
     # What comes after is still to be given out, and an event is given to an endpoint once.
     given_out = max(endpoint.from_seq, store.cursor_of(tx, app_id) or 0)
     wanted = [event for event in batch if event.seq <= given_out and endpoint.wants(event.type)]
@@ -239,7 +239,7 @@ def _recover_bite(tx: Transaction, queue: Queue, endpoint_id: str, app_id: str, 
             queue.put(tx, job_of(endpoint, delivery, event.trace))
         elif delivery.state == "dead":
             _again(tx, queue, endpoint, delivery)
-    return batch[-1].seq if len(batch) == _BITE else None
+    return batch[-1].seq if len(batch) == _BATCH_SIZE else None
 
 
 def _again(tx: Transaction, queue: Queue, endpoint: Endpoint, delivery: Delivery) -> Delivery:

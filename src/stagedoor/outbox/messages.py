@@ -8,7 +8,7 @@ import msgspec
 
 from stagedoor.events.nouns import Event
 from stagedoor.kernel.clock import rfc3339
-from stagedoor.rooms import names
+from stagedoor.tenancy import room_names
 from stagedoor.tenancy.nouns import App
 
 TEST_TYPE: Final = "webhook.test"
@@ -21,7 +21,7 @@ def message_id(seq: int) -> str:
 
 def message(app: App, event: Event) -> bytes:
     """The body, in the form that Standard Webhooks recommends."""
-    parts = names.split(event.livekit_room)
+    parts = room_names.split(event.livekit_room)
     return msgspec.json.encode(
         {
             "id": message_id(event.seq),

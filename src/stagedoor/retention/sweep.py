@@ -6,6 +6,7 @@ from typing import Final
 
 from stagedoor.audit import store as trail
 from stagedoor.events import store as events
+from stagedoor.inbox import store as inbox
 from stagedoor.jobs.nouns import Job, JobKind
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms, rfc3339
@@ -15,9 +16,8 @@ from stagedoor.tenancy import store as tenancy
 from stagedoor.tenancy.nouns import App
 from stagedoor.transcripts import archiving
 from stagedoor.transcripts import store as transcripts
-from stagedoor.webhooks import store as inbox
 
-_BITE: Final = 500
+_BATCH_SIZE: Final = 500
 """How many rows one transaction deletes: others wait for it."""
 
 
@@ -39,7 +39,7 @@ async def _transcripts(database: Database, queue: Queue, app: App) -> None:
     until = now_ms() - kept * 1000
 
     def bite(tx: Transaction) -> int:
-        due = transcripts.due(tx, app.id, until, _BITE)
+        due = transcripts.due(tx, app.id, until, _BATCH_SIZE)
         for session_id in due:
             archiving.delete(tx, queue, app.organisation_id, app.id, session_id)
             trail.note(
@@ -53,7 +53,7 @@ async def _transcripts(database: Database, queue: Queue, app: App) -> None:
             )
         return len(due)
 
-    while await database.write(bite) == _BITE:
+    while await database.write(bite) == _BATCH_SIZE:
         pass
 
 
@@ -69,9 +69,9 @@ async def _events(database: Database, app: App) -> None:
 
     def bite(tx: Transaction) -> int:
         offered = outbox.offered_until(tx, app.id)
-        deleted = events.delete_events(tx, app.id, at_before=until, seq_until=offered, limit=_BITE)
-        raw = inbox.delete_settled(tx, f"{app.slug}-", received_before=until, limit=_BITE)
-        sent = outbox.delete_deliveries_of_app(tx, app.id, until, _BITE)
+        deleted = events.delete_events(tx, app.id, at_before=until, seq_until=offered, limit=_BATCH_SIZE)
+        raw = inbox.delete_settled(tx, f"{app.slug}-", received_before=until, limit=_BATCH_SIZE)
+        sent = outbox.delete_deliveries_of_app(tx, app.id, until, _BATCH_SIZE)
         if deleted + raw + sent:
             trail.note(
                 tx,
@@ -84,5 +84,5 @@ async def _events(database: Database, app: App) -> None:
             )
         return max(deleted, raw, sent)
 
-    while await database.write(bite) == _BITE:
+    while await database.write(bite) == _BATCH_SIZE:
         pass

@@ -9,10 +9,10 @@ from stagedoor.events.feed import Feed
 from stagedoor.events.nouns import NewEvent
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
-from stagedoor.mediaserver.facts import OWN_IDENTITY, RoomFact, clean
 from stagedoor.mediaserver.livekit_event import MEDIA_EVENTS, ROOM_EVENTS, LiveKitEvent, WireEgress, subject_of
+from stagedoor.mediaserver.snapshots import OWN_IDENTITY, RoomSnapshot, clean
 from stagedoor.mediaserver.version import PROBE_PREFIX
-from stagedoor.rooms import limiting, machine, names, settling, store
+from stagedoor.rooms import final_usage, machine, session_jobs, store
 from stagedoor.rooms.nouns import Moment, Session
 from stagedoor.rooms.observe import (
     Observer,
@@ -27,6 +27,7 @@ from stagedoor.rooms.observe import (
     track_present,
 )
 from stagedoor.storage import Transaction
+from stagedoor.tenancy import room_names
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.store import app_by_slug
 from stagedoor.usage import store as usage
@@ -68,30 +69,30 @@ def apply_event(
     elif event.participant is not None and event.participant.sid and not _is_ours(event):
         _participant_event(obs, session, event, moment)
     if session.state == "ended":  # it came late, and may have changed what was said of the session
-        settling.ask(tx, queue, session)
+        final_usage.ask(tx, queue, session)
     return "applied"
 
 
-def _place(tx: Transaction, event: LiveKitEvent) -> tuple[App, RoomFact, str] | None:
+def _place(tx: Transaction, event: LiveKitEvent) -> tuple[App, RoomSnapshot, str] | None:
     """The app, room and short name that the event is about.
 
     LiveKit sometimes leaves the room's name and SID out of track events (livekit/livekit#3725); the participant's SID
     leads to the session then.
     """
-    fact = event.room.fact() if event.room else RoomFact("", event.room_name)
+    fact = event.room.fact() if event.room else RoomSnapshot("", event.room_name)
     if not fact.name or (event.event in ROOM_EVENTS and not fact.sid):
         session = _session_meant(tx, event, fact)
         if session is None:
             return None
-        fact = RoomFact(session.room_sid or "", session.livekit_room)
-    parts = names.split(fact.name)
+        fact = RoomSnapshot(session.room_sid or "", session.livekit_room)
+    parts = room_names.split(fact.name)
     if parts is None:
         return None
     app = app_by_slug(tx, parts[0])
     return None if app is None else (app, fact, parts[1])
 
 
-def _session_meant(tx: Transaction, event: LiveKitEvent, fact: RoomFact) -> Session | None:
+def _session_meant(tx: Transaction, event: LiveKitEvent, fact: RoomSnapshot) -> Session | None:
     if fact.sid:
         return store.session_by_sid(tx, fact.sid)
     if event.participant is not None and event.participant.sid:
@@ -115,7 +116,7 @@ def _participant_event(obs: Observer, session: Session, event: LiveKitEvent, mom
         session = session_alive(obs, session, moment.at)
     session, person = participant_present(obs, session, fact, moment, active=active)
     if event.event == "participant_joined":
-        limiting.came(obs.tx, obs.queue, session, fact)
+        session_jobs.came(obs.tx, obs.queue, session, fact)
     if event.track is not None:
         moment = machine.within(moment, person.left_at, person.left_at_source)
         person = participant_alive(obs, person, moment.at)
@@ -156,4 +157,4 @@ def _meter_egress(obs: Observer, session: Session, info: WireEgress, at: int) ->
         )
         usage.save_egress(obs.tx, egress)
         if session.state == "ended":
-            settling.ask(obs.tx, obs.queue, session)
+            final_usage.ask(obs.tx, obs.queue, session)

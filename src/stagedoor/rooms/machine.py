@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from stagedoor.mediaserver.facts import ParticipantFact, TrackFact
+from stagedoor.mediaserver.snapshots import ParticipantSnapshot, TrackSnapshot
 from stagedoor.rooms.nouns import INFERRED, Moment, Participant, Session, TimeSource, Track
 
 _TRUST: Final[dict[TimeSource | None, int]] = {
@@ -184,7 +184,7 @@ def peak(participants: Iterable[Participant], ended_at: int) -> int:
 # Participants
 
 
-def participant_seen(session: Session, fact: ParticipantFact, now: int) -> Participant:
+def participant_seen(session: Session, fact: ParticipantSnapshot, now: int) -> Participant:
     """A participant that we did not know; in an ended session it has left already."""
     person = Participant(session.id, fact.sid, fact.identity, fact.name, fact.kind, "joining", now)
     if session.ended_at is not None:
@@ -192,7 +192,7 @@ def participant_seen(session: Session, fact: ParticipantFact, now: int) -> Parti
     return person
 
 
-def joined(person: Participant, fact: ParticipantFact, moment: Moment, now: int) -> Participant:
+def joined(person: Participant, fact: ParticipantSnapshot, moment: Moment, now: int) -> Participant:
     """It became active. One that has left stays so, and its joining is filled in."""
     at, source = (fact.joined_at, "livekit") if fact.joined_at is not None else (moment.at, moment.source)
     after = replace(person, identity=fact.identity or person.identity, name=fact.name or person.name, kind=fact.kind)
@@ -209,7 +209,7 @@ def joined(person: Participant, fact: ParticipantFact, moment: Moment, now: int)
 
 def must_have_joined(person: Participant, published_at: int, now: int) -> Participant:
     """Its joining was not heard of, but something that it published: so it was there, since then at the latest."""
-    fact = ParticipantFact(person.sid, person.identity, person.name, person.kind)
+    fact = ParticipantSnapshot(person.sid, person.identity, person.name, person.kind)
     return joined(person, fact, Moment(published_at, "reconcile"), now)
 
 
@@ -251,7 +251,7 @@ def with_owner(at: int, source: TimeSource | None) -> Moment:
     return Moment(at, "reconcile" if source == "reconcile" else "session_end")
 
 
-def published(person: Participant, fact: TrackFact, moment: Moment, now: int) -> Track:
+def published(person: Participant, fact: TrackSnapshot, moment: Moment, now: int) -> Track:
     """A track that we did not know; that of a participant who has left is over."""
     track = Track(
         person.session_id,
@@ -267,7 +267,7 @@ def published(person: Participant, fact: TrackFact, moment: Moment, now: int) ->
     return track if person.open else unpublished(track, with_owner(person.left_at or 0, person.left_at_source), now)
 
 
-def published_known(track: Track, fact: TrackFact, moment: Moment) -> Track:
+def published_known(track: Track, fact: TrackSnapshot, moment: Moment) -> Track:
     """Fill in what an event that came late, or a second one, says of a track that we know."""
     after = replace(
         track,

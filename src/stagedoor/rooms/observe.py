@@ -14,8 +14,8 @@ from stagedoor.events.feed import Feed
 from stagedoor.events.nouns import NewEvent, Origin
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.ids import new_id
-from stagedoor.mediaserver.facts import ParticipantFact, RoomFact, TrackFact
-from stagedoor.rooms import limiting, machine, metering, settling, store
+from stagedoor.mediaserver.snapshots import ParticipantSnapshot, RoomSnapshot, TrackSnapshot
+from stagedoor.rooms import final_usage, machine, session_jobs, session_usage, store
 from stagedoor.rooms.nouns import INFERRED, SESSION, Moment, Participant, Room, Session, Track
 from stagedoor.storage import Transaction
 
@@ -54,7 +54,7 @@ class Observer:
         )
 
 
-def session_seen(obs: Observer, app_id: str, short: str, room: RoomFact, moment: Moment) -> Session:
+def session_seen(obs: Observer, app_id: str, short: str, room: RoomSnapshot, moment: Moment) -> Session:
     """The session of a room SID; a SID that we did not know gets one, and its room is adopted."""
     known = store.session_by_sid(obs.tx, room.sid)
     if known is not None:
@@ -69,7 +69,7 @@ def session_seen(obs: Observer, app_id: str, short: str, room: RoomFact, moment:
     if announced is not None:
         session = machine.begun(announced, room.sid, Moment(at, source), obs.now)
         store.update_session(obs.tx, session)
-        limiting.begun(obs.tx, obs.queue, session)
+        session_jobs.begun(obs.tx, obs.queue, session)
         obs.say(session, "session.started", at, room.name, {"roomSid": room.sid})
         return session
     session = Session(
@@ -85,12 +85,12 @@ def session_seen(obs: Observer, app_id: str, short: str, room: RoomFact, moment:
         changed_at=obs.now,
     )
     store.insert_session(obs.tx, session)
-    limiting.begun(obs.tx, obs.queue, session)
+    session_jobs.begun(obs.tx, obs.queue, session)
     obs.say(session, "session.started", session.started_at, room.name, {"roomSid": room.sid})
     return session
 
 
-def _adopt(obs: Observer, app_id: str, short: str, fact: RoomFact) -> None:
+def _adopt(obs: Observer, app_id: str, short: str, fact: RoomSnapshot) -> None:
     room = store.room_by_livekit_name(obs.tx, fact.name, with_deleted=True)
     if room is None:
         room = Room(new_id("room"), app_id, short, fact.name, fact.metadata, obs.now, obs.now)
@@ -113,13 +113,13 @@ def session_gone(obs: Observer, session: Session, moment: Moment) -> Session:
         if person.open:
             participant_gone(obs, after, person, end, None, settle=False)
     after = _settled(obs, after)
-    settling.ask(obs.tx, obs.queue, after)
+    final_usage.ask(obs.tx, obs.queue, after)
     if was_open:
-        limiting.over(obs.tx, obs.queue, after)
-        told = settling.first_told(obs.tx, after)
+        session_jobs.over(obs.tx, obs.queue, after)
+        told = final_usage.record_reported_usage(obs.tx, after)
         if told is not None:
             at = after.ended_at or moment.at
-            obs.say(after, "session.ended", at, after.livekit_room, metering.said(after, told))
+            obs.say(after, "session.ended", at, after.livekit_room, session_usage.said(after, told))
     return after
 
 
@@ -127,13 +127,13 @@ def session_back(obs: Observer, session: Session) -> Session:
     """LiveKit lists a room that we had closed."""
     after = machine.session_reopened(session, obs.now)
     store.update_session(obs.tx, after)
-    limiting.begun(obs.tx, obs.queue, after)
+    session_jobs.begun(obs.tx, obs.queue, after)
     obs.say(after, "session.reopened", obs.now, after.livekit_room)
     return after
 
 
 def participant_present(
-    obs: Observer, session: Session, fact: ParticipantFact, moment: Moment, *, active: bool
+    obs: Observer, session: Session, fact: ParticipantSnapshot, moment: Moment, *, active: bool
 ) -> tuple[Session, Participant]:
     """A participant was seen; `active` when LiveKit said so, not merely named it."""
     known = store.participant_by_sid(obs.tx, session.id, fact.sid)
@@ -222,7 +222,7 @@ def participant_back(obs: Observer, session: Session, person: Participant) -> tu
     return session, after
 
 
-def track_present(obs: Observer, session: Session, person: Participant, fact: TrackFact, moment: Moment) -> Track:
+def track_present(obs: Observer, session: Session, person: Participant, fact: TrackSnapshot, moment: Moment) -> Track:
     """A participant has a track."""
     known = store.track_by_sid(obs.tx, person, fact.sid)
     if known is not None:

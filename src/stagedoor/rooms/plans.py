@@ -12,9 +12,10 @@ from typing import Final, Literal
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, Invalid
 from stagedoor.kernel.ids import new_id
-from stagedoor.rooms import names, rooms, store
+from stagedoor.rooms import rooms, store
 from stagedoor.rooms.nouns import SESSION, Plan, Session
 from stagedoor.storage import Database, Transaction
+from stagedoor.tenancy import room_names
 from stagedoor.tenancy.nouns import App, TranscriptPolicy
 
 DEFAULT_WAIT: Final = 86_400
@@ -45,7 +46,7 @@ def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
         Conflict: A session of this room lives, or waits for it.
     """
     session_id = new_id(SESSION)
-    if names.reference_is_like(app.slug, wanted.room_name, f"{SESSION}_"):
+    if room_names.reference_is_like(app.slug, wanted.room_name, f"{SESSION}_"):
         raise Invalid(f"A name that begins with {SESSION}_ is a session's id.", code="bad_room_name")
     livekit_room = rooms.known_or_new(tx, app, wanted.room_name or session_id)
     store.lock_rooms(tx, [livekit_room])
@@ -58,7 +59,7 @@ def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
     session = Session(
         session_id,
         app.id,
-        names.short_name(livekit_room),
+        room_names.short_name(livekit_room),
         livekit_room,
         None,
         "created",

@@ -11,8 +11,8 @@ from collections import Counter
 from stagedoor.events.feed import Feed
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
-from stagedoor.mediaserver.facts import ParticipantFact, RoomFact, ServerState
-from stagedoor.rooms import names, store
+from stagedoor.mediaserver.snapshots import ParticipantSnapshot, RoomSnapshot, ServerState
+from stagedoor.rooms import store
 from stagedoor.rooms.nouns import Moment, Participant, Session
 from stagedoor.rooms.observe import (
     Observer,
@@ -27,6 +27,7 @@ from stagedoor.rooms.observe import (
     track_present,
 )
 from stagedoor.storage import Database, Transaction
+from stagedoor.tenancy import room_names
 from stagedoor.tenancy.store import app_by_slug
 
 GRACE_MS = 3_000
@@ -80,12 +81,12 @@ class Reconciler:
         self,
         tx: Transaction,
         state: ServerState,
-        room: RoomFact,
-        people: tuple[ParticipantFact, ...],
+        room: RoomSnapshot,
+        people: tuple[ParticipantSnapshot, ...],
         repairs: Counter[str],
     ) -> str | None:
         """One listed room; the id of its session unless the room is no app's."""
-        parts = names.split(room.name)
+        parts = room_names.split(room.name)
         app = app_by_slug(tx, parts[0]) if parts else None
         if parts is None or app is None:
             return None
@@ -111,7 +112,7 @@ class Reconciler:
         self,
         obs: Observer,
         session: Session,
-        fact: ParticipantFact,
+        fact: ParticipantSnapshot,
         known: Participant | None,
         state: ServerState,
     ) -> Session:

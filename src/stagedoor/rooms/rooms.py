@@ -11,11 +11,12 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Invalid, NotFound
 from stagedoor.kernel.ids import new_id
-from stagedoor.mediaserver.facts import RoomFact
-from stagedoor.rooms import machine, names, store
+from stagedoor.mediaserver.snapshots import RoomSnapshot
+from stagedoor.rooms import machine, store
 from stagedoor.rooms.nouns import Moment, Room, Session
 from stagedoor.rooms.observe import Observer, session_seen
 from stagedoor.storage import Database, Transaction
+from stagedoor.tenancy import room_names
 from stagedoor.tenancy.nouns import App
 
 
@@ -25,7 +26,7 @@ def get(tx: Transaction, app: App, reference: str) -> tuple[Room, Session | None
     Raises:
         NotFound: The app has no such room.
     """
-    name = names.livekit_name(app.slug, reference)
+    name = room_names.livekit_name(app.slug, reference)
     room = store.room_by_livekit_name(tx, name)
     if room is None or room.app_id != app.id:
         raise NotFound("There is no such room.", code="room_not_found")
@@ -39,7 +40,7 @@ async def name_of(database: Database, app: App, reference: str) -> str:
         Invalid: There is no such room, and a new one cannot have this name.
     """
     try:
-        return names.new_livekit_name(app.slug, reference)
+        return room_names.new_livekit_name(app.slug, reference)
     except Invalid:
         return await database.read(lambda tx: known_or_new(tx, app, reference))
 
@@ -53,9 +54,9 @@ def known_or_new(tx: Transaction, app: App, reference: str) -> str:
         Invalid: There is no such room, and a new one cannot have this name.
     """
     try:
-        return names.new_livekit_name(app.slug, reference)
+        return room_names.new_livekit_name(app.slug, reference)
     except Invalid as refused:
-        name = names.livekit_name(app.slug, reference)
+        name = room_names.livekit_name(app.slug, reference)
         room = store.room_by_livekit_name(tx, name, with_deleted=True)
         if room is None or room.app_id != app.id:
             raise refused from None
@@ -68,7 +69,7 @@ def created(tx: Transaction, feed: Feed, app: App, livekit_room: str, metadata: 
     now = now_ms()
     room = store.room_by_livekit_name(tx, livekit_room, with_deleted=True)
     if room is None:
-        room = Room(new_id("room"), app.id, names.short_name(livekit_room), livekit_room, metadata, now, now)
+        room = Room(new_id("room"), app.id, room_names.short_name(livekit_room), livekit_room, metadata, now, now)
     else:
         room = replace(room, metadata=metadata, updated_at=now, deleted_at=None)
     store.save_room(tx, room)
@@ -76,12 +77,12 @@ def created(tx: Transaction, feed: Feed, app: App, livekit_room: str, metadata: 
     return room
 
 
-def announced(tx: Transaction, feed: Feed, queue: Queue, app: App, fact: RoomFact) -> Session:
+def announced(tx: Transaction, feed: Feed, queue: Queue, app: App, fact: RoomSnapshot) -> Session:
     """The session of a room that LiveKit has just made for a caller; its webhook will find it here, or was first."""
     store.lock_rooms(tx, [fact.name])
     now = now_ms()
     obs = Observer(tx, feed, queue, "api", now, Counter())
-    return session_seen(obs, app.id, names.short_name(fact.name), fact, Moment(now, "received"))
+    return session_seen(obs, app.id, room_names.short_name(fact.name), fact, Moment(now, "received"))
 
 
 def updated(tx: Transaction, feed: Feed, room: Room, metadata: str) -> Room:

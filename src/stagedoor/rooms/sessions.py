@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from stagedoor.events import store as events
 from stagedoor.events.nouns import Event
 from stagedoor.kernel.errors import Invalid, NotFound
-from stagedoor.rooms import names, store
+from stagedoor.rooms import store
 from stagedoor.rooms.nouns import Participant, Plan, Session, Track
 from stagedoor.storage import Transaction
+from stagedoor.tenancy import room_names
 from stagedoor.tenancy.nouns import App
 from stagedoor.usage import store as usage
 from stagedoor.usage.meters import Amounts
@@ -48,7 +49,7 @@ def find(tx: Transaction, app: App, reference: str) -> Session:
     session = store.session_by_id(tx, app.id, reference)
     if session is None:
         try:
-            session = store.newest_session_of_room(tx, names.livekit_name(app.slug, reference))
+            session = store.newest_session_of_room(tx, room_names.livekit_name(app.slug, reference))
         except Invalid:  # it is no room's name either
             session = None
     if session is None or session.app_id != app.id:

@@ -16,7 +16,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 _GUARDED: Final = "stagedoor.guarded"
-_SPOILT: Final = "stagedoor.spoilt"
+_FAILED: Final = "stagedoor.spoilt"
 
 
 def watch(engine: Engine) -> None:
@@ -36,25 +36,25 @@ def guarded(connection: Connection) -> Generator[None]:
     """
     info = connection.info
     info[_GUARDED] = True
-    info.pop(_SPOILT, None)
+    info.pop(_FAILED, None)
     try:
         yield
         while nested := connection.get_nested_transaction():
             nested.rollback()  # begun and forgotten: the next verb would find itself inside
-        if error := info.get(_SPOILT):
+        if error := info.get(_FAILED):
             raise RuntimeError("a work went on after a failed statement; it must use savepoint()") from error
     finally:
         info.pop(_GUARDED, None)
 
 
-def spoil(connection: Connection, error: DBAPIError) -> None:
+def mark_failed(connection: Connection, error: DBAPIError) -> None:
     """A statement that SQLAlchemy did not run has failed, so it could not be noticed."""
-    connection.info[_SPOILT] = error
+    connection.info[_FAILED] = error
 
 
-def forgive(connection: Connection) -> None:
+def clear_failure(connection: Connection) -> None:
     """What failed has been undone by a savepoint that SQLAlchemy does not know of."""
-    connection.info.pop(_SPOILT, None)
+    connection.info.pop(_FAILED, None)
 
 
 def _refuse_to_end(connection: Connection) -> None:
@@ -66,9 +66,9 @@ def _refuse_to_end(connection: Connection) -> None:
 def _remember(context: ExceptionContext) -> None:
     connection, error = context.connection, context.sqlalchemy_exception
     if connection is not None and not connection.invalidated and isinstance(error, DBAPIError):
-        connection.info[_SPOILT] = error
+        connection.info[_FAILED] = error
 
 
 def _forget(connection: Connection, name: str, context: Any) -> None:
     if not connection.invalidated:
-        connection.info.pop(_SPOILT, None)
+        connection.info.pop(_FAILED, None)

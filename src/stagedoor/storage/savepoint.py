@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from stagedoor.storage.guard import forgive
+from stagedoor.storage.guard import clear_failure
 from stagedoor.storage.prepared import run_on_postgresql
 from stagedoor.storage.sqlite import dbapi
 
@@ -27,7 +27,7 @@ def on_sqlite(connection: Connection, driver: dbapi.Connection) -> Generator[Non
     except BaseException:
         if driver.in_transaction:  # or SQLite has undone everything by itself
             _run(driver, "ROLLBACK TO part; RELEASE part")
-            forgive(connection)
+            clear_failure(connection)
         raise
     _run(driver, "RELEASE part")
 
@@ -46,7 +46,7 @@ def on_postgresql(connection: Connection) -> Generator[None]:
         if not connection.invalidated:
             run_on_postgresql(connection, "ROLLBACK TO SAVEPOINT part")
             run_on_postgresql(connection, "RELEASE SAVEPOINT part")
-            forgive(connection)
+            clear_failure(connection)
         raise
     run_on_postgresql(connection, "RELEASE SAVEPOINT part")
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, CursorResult, Executable
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
-from stagedoor.storage.guard import spoil
+from stagedoor.storage.guard import mark_failed
 from stagedoor.storage.prepared import Prepared
 from stagedoor.storage.savepoint import on_postgresql, on_sqlite
 from stagedoor.storage.sqlite import dbapi
@@ -70,7 +70,7 @@ class Transaction:
                 return statement.run_on_postgresql(self.connection, values)
             return statement.run_on_sqlite(self._sqlite, values)
         except DBAPIError as error:
-            spoil(self.connection, error)
+            mark_failed(self.connection, error)
             raise
 
     def run(self, statement: Prepared, values: Mapping[str, Any]) -> None:

@@ -89,7 +89,7 @@ egresses = Table(
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportedUsage:
     """What `session.ended`, or the last `session.corrected`, said of a session."""
 
     session_id: str
@@ -111,11 +111,11 @@ class Egress:
     recording: bool
 
 
-def told_of(tx: Transaction, session_id: str) -> Told | None:
+def reported_usage(tx: Transaction, session_id: str) -> ReportedUsage | None:
     row = tx.execute(select(told).where(told.c.session_id == session_id)).first()
     if row is None:
         return None
-    return Told(row.session_id, row.app_id, row.disposition, row.duration_ms, _amounts(row))
+    return ReportedUsage(row.session_id, row.app_id, row.disposition, row.duration_ms, _amounts(row))
 
 
 def told_of_sessions(tx: Transaction, session_ids: Collection[str]) -> dict[str, Amounts]:
@@ -123,11 +123,11 @@ def told_of_sessions(tx: Transaction, session_ids: Collection[str]) -> dict[str,
     return {row.session_id: _amounts(row) for row in tx.execute(select(told).where(told.c.session_id.in_(session_ids)))}
 
 
-def insert_told(tx: Transaction, new: Told) -> None:
+def insert_reported_usage(tx: Transaction, new: ReportedUsage) -> None:
     tx.execute(insert(told).values(_told_values(new)))
 
 
-def update_told(tx: Transaction, changed: Told) -> None:
+def update_reported_usage(tx: Transaction, changed: ReportedUsage) -> None:
     tx.execute(update(told).where(told.c.session_id == changed.session_id).values(_told_values(changed)))
 
 
@@ -273,7 +273,7 @@ def used(
     ]
 
 
-def _told_values(one: Told) -> dict[str, Any]:
+def _told_values(one: ReportedUsage) -> dict[str, Any]:
     return {
         "session_id": one.session_id,
         "app_id": one.app_id,

@@ -33,9 +33,9 @@ _NOT_KEPT: Final = frozenset({401, 408, 429})
 class IdempotencyMiddleware:
     """Answers kept per API key and `Idempotency-Key`, sealed, because an answer may hold a secret."""
 
-    def __init__(self, app: ASGIApp, parts: Services, prefix: str) -> None:
+    def __init__(self, app: ASGIApp, services: Services, prefix: str) -> None:
         self._app = app
-        self._parts = parts
+        self._parts = services
         self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

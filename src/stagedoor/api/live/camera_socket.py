@@ -9,12 +9,12 @@ from typing import Any, Final
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from stagedoor.api.live import asking
-from stagedoor.api.services import services
-from stagedoor.cameras.closing import IDLE, NOT_STATS, Close
-from stagedoor.cameras.live import LiveCamera
+from stagedoor.api.live import requests
+from stagedoor.api.services import services_of
 from stagedoor.kernel.errors import Problem
 from stagedoor.kernel.metrics import CAMERA_CONNECTIONS
+from stagedoor.sources.cameras.closing import IDLE, NOT_STATS, Close
+from stagedoor.sources.cameras.live import LiveCamera
 
 _LONGEST_STATS: Final = 4_096
 """Bytes."""
@@ -24,19 +24,19 @@ _LEFT: Final = Close(1006, "connection lost")
 
 async def send(socket: WebSocket) -> None:
     """Take a camera's frames, until it leaves or has to."""
-    parts = services(socket)
+    services = services_of(socket)
     try:
-        admitted = await asking.device(socket, parts)
-        parts.gate.connects(admitted.camera.id)
-        with parts.cameras.sending(admitted) as live:
+        admitted = await requests.device(socket, services)
+        services.camera_authenticator.connects(admitted.camera.id)
+        with services.cameras.sending(admitted) as live:
             await _accept(socket, live)
             CAMERA_CONNECTIONS.labels("accepted").inc()
-            parts.telling.online(live)
+            services.presence_events.online(live)
             why = _LEFT
             try:
                 why = await _converse(socket, live)
             finally:
-                parts.telling.offline(live, why.reason)
+                services.presence_events.offline(live, why.reason)
     except Problem as problem:
         CAMERA_CONNECTIONS.labels(str(problem.status)).inc()
         raise

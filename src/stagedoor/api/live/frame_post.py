@@ -7,22 +7,22 @@ from typing import Final
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from stagedoor.api.live import asking
+from stagedoor.api.live import requests
 from stagedoor.api.middleware import DRAINED_BYTES, drain
-from stagedoor.api.services import services
-from stagedoor.cameras.closing import GOING_AWAY, TOO_FAST
-from stagedoor.frames.jpeg import NotJpeg, measure
+from stagedoor.api.services import services_of
 from stagedoor.kernel.errors import BadRequest, Conflict, Invalid, Problem, TooLarge, TooMany, Unavailable
 from stagedoor.kernel.metrics import CAMERA_DROPPED
+from stagedoor.sources.cameras.closing import GOING_AWAY, TOO_FAST
+from stagedoor.streams.jpeg import NotJpeg, measure
 
 PATH: Final = "/ingest/frame"
 
 
 async def post_frame(request: Request) -> Response:
     """204 when the frame was taken."""
-    parts = services(request)
+    services = services_of(request)
     try:
-        admitted = await asking.device(request, parts)
+        admitted = await requests.device(request, services)
     except Problem:
         await drain(request.receive)
         raise
@@ -32,7 +32,7 @@ async def post_frame(request: Request) -> Response:
     except NotJpeg as error:
         CAMERA_DROPPED.labels("not_jpeg").inc()
         raise Invalid(f"The body is not one whole JPEG: {error}.", code="not_jpeg") from None
-    live = parts.posting.live(admitted)
+    live = services.http_ingest.live(admitted)
     dropped = live.intake.dropped
     why = live.take(body)
     if why is None:

@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from stagedoor.api.live import asking
-from stagedoor.api.live.direct import Pipe, pipe_of
+from stagedoor.api.live import requests
 from stagedoor.api.live.headers import FOR_ANY_PAGE
-from stagedoor.api.live.pace import frames
-from stagedoor.api.services import services
-from stagedoor.frames.hub import Frame, Gone, Viewer
+from stagedoor.api.live.raw_writer import RawWriter, pipe_of
+from stagedoor.api.live.throttle import frames
+from stagedoor.api.services import services_of
 from stagedoor.kernel.metrics import CAMERA_FRAMES_SENT, CAMERA_FRAMES_SKIPPED, CAMERA_VIEWERS
+from stagedoor.streams.hub import Frame, Gone, Viewer
 
 _BOUNDARY: Final = b"--frame\r\n"
 _PAUSE_SECONDS: Final = 0.3
@@ -32,11 +32,11 @@ _HEADERS: Final = FOR_ANY_PAGE | {
 
 async def mjpeg(request: Request) -> Response:
     """The stream."""
-    parts = services(request)
-    admission = await asking.viewer(request, parts, request.path_params["app"], request.path_params["room"])
-    width, interval = asking.wanted_width(request), asking.wanted_interval(request)
+    services = services_of(request)
+    admission = await requests.viewer(request, services, request.path_params["app"], request.path_params["room"])
+    width, interval = requests.wanted_width(request), requests.wanted_interval(request)
     stack = AsyncExitStack()
-    viewer = await stack.enter_async_context(parts.watching.view(admission, width))
+    viewer = await stack.enter_async_context(services.frame_viewers.view(admission, width))
     return _Stream(stack, viewer, interval)
 
 
@@ -72,7 +72,7 @@ class _Stream(Response):
             await send({"type": "http.response.body", "body": body, "more_body": True})
             opening = b""
 
-    async def _pass_frames(self, send: Send, pipe: Pipe) -> None:
+    async def _pass_frames(self, send: Send, pipe: RawWriter) -> None:
         """As `_send_frames`, for about a third of its cost."""
         viewer, counting = self._viewer, CAMERA_VIEWERS.labels("mjpeg")
         counting.inc()

@@ -6,13 +6,13 @@ from typing import Final
 
 from starlette.routing import BaseRoute
 
-from stagedoor.api.hot import Endpoint, HotRoute
 from stagedoor.api.live import camera_socket, frame_post, viewer_socket
-from stagedoor.api.live.documents import OPERATIONS
 from stagedoor.api.live.mjpeg import mjpeg
+from stagedoor.api.live.openapi_paths import OPERATIONS
 from stagedoor.api.live.snapshot import snapshot
 from stagedoor.api.live.sockets import SocketRoute
 from stagedoor.api.live.state import state
+from stagedoor.api.raw_routes import Endpoint, HotRoute
 
 _CAMERA: Final = "the camera's key decides"
 _VIEWER: Final = "the link's token or the app's playback policy decides"

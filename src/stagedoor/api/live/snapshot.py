@@ -8,13 +8,13 @@ from email.utils import formatdate
 from starlette.requests import Request
 from starlette.responses import Response
 
-from stagedoor.api.live import asking
+from stagedoor.api.live import requests
 from stagedoor.api.live.headers import FOR_ANY_PAGE
-from stagedoor.api.services import services
-from stagedoor.frames.hub import Frame, Gone, Viewer
+from stagedoor.api.services import services_of
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import NotFound
 from stagedoor.kernel.metrics import CAMERA_FRAMES_SENT
+from stagedoor.streams.hub import Frame, Gone, Viewer
 
 _SENT = CAMERA_FRAMES_SENT.labels("snapshot")
 _FIRST_FRAME_SECONDS = 2.0
@@ -23,13 +23,13 @@ _FIRST_FRAME_SECONDS = 2.0
 
 async def snapshot(request: Request) -> Response:
     """The frame, or 304 when the caller has it already and does not wait for a newer one."""
-    parts = services(request)
-    admission = await asking.viewer(request, parts, request.path_params["app"], request.path_params["room"])
-    width = asking.wanted_width(request)
-    max_age = asking.seconds(request, "maxAge", 86_400)
-    wait = asking.seconds(request, "wait", asking.LONGEST_WAIT)
+    services = services_of(request)
+    admission = await requests.viewer(request, services, request.path_params["app"], request.path_params["room"])
+    width = requests.wanted_width(request)
+    max_age = requests.seconds(request, "maxAge", 86_400)
+    wait = requests.seconds(request, "wait", requests.LONGEST_WAIT)
     known = request.headers.get("if-none-match")
-    async with parts.watching.view(admission, width, metered=False) as viewer:
+    async with services.frame_viewers.view(admission, width, metered=False) as viewer:
         frame = await _frame(viewer, known if wait else None, max_age, _FIRST_FRAME_SECONDS if wait is None else wait)
     _SENT.inc()
     headers = FOR_ANY_PAGE | {"ETag": _etag(frame), "Cache-Control": "no-cache"}

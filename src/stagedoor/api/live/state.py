@@ -7,23 +7,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from stagedoor.api.addresses import FrameAddresses
-from stagedoor.api.live import asking
+from stagedoor.api.live import requests
 from stagedoor.api.live.headers import FOR_ANY_PAGE
-from stagedoor.api.services import services
+from stagedoor.api.services import services_of
 from stagedoor.rooms.store import count_open_tracks
 
 
 async def state(request: Request) -> Response:
     """For players, which choose by it how they play."""
-    parts = services(request)
-    admission = await asking.viewer(request, parts, request.path_params["app"], request.path_params["room"])
+    services = services_of(request)
+    admission = await requests.viewer(request, services, request.path_params["app"], request.path_params["room"])
     room = admission.livekit_room
-    addresses = FrameAddresses(parts.public_url, admission.app.slug, room)
+    addresses = FrameAddresses(services.public_url, admission.app.slug, room)
     data = {
-        "live": await parts.watching.there(room),
-        "bridged": parts.bridges.is_bridged(room),
-        "tracks": await parts.database.read(lambda tx: count_open_tracks(tx, room)),
-        "viewers": parts.watching.viewers(room),
+        "live": await services.frame_viewers.there(room),
+        "bridged": services.bridges.is_bridged(room),
+        "tracks": await services.database.read(lambda tx: count_open_tracks(tx, room)),
+        "viewers": services.frame_viewers.viewers(room),
         "mjpegUrl": addresses.mjpeg,
         "frameUrl": addresses.frame,
         "wsUrl": addresses.viewer_socket,

@@ -6,10 +6,10 @@ import asyncio
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from stagedoor.api.live import asking
-from stagedoor.api.live.pace import frames
-from stagedoor.api.services import services
-from stagedoor.frames.hub import Viewer
+from stagedoor.api.live import requests
+from stagedoor.api.live.throttle import frames
+from stagedoor.api.services import services_of
+from stagedoor.streams.hub import Viewer
 
 NO_CAMERA = 4404
 """No camera sends to the room any more."""
@@ -17,11 +17,11 @@ NO_CAMERA = 4404
 
 async def watch(socket: WebSocket) -> None:
     """Send frames for as long as there are some."""
-    parts = services(socket)
+    services = services_of(socket)
     query = socket.query_params
-    admission = await asking.viewer(socket, parts, query.get("app", ""), query.get("room", ""))
-    width, interval = asking.wanted_width(socket), asking.wanted_interval(socket)
-    async with parts.watching.view(admission, width) as viewer:
+    admission = await requests.viewer(socket, services, query.get("app", ""), query.get("room", ""))
+    width, interval = requests.wanted_width(socket), requests.wanted_interval(socket)
+    async with services.frame_viewers.view(admission, width) as viewer:
         await socket.accept()
         leaving = asyncio.create_task(_until_left(socket, viewer), name="websocket-viewer")
         try:

@@ -10,22 +10,21 @@ from pydantic import AfterValidator, Field, StringConstraints
 from stagedoor.api.access import AppsRead, AppsWrite
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Parts, Services
-from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Cursor, Data, Limit, Name, Page, page
+from stagedoor.api.services import Services, ServicesDep
+from stagedoor.api.wire import NO_NUL, AppRef, Cursor, Data, Limit, Name, Page, RequestModel, ResponseModel, page
 from stagedoor.audit import store as trail
-from stagedoor.cameras.intake import LARGEST_FRAME
+from stagedoor.inbox import store as inbox
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
 from stagedoor.kernel.durations import format_duration, parse_duration
 from stagedoor.kernel.errors import Conflict, NotFound
 from stagedoor.kernel.wording import form
-from stagedoor.rooms import names
 from stagedoor.rooms import store as rooms_store
+from stagedoor.sources.cameras.intake import LARGEST_FRAME
 from stagedoor.storage import Transaction
-from stagedoor.tenancy import apps, organisations, store
+from stagedoor.tenancy import apps, organisations, room_names, store
 from stagedoor.tenancy.nouns import App, AppSettings, CameraBridge, CameraConflict, TranscriptPolicy
 from stagedoor.tenancy.principals import Principal
-from stagedoor.webhooks import store as inbox
 
 router = APIRouter(prefix=f"{PREFIX}/apps", tags=["Apps"])
 
@@ -83,7 +82,7 @@ _CAMERA = {
 _TRANSCRIPT = "What is recorded of every session: speech that agents transcribe, and chat."
 
 
-class SettingsBody(Answer):
+class SettingsBody(ResponseModel):
     """What an app decides for its rooms."""
 
     playback_policy: Literal["signed", "public"] = Field(
@@ -112,7 +111,7 @@ class SettingsBody(Answer):
     camera_max_viewers: int = Field(description=_CAMERA["camera_max_viewers"], examples=[1_000])
 
 
-class SettingsChange(Ask):
+class SettingsChange(RequestModel):
     """Settings to change; what is left out stays."""
 
     playback_policy: Literal["signed", "public"] | None = Field(
@@ -160,7 +159,7 @@ class SettingsChange(Ask):
     )
 
 
-class AppBody(Answer):
+class AppBody(ResponseModel):
     """A namespace of rooms."""
 
     id: str = Field(description="Identifier.", examples=["app_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
@@ -172,7 +171,7 @@ class AppBody(Answer):
     updated_at: str = Field(description="When it was last changed.", examples=["2026-01-31T12:00:00.000Z"])
 
 
-class NewApp(Ask):
+class NewApp(RequestModel):
     """An app to create."""
 
     slug: str = Field(
@@ -193,7 +192,7 @@ class NewApp(Ask):
     )
 
 
-class AppChange(Ask):
+class AppChange(RequestModel):
     """What to change of an app; what is left out stays."""
 
     name: Name | None = Field(default=None, description="Name for people.", examples=["Live"])
@@ -265,7 +264,7 @@ def _duration(seconds: int | None) -> str | None:
 
 
 @router.post("", status_code=201, summary="Create an app", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))
-async def create_app(parts: Parts, caller: AppsWrite, body: NewApp) -> Data[AppBody]:
+async def create_app(services: ServicesDep, caller: AppsWrite, body: NewApp) -> Data[AppBody]:
     """The key must not be bound to one app. What LiveKit told before of rooms of the app's name is taken in now."""
     if caller.app_id is not None:
         raise NotFound("There is no such organisation.", code="organisation_not_found")
@@ -276,15 +275,15 @@ async def create_app(parts: Parts, caller: AppsWrite, body: NewApp) -> Data[AppB
         made = apps.create(tx, organisation, body.slug, body.name, _settings(AppSettings(), body.settings))
         _note(tx, caller, "app.created", made)
         if inbox.claim(tx, f"{made.slug}-"):
-            tx.after_commit(parts.applier.wake)
+            tx.after_commit(services.applier.wake)
         return made
 
-    return Data(data=_body(await parts.database.write(make)))
+    return Data(data=_body(await services.database.write(make)))
 
 
 @router.get("", summary="List apps", responses=documented(401, 403, 404, 422, 503))
 async def list_apps(
-    parts: Parts,
+    services: ServicesDep,
     caller: AppsRead,
     organisation: Annotated[
         str | None,
@@ -304,29 +303,29 @@ async def list_apps(
         only = organisations.get(tx, caller, organisation).id if organisation else None
         return store.list_apps(tx, caller, organisation_id=only, after=cursor, limit=limit + 1)
 
-    found = await parts.database.read(look)
+    found = await services.database.read(look)
     return page([_body(item) for item in found], limit, lambda item: item.id)
 
 
 @router.get("/{app}", summary="Get an app", responses=documented(401, 403, 404, 422, 503))
-async def get_app(parts: Parts, caller: AppsRead, app: AppRef) -> Data[AppBody]:
+async def get_app(services: ServicesDep, caller: AppsRead, app: AppRef) -> Data[AppBody]:
     """By slug or id."""
-    return Data(data=_body(await parts.database.read(lambda tx: apps.get(tx, caller, app))))
+    return Data(data=_body(await services.database.read(lambda tx: apps.get(tx, caller, app))))
 
 
 @router.patch("/{app}", summary="Change an app", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))
-async def change_app(parts: Parts, caller: AppsWrite, app: AppRef, body: AppChange) -> Data[AppBody]:
+async def change_app(services: ServicesDep, caller: AppsWrite, app: AppRef, body: AppChange) -> Data[AppBody]:
     """Fields that are left out stay as they are. The slug can't be changed: LiveKit's room names begin with it."""
 
     def change(tx: Transaction) -> App:
         before = apps.get(tx, caller, app)
         settings = _settings(before.settings, body.settings) if body.settings else None
-        tx.after_commit(parts.forget_tenancy)
+        tx.after_commit(services.forget_tenancy)
         after = apps.update(tx, caller, app, name=body.name, settings=settings)
         _note(tx, caller, "app.changed", after, _changes(before, after))
         return after
 
-    return Data(data=_body(await parts.database.write(change)))
+    return Data(data=_body(await services.database.write(change)))
 
 
 @router.delete(
@@ -336,7 +335,7 @@ async def change_app(parts: Parts, caller: AppsWrite, app: AppRef, body: AppChan
     responses=documented(401, 403, 404, 409, 422, 502, 503),
 )
 async def delete_app(
-    parts: Parts,
+    services: ServicesDep,
     caller: AppsWrite,
     app: AppRef,
     force: Annotated[bool, Query(description="End its live rooms too.", examples=[False])] = False,
@@ -350,21 +349,21 @@ async def delete_app(
         found = apps.get(tx, caller, app)
         return found, rooms_store.count_open_sessions(tx, found.id)
 
-    found, live = await parts.database.read(look)
+    found, live = await services.database.read(look)
     if live and not force:
         raise Conflict(
             f"{live} of the app's rooms are live; end them first, or use force=true.",
             code="app_has_live_rooms",
             extra={"liveRooms": live},
         )
-    await end_live_rooms(parts, found)
+    await end_live_rooms(services, found)
 
     def drop(tx: Transaction) -> None:
         apps.delete(tx, found)
         _note(tx, caller, "app.deleted", found)
-        tx.after_commit(parts.forget_tenancy)
+        tx.after_commit(services.forget_tenancy)
 
-    await parts.database.write(drop)
+    await services.database.write(drop)
     return Response(status_code=204)
 
 
@@ -380,12 +379,12 @@ def _note(tx: Transaction, caller: Principal, action: str, app: App, changes: di
     trail.note(tx, caller, action, app.id, organisation_id=app.organisation_id, app_id=app.id, detail=detail)
 
 
-async def end_live_rooms(parts: Services, app: App) -> None:
+async def end_live_rooms(services: Services, app: App) -> None:
     """End every room of the app that LiveKit has, known to us or not."""
-    for room in await parts.gateway.rooms():
-        place = names.split(room.name)
+    for room in await services.gateway.rooms():
+        place = room_names.split(room.name)
         if place is not None and place[0] == app.slug:
             try:
-                await parts.gateway.delete_room(room.name)
+                await services.gateway.delete_room(room.name)
             except NotFound:
                 continue  # it ended by itself meanwhile

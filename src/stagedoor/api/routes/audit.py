@@ -10,8 +10,8 @@ from pydantic import Field
 from stagedoor.api.access import AuditRead
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Parts
-from stagedoor.api.wire import EMPTY_IS_ABSENT, NO_NUL, Answer, Limit, Page, Timestamp, page
+from stagedoor.api.services import ServicesDep
+from stagedoor.api.wire import EMPTY_IS_ABSENT, NO_NUL, Limit, Page, ResponseModel, Timestamp, page
 from stagedoor.audit import store as trail
 from stagedoor.audit.store import Entry
 from stagedoor.kernel.clock import from_rfc3339, rfc3339
@@ -21,7 +21,7 @@ from stagedoor.tenancy import apps, organisations
 router = APIRouter(prefix=f"{PREFIX}/audit", tags=["Audit"])
 
 
-class AuditEntry(Answer):
+class AuditEntry(ResponseModel):
     """Something that was done."""
 
     seq: int = Field(description="Place in the trail.", examples=[7])
@@ -55,7 +55,7 @@ def _body(entry: Entry) -> AuditEntry:
 
 @router.get("", summary="Read the audit trail", responses=documented(401, 403, 404, 422, 503))
 async def list_audit(
-    parts: Parts,
+    services: ServicesDep,
     caller: AuditRead,
     organisation: Annotated[
         str | None,
@@ -91,5 +91,5 @@ async def list_audit(
             limit=limit + 1,
         )
 
-    found = await parts.database.read(look)
+    found = await services.database.read(look)
     return page([_body(entry) for entry in found], limit, lambda entry: str(entry.seq))

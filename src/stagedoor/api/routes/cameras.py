@@ -11,17 +11,30 @@ from stagedoor.api.access import CamerasRead, CamerasWrite
 from stagedoor.api.addresses import FrameAddresses, page_path
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Parts, Services
-from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Cursor, Data, Limit, Name, Page, Text, page, when
+from stagedoor.api.services import Services, ServicesDep
+from stagedoor.api.wire import (
+    NO_NUL,
+    AppRef,
+    Cursor,
+    Data,
+    Limit,
+    Name,
+    Page,
+    RequestModel,
+    ResponseModel,
+    Text,
+    page,
+    when,
+)
 from stagedoor.audit import store as trail
-from stagedoor.cameras import registry, store
-from stagedoor.cameras.nouns import Camera
 from stagedoor.kernel.clock import rfc3339
-from stagedoor.rooms.names import livekit_name, short_name
+from stagedoor.sources.cameras import registry, store
+from stagedoor.sources.cameras.nouns import Camera
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.principals import Principal
+from stagedoor.tenancy.room_names import livekit_name, short_name
 
 router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/ws-ingest", tags=["Cameras"])
 
@@ -39,7 +52,7 @@ Identity = Annotated[str, Field(min_length=1, max_length=256, pattern=NO_NUL)]
 _HOST = "stagedoor.example.com"
 
 
-class CameraBody(Answer):
+class CameraBody(ResponseModel):
     """A device that may push frames into a room, without its key."""
 
     id: str = Field(description="Identifier.", examples=["cam_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
@@ -85,7 +98,7 @@ class NewCameraBody(CameraBody):
     )
 
 
-class NewCamera(Ask):
+class NewCamera(RequestModel):
     """A camera to create."""
 
     room: Text = Field(
@@ -101,7 +114,7 @@ class NewCamera(Ask):
     )
 
 
-class CameraChange(Ask):
+class CameraChange(RequestModel):
     """What to change of a camera; what is left out stays."""
 
     name: Name | None = Field(default=None, description="Name for people.", examples=["Front door"])
@@ -113,16 +126,16 @@ class CameraChange(Ask):
     )
 
 
-async def _fields(parts: Services, app: App, found: list[Camera]) -> list[dict[str, Any]]:
-    elsewhere = await parts.elsewhere.senders({camera.livekit_room for camera in found})
-    return [_described(parts, app, camera, elsewhere) for camera in found]
+async def _fields(services: Services, app: App, found: list[Camera]) -> list[dict[str, Any]]:
+    other_nodes = await services.other_nodes.senders({camera.livekit_room for camera in found})
+    return [_described(services, app, camera, other_nodes) for camera in found]
 
 
-def _described(parts: Services, app: App, camera: Camera, elsewhere: dict[str, str]) -> dict[str, Any]:
+def _described(services: Services, app: App, camera: Camera, other_nodes: dict[str, str]) -> dict[str, Any]:
     room = camera.livekit_room
-    sending = parts.cameras.find(room)
+    sending = services.cameras.find(room)
     here = sending if sending is not None and sending.camera.id == camera.id else None
-    addresses = FrameAddresses(parts.public_url, app.slug, room)
+    addresses = FrameAddresses(services.public_url, app.slug, room)
     return {
         "id": camera.id,
         "name": camera.name,
@@ -131,28 +144,28 @@ def _described(parts: Services, app: App, camera: Camera, elsewhere: dict[str, s
         "identity": camera.identity,
         "hint": camera.hint,
         "enabled": camera.enabled,
-        "live": here is not None or elsewhere.get(room) == camera.id,
-        "bridged": here is not None and parts.bridges.is_bridged(room),
-        "viewers": parts.watching.viewers(room),
+        "live": here is not None or other_nodes.get(room) == camera.id,
+        "bridged": here is not None and services.bridges.is_bridged(room),
+        "viewers": services.frame_viewers.viewers(room),
         "stats": dict(here.stats) if here is not None and here.stats else None,
         "ws_url": addresses.camera_socket,
         "viewer_ws_url": addresses.viewer_socket,
         "mjpeg_url": addresses.mjpeg,
         "frame_url": addresses.frame,
-        "play_url": parts.public_url + page_path("play", app, room),
-        "embed_url": parts.public_url + page_path("embed", app, room),
+        "play_url": services.public_url + page_path("play", app, room),
+        "embed_url": services.public_url + page_path("embed", app, room),
         "created_at": rfc3339(camera.created_at),
         "updated_at": rfc3339(camera.updated_at),
         "last_seen_at": when(camera.last_seen_at),
     }
 
 
-async def _body(parts: Services, app: App, camera: Camera) -> CameraBody:
-    return CameraBody.model_validate((await _fields(parts, app, [camera]))[0])
+async def _body(services: Services, app: App, camera: Camera) -> CameraBody:
+    return CameraBody.model_validate((await _fields(services, app, [camera]))[0])
 
 
-async def _new_body(parts: Services, app: App, camera: Camera, key: str) -> Data[NewCameraBody]:
-    fields = (await _fields(parts, app, [camera]))[0]
+async def _new_body(services: Services, app: App, camera: Camera, key: str) -> Data[NewCameraBody]:
+    fields = (await _fields(services, app, [camera]))[0]
     return Data(data=NewCameraBody.model_validate(fields | {"stream_key": key}))
 
 
@@ -164,7 +177,9 @@ def _note(tx: Transaction, caller: Principal, action: str, app: App, camera: Cam
 @router.post(
     "", status_code=201, summary="Create a camera", responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503)
 )
-async def create_camera(parts: Parts, caller: CamerasWrite, app: AppRef, body: NewCamera) -> Data[NewCameraBody]:
+async def create_camera(
+    services: ServicesDep, caller: CamerasWrite, app: AppRef, body: NewCamera
+) -> Data[NewCameraBody]:
     """Its key is in the answer, this once. The device connects to `wsUrl` and sends one JPEG a binary message."""
 
     def make(tx: Transaction) -> tuple[App, Camera, str]:
@@ -173,12 +188,12 @@ async def create_camera(parts: Parts, caller: CamerasWrite, app: AppRef, body: N
         _note(tx, caller, "camera.created", found, camera)
         return found, camera, key
 
-    return await _new_body(parts, *await parts.database.write(make))
+    return await _new_body(services, *await services.database.write(make))
 
 
 @router.get("", summary="List cameras", responses=documented(401, 403, 404, 422, 503))
 async def list_cameras(
-    parts: Parts,
+    services: ServicesDep,
     caller: CamerasRead,
     app: AppRef,
     room: Annotated[
@@ -197,25 +212,25 @@ async def list_cameras(
         only = None if room is None else livekit_name(found.slug, room)
         return found, store.list_cameras(tx, found.id, livekit_room=only, after=cursor, limit=limit + 1)
 
-    found, cameras = await parts.database.read(look)
-    bodies = [CameraBody.model_validate(fields) for fields in await _fields(parts, found, cameras)]
+    found, cameras = await services.database.read(look)
+    bodies = [CameraBody.model_validate(fields) for fields in await _fields(services, found, cameras)]
     return page(bodies, limit, lambda item: item.id)
 
 
 @router.get("/{camera}", summary="Get a camera", responses=documented(401, 403, 404, 422, 503))
-async def get_camera(parts: Parts, caller: CamerasRead, app: AppRef, camera_id: CameraRef) -> Data[CameraBody]:
+async def get_camera(services: ServicesDep, caller: CamerasRead, app: AppRef, camera_id: CameraRef) -> Data[CameraBody]:
     """Without its key."""
 
     def look(tx: Transaction) -> tuple[App, Camera]:
         found = apps.get(tx, caller, app)
         return found, registry.get(tx, found, camera_id)
 
-    return Data(data=await _body(parts, *await parts.database.read(look)))
+    return Data(data=await _body(services, *await services.database.read(look)))
 
 
 @router.patch("/{camera}", summary="Change a camera", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))
 async def change_camera(
-    parts: Parts, caller: CamerasWrite, app: AppRef, camera_id: CameraRef, body: CameraChange
+    services: ServicesDep, caller: CamerasWrite, app: AppRef, camera_id: CameraRef, body: CameraChange
 ) -> Data[CameraBody]:
     """One that is disabled is disconnected (4401) and refused (403) until it is enabled again."""
 
@@ -223,36 +238,38 @@ async def change_camera(
         found = apps.get(tx, caller, app)
         after = registry.change(tx, found, camera_id, name=body.name, identity=body.identity, enabled=body.enabled)
         _note(tx, caller, "camera.changed", found, after)
-        tx.after_commit(parts.forget_cameras)
+        tx.after_commit(services.forget_cameras)
         return found, after
 
-    return Data(data=await _body(parts, *await parts.database.write(change)))
+    return Data(data=await _body(services, *await services.database.write(change)))
 
 
 @router.post(
     "/{camera}/rotate", summary="Renew a camera's key", responses=documented(400, 401, 403, 404, 409, 413, 422, 503)
 )
-async def rotate_camera(parts: Parts, caller: CamerasWrite, app: AppRef, camera_id: CameraRef) -> Data[NewCameraBody]:
+async def rotate_camera(
+    services: ServicesDep, caller: CamerasWrite, app: AppRef, camera_id: CameraRef
+) -> Data[NewCameraBody]:
     """The old key opens nothing any more, and its connection ends (4401)."""
 
     def rotate(tx: Transaction) -> tuple[App, Camera, str]:
         found = apps.get(tx, caller, app)
         camera, key = registry.rotate(tx, found, camera_id)
         _note(tx, caller, "camera.rotated", found, camera)
-        tx.after_commit(parts.forget_cameras)
+        tx.after_commit(services.forget_cameras)
         return found, camera, key
 
-    return await _new_body(parts, *await parts.database.write(rotate))
+    return await _new_body(services, *await services.database.write(rotate))
 
 
 @router.delete("/{camera}", status_code=204, summary="Delete a camera", responses=documented(401, 403, 404, 422, 503))
-async def delete_camera(parts: Parts, caller: CamerasWrite, app: AppRef, camera_id: CameraRef) -> Response:
+async def delete_camera(services: ServicesDep, caller: CamerasWrite, app: AppRef, camera_id: CameraRef) -> Response:
     """Its connection ends (4401), and its key opens nothing any more."""
 
     def remove(tx: Transaction) -> None:
         found = apps.get(tx, caller, app)
         _note(tx, caller, "camera.deleted", found, registry.remove(tx, found, camera_id))
-        tx.after_commit(parts.forget_cameras)
+        tx.after_commit(services.forget_cameras)
 
-    await parts.database.write(remove)
+    await services.database.write(remove)
     return Response(status_code=204)

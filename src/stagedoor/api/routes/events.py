@@ -15,16 +15,15 @@ from starlette.types import Receive, Scope, Send
 from stagedoor.api.access import EventsRead, Needs
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Parts, Services
+from stagedoor.api.services import Services, ServicesDep
 from stagedoor.api.wire import EMPTY_IS_ABSENT, NO_NUL, AppRef
 from stagedoor.events import store as events_store
 from stagedoor.events.nouns import Event
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.errors import Problem, StorageUnavailable
 from stagedoor.kernel.metrics import FEED_CLIENTS
-from stagedoor.rooms import names
 from stagedoor.storage import Transaction
-from stagedoor.tenancy import apps
+from stagedoor.tenancy import apps, room_names
 from stagedoor.tenancy.nouns import App
 
 _log = structlog.get_logger()
@@ -56,7 +55,7 @@ _EXAMPLE = (
 )
 async def follow_events(
     request: Request,
-    parts: Parts,
+    services: ServicesDep,
     caller: EventsRead,
     app: AppRef,
     room: Annotated[
@@ -91,18 +90,18 @@ async def follow_events(
 
     def look(tx: Transaction) -> tuple[App, int, str | None]:
         found = apps.get(tx, caller, app)
-        only = names.livekit_name(found.slug, room) if room is not None else None
+        only = room_names.livekit_name(found.slug, room) if room is not None else None
         return found, events_store.last_seq(tx, found.id), only
 
-    found, newest, only = await parts.database.read(look)
+    found, newest, only = await services.database.read(look)
     given = last_event_id if last_event_id is not None else after
     stack = ExitStack()
-    place = stack.enter_context(parts.feed.subscribe(found.id))
-    FEED_CLIENTS.set(parts.feed.clients)
+    place = stack.enter_context(services.feed.subscribe(found.id))
+    FEED_CLIENTS.set(services.feed.clients)
     # A number that no event has yet is of another database: what happens from now on would be below it, and missed.
     start = newest if given is None else min(given, newest)
-    batches = parts.feed.follow(place, start, only, HEARTBEAT_SECONDS)
-    return _FeedResponse(_stream(request, parts, batches, found), stack)
+    batches = services.feed.follow(place, start, only, HEARTBEAT_SECONDS)
+    return _FeedResponse(_stream(request, services, batches, found), stack)
 
 
 class _FeedResponse(StreamingResponse):
@@ -119,22 +118,22 @@ class _FeedResponse(StreamingResponse):
 
 
 async def _stream(
-    request: Request, parts: Services, batches: AsyncIterator[list[Event]], app: App
+    request: Request, services: Services, batches: AsyncIterator[list[Event]], app: App
 ) -> AsyncIterator[bytes]:
     yield b"retry: 2000\n\n"
     async for batch in batches:
-        if not await _still_allowed(request, parts, app):
+        if not await _still_allowed(request, services, app):
             return
         yield b"".join(_frames(app, batch)) if batch else b": nothing new\n\n"
         if await request.is_disconnected():
             return
 
 
-async def _still_allowed(request: Request, parts: Services, app: App) -> bool:
+async def _still_allowed(request: Request, services: Services, app: App) -> bool:
     """False once the key was revoked or has expired, or the app is gone."""
     try:
         caller = await _needs(request)
-        await parts.database.read(lambda tx: apps.get(tx, caller, app.id))
+        await services.database.read(lambda tx: apps.get(tx, caller, app.id))
     except Problem:
         return False
     except StorageUnavailable:
@@ -159,12 +158,12 @@ def _frame(app: App, event: Event) -> bytes:
 
 def event_body(app: App, event: Event) -> dict[str, Any]:
     """An event as the feed carries it; `room` is null for one that is about no room."""
-    parts = names.split(event.livekit_room)
+    services = room_names.split(event.livekit_room)
     return {
         "id": event.seq,
         "type": event.type,
         "app": app.slug,
-        "room": parts[1] if parts else None,
+        "room": services[1] if services else None,
         "livekitRoom": event.livekit_room,
         "session": event.session_id,
         "at": rfc3339(event.at),

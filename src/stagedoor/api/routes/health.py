@@ -12,23 +12,23 @@ from pydantic import Field
 
 from stagedoor.api.access import bearer, public
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Parts, Services
-from stagedoor.api.wire import Answer, Data
+from stagedoor.api.services import Services, ServicesDep
+from stagedoor.api.wire import Data, ResponseModel
+from stagedoor.inbox import store
 from stagedoor.jobs import store as jobs
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Problem, StorageUnavailable, Unauthenticated, Unavailable
 from stagedoor.kernel.metrics import FEED_CLIENTS, INBOX_OLDEST, INBOX_WAITING, JOBS, JOBS_OLDEST, REGISTRY
 from stagedoor.storage import Transaction
-from stagedoor.webhooks import store
 
 
-class HealthBody(Answer):
+class HealthBody(ResponseModel):
     """The process answers."""
 
     status: Literal["alive"] = Field(description="Always alive, or there would be no answer.", examples=["alive"])
 
 
-class ReadyBody(Answer):
+class ReadyBody(ResponseModel):
     """Everything that a request needs is there."""
 
     status: Literal["ready"] = Field(description="ready; when not, the answer is a 503.", examples=["ready"])
@@ -41,9 +41,9 @@ async def get_health() -> Data[HealthBody]:
     return Data(data=HealthBody(status="alive"))
 
 
-async def get_ready(parts: Parts) -> Data[ReadyBody]:
+async def get_ready(services: ServicesDep) -> Data[ReadyBody]:
     """503 with the reasons while the database or LiveKit is not available."""
-    reasons = await _reasons(parts)
+    reasons = await _reasons(services)
     if reasons:
         raise Unavailable(
             "Not ready: " + " ".join(reasons),
@@ -54,32 +54,32 @@ async def get_ready(parts: Parts) -> Data[ReadyBody]:
     return Data(data=ReadyBody(status="ready", database="ok", livekit="ok"))
 
 
-async def _reasons(parts: Services) -> list[str]:
+async def _reasons(services: Services) -> list[str]:
     reasons: list[str] = []
-    starting = parts.starting()
+    starting = services.starting()
     if starting is not None:
         reasons.append(starting)
     try:
-        await parts.database.ping()
+        await services.database.ping()
     except StorageUnavailable as error:
         reasons.append(f"The database does not work: {error}")
     try:
-        await parts.gateway.ping()
+        await services.gateway.ping()
     except Problem as problem:
         reasons.append(problem.detail)
     return reasons
 
 
-async def get_metrics(request: Request, parts: Parts) -> Response:
+async def get_metrics(request: Request, services: ServicesDep) -> Response:
     """In Prometheus's text format."""
-    token = parts.settings.metrics_token
+    token = services.settings.metrics_token
     if token is not None:
         given = bearer(request.headers.get("authorization"))
         if not hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
             raise Unauthenticated("This is not the metrics token.", code="bad_key")
-    FEED_CLIENTS.set(parts.feed.clients)
+    FEED_CLIENTS.set(services.feed.clients)
     with contextlib.suppress(StorageUnavailable):  # the other metrics are needed most when the database is away
-        await parts.database.read(_count)
+        await services.database.read(_count)
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 

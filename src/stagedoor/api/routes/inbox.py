@@ -11,13 +11,13 @@ from pydantic import Field
 from stagedoor.api.access import Admin
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Parts
-from stagedoor.api.wire import NO_NUL, Answer, Data, Limit, NumberCursor, Page, page, when
+from stagedoor.api.services import ServicesDep
+from stagedoor.api.wire import NO_NUL, Data, Limit, NumberCursor, Page, ResponseModel, page, when
 from stagedoor.audit import store as trail
+from stagedoor.inbox import store
+from stagedoor.inbox.store import InboxEvent
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.errors import NotFound
-from stagedoor.webhooks import store
-from stagedoor.webhooks.store import InboxEvent
 
 router = APIRouter(prefix=f"{PREFIX}/inbox", tags=["Inbox"])
 
@@ -34,7 +34,7 @@ EventRef = Annotated[
 ]
 
 
-class InboxBody(Answer):
+class InboxBody(ResponseModel):
     """A stored event."""
 
     seq: int = Field(description="Place in the order of arrival.", examples=[7])
@@ -77,7 +77,7 @@ def _fields(event: InboxEvent) -> dict[str, Any]:
 
 @router.get("", summary="List the inbox", responses=documented(401, 403, 422, 503))
 async def list_inbox(
-    parts: Parts,
+    services: ServicesDep,
     caller: Admin,
     state: Annotated[State | None, Query(description="Only events of this state.", examples=["unclaimed"])] = None,
     room: Annotated[
@@ -89,7 +89,7 @@ async def list_inbox(
 ) -> Page[InboxBody]:
     """Newest first, without bodies. Only a key of the whole installation may."""
     caller.require_installation()
-    found = await parts.database.read(
+    found = await services.database.read(
         lambda tx: store.list_events(tx, state=state, livekit_room=room, before=cursor, limit=limit + 1)
     )
     shown = [InboxBody.model_validate(_fields(event)) for event in found]
@@ -102,10 +102,10 @@ async def list_inbox(
     response_model=Data[InboxDetail],
     responses=documented(401, 403, 404, 422, 503),
 )
-async def get_inbox_event(parts: Parts, caller: Admin, reference: EventRef) -> Response:
+async def get_inbox_event(services: ServicesDep, caller: Admin, reference: EventRef) -> Response:
     """With its body. Only a key of the whole installation may."""
     caller.require_installation()
-    found = await parts.database.read(lambda tx: store.get_event(tx, reference))
+    found = await services.database.read(lambda tx: store.get_event(tx, reference))
     if found is None:
         raise NotFound("There is no such event in the inbox.", code="event_not_found")
     return _detail(found)
@@ -124,9 +124,11 @@ def _detail(event: InboxEvent) -> Response:
     response_model=Data[InboxDetail],
     responses=documented(401, 403, 404, 409, 422, 503),
 )
-async def replay_inbox_event(parts: Parts, caller: Admin, reference: EventRef) -> Response:
+async def replay_inbox_event(services: ServicesDep, caller: Admin, reference: EventRef) -> Response:
     """For events that failed, or whose app exists only now. What was applied before changes nothing."""
     caller.require_installation()
-    replayed = await parts.applier.replay(reference)
-    await parts.database.write(lambda tx: trail.note(tx, caller, "event.replayed", replayed.id, organisation_id=None))
+    replayed = await services.applier.replay(reference)
+    await services.database.write(
+        lambda tx: trail.note(tx, caller, "event.replayed", replayed.id, organisation_id=None)
+    )
     return _detail(replayed)

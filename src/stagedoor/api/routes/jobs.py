@@ -10,8 +10,8 @@ from pydantic import Field
 from stagedoor.api.access import Admin
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Parts
-from stagedoor.api.wire import NO_NUL, Answer, Data, Limit, NumberCursor, Page, page, when
+from stagedoor.api.services import ServicesDep
+from stagedoor.api.wire import NO_NUL, Data, Limit, NumberCursor, Page, ResponseModel, page, when
 from stagedoor.audit import store as trail
 from stagedoor.jobs import queue, store
 from stagedoor.jobs.nouns import Job
@@ -33,7 +33,7 @@ JobRef = Annotated[
 ]
 
 
-class JobBody(Answer):
+class JobBody(ResponseModel):
     """Work that is to be done, or was."""
 
     seq: int = Field(description="Place in the order in which jobs were asked for.", examples=[7])
@@ -75,7 +75,7 @@ def _body(job: Job) -> JobBody:
 
 @router.get("", summary="List jobs", responses=documented(401, 403, 422, 503))
 async def list_jobs(
-    parts: Parts,
+    services: ServicesDep,
     caller: Admin,
     state: Annotated[State | None, Query(description="Only jobs of this state.", examples=["dead"])] = None,
     kind: Annotated[
@@ -87,39 +87,39 @@ async def list_jobs(
 ) -> Page[JobBody]:
     """Newest first. Only a key of the whole installation may."""
     caller.require_installation()
-    found = await parts.database.read(
+    found = await services.database.read(
         lambda tx: store.list_jobs(tx, state=state, kind=kind, before=cursor, limit=limit + 1)
     )
     return page([_body(job) for job in found], limit, lambda item: str(item.seq))
 
 
 @router.get("/{job}", summary="Get a job", responses=documented(401, 403, 404, 422, 503))
-async def get_job(parts: Parts, caller: Admin, reference: JobRef) -> Data[JobBody]:
+async def get_job(services: ServicesDep, caller: Admin, reference: JobRef) -> Data[JobBody]:
     """Only a key of the whole installation may."""
     caller.require_installation()
-    return Data(data=_body(await parts.database.read(lambda tx: queue.get(tx, reference))))
+    return Data(data=_body(await services.database.read(lambda tx: queue.get(tx, reference))))
 
 
 @router.post("/{job}/retry", summary="Do a job now", responses=documented(401, 403, 404, 409, 422, 503))
-async def retry_job(parts: Parts, caller: Admin, reference: JobRef) -> Data[JobBody]:
+async def retry_job(services: ServicesDep, caller: Admin, reference: JobRef) -> Data[JobBody]:
     """With all its attempts: one that is finished once more, one that waits without waiting. Only a key of the whole
     installation may."""
     caller.require_installation()
 
     def retry(tx: Transaction) -> Job:
         trail.note(tx, caller, "job.retried", reference, organisation_id=None)
-        return parts.queue.retry(tx, reference)
+        return services.queue.retry(tx, reference)
 
-    return Data(data=_body(await parts.database.write(retry)))
+    return Data(data=_body(await services.database.write(retry)))
 
 
 @router.post("/{job}/cancel", summary="Cancel a job", responses=documented(401, 403, 404, 409, 422, 503))
-async def cancel_job(parts: Parts, caller: Admin, reference: JobRef) -> Data[JobBody]:
+async def cancel_job(services: ServicesDep, caller: Admin, reference: JobRef) -> Data[JobBody]:
     """One that runs is broken off; what it did elsewhere is done. Only a key of the whole installation may."""
     caller.require_installation()
 
     def cancel(tx: Transaction) -> Job:
         trail.note(tx, caller, "job.cancelled", reference, organisation_id=None)
-        return parts.queue.cancel(tx, reference)
+        return services.queue.cancel(tx, reference)
 
-    return Data(data=_body(await parts.database.write(cancel)))
+    return Data(data=_body(await services.database.write(cancel)))

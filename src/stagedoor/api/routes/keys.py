@@ -10,16 +10,16 @@ from pydantic import Field
 from stagedoor.api.access import KeysRead, KeysWrite
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Parts
+from stagedoor.api.services import ServicesDep
 from stagedoor.api.wire import (
     NO_NUL,
-    Answer,
-    Ask,
     Cursor,
     Data,
     Limit,
     Name,
     Page,
+    RequestModel,
+    ResponseModel,
     Text,
     Timestamp,
     page,
@@ -46,7 +46,7 @@ KeyRef = Annotated[
 ]
 
 
-class KeyBody(Answer):
+class KeyBody(ResponseModel):
     """An API key, without its secret."""
 
     id: str = Field(description="Identifier.", examples=["key_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
@@ -79,7 +79,7 @@ class NewKeyBody(KeyBody):
     )
 
 
-class NewKey(Ask):
+class NewKey(RequestModel):
     """An API key to create."""
 
     name: Name = Field(description="Name for people.", examples=["backend"])
@@ -102,7 +102,7 @@ class NewKey(Ask):
     )
 
 
-class KeyChange(Ask):
+class KeyChange(RequestModel):
     """What to change of an API key; what is left out stays."""
 
     name: Name | None = Field(default=None, description="Name for people.", examples=["backend"])
@@ -134,7 +134,7 @@ def _fields(key: ApiKey) -> dict[str, object]:
     summary="Create an API key",
     responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
 )
-async def create_key(parts: Parts, caller: KeysWrite, body: NewKey) -> Data[NewKeyBody]:
+async def create_key(services: ServicesDep, caller: KeysWrite, body: NewKey) -> Data[NewKeyBody]:
     """Nobody can give a key more than their own has, or for longer: without `expiresAt` it ends with the key that made
     it. The secret is in this answer and nowhere else."""
 
@@ -152,7 +152,7 @@ async def create_key(parts: Parts, caller: KeysWrite, body: NewKey) -> Data[NewK
         _note(tx, caller, "key.created", key)
         return key, secret
 
-    key, secret = await parts.database.write(make)
+    key, secret = await services.database.write(make)
     return Data(data=NewKeyBody.model_validate(_fields(key) | {"key": secret}))
 
 
@@ -169,23 +169,23 @@ def _bounds(tx: Transaction, caller: Principal, body: NewKey) -> tuple[str | Non
 
 
 @router.get("", summary="List API keys", responses=documented(401, 403, 422, 503))
-async def list_keys(parts: Parts, caller: KeysRead, cursor: Cursor = None, limit: Limit = 50) -> Page[KeyBody]:
+async def list_keys(services: ServicesDep, caller: KeysRead, cursor: Cursor = None, limit: Limit = 50) -> Page[KeyBody]:
     """Those within the key's own bounds, without their secrets."""
-    await parts.authenticator.record_use()
-    found = await parts.database.read(lambda tx: store.list_keys(tx, caller, after=cursor, limit=limit + 1))
+    await services.authenticator.record_use()
+    found = await services.database.read(lambda tx: store.list_keys(tx, caller, after=cursor, limit=limit + 1))
     return page([KeyBody.model_validate(_fields(key)) for key in found], limit, lambda item: item.id)
 
 
 @router.get("/{key}", summary="Get an API key", responses=documented(401, 403, 404, 422, 503))
-async def get_key(parts: Parts, caller: KeysRead, reference: KeyRef) -> Data[KeyBody]:
+async def get_key(services: ServicesDep, caller: KeysRead, reference: KeyRef) -> Data[KeyBody]:
     """Without its secret."""
-    await parts.authenticator.record_use()
-    found = await parts.database.read(lambda tx: keys.get(tx, caller, reference))
+    await services.authenticator.record_use()
+    found = await services.database.read(lambda tx: keys.get(tx, caller, reference))
     return Data(data=KeyBody.model_validate(_fields(found)))
 
 
 @router.patch("/{key}", summary="Change an API key", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))
-async def change_key(parts: Parts, caller: KeysWrite, reference: KeyRef, body: KeyChange) -> Data[KeyBody]:
+async def change_key(services: ServicesDep, caller: KeysWrite, reference: KeyRef, body: KeyChange) -> Data[KeyBody]:
     """Fields that are left out stay as they are. Takes effect from the next request on. A key that expires cannot let
     one, itself included, live longer than it does, nor give more scopes to one that does."""
 
@@ -200,21 +200,21 @@ async def change_key(parts: Parts, caller: KeysWrite, reference: KeyRef, body: K
             change_expiry="expires_at" in body.model_fields_set,
         )
         _note(tx, caller, "key.changed", changed)
-        tx.after_commit(parts.forget_tenancy)
+        tx.after_commit(services.forget_tenancy)
         return changed
 
-    return Data(data=KeyBody.model_validate(_fields(await parts.database.write(change))))
+    return Data(data=KeyBody.model_validate(_fields(await services.database.write(change))))
 
 
 @router.delete("/{key}", status_code=204, summary="Revoke an API key", responses=documented(401, 403, 404, 422, 503))
-async def revoke_key(parts: Parts, caller: KeysWrite, reference: KeyRef) -> Response:
+async def revoke_key(services: ServicesDep, caller: KeysWrite, reference: KeyRef) -> Response:
     """From the next request on it opens nothing."""
 
     def drop(tx: Transaction) -> None:
         _note(tx, caller, "key.revoked", keys.revoke(tx, caller, reference))
-        tx.after_commit(parts.forget_tenancy)
+        tx.after_commit(services.forget_tenancy)
 
-    await parts.database.write(drop)
+    await services.database.write(drop)
     return Response(status_code=204)
 
 

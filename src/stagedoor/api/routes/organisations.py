@@ -11,8 +11,8 @@ from stagedoor.api.access import OrganisationsRead, OrganisationsWrite
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.routes.apps import end_live_rooms
-from stagedoor.api.services import Parts
-from stagedoor.api.wire import NO_NUL, Answer, Ask, Cursor, Data, Limit, Name, Page, page
+from stagedoor.api.services import ServicesDep
+from stagedoor.api.wire import NO_NUL, Cursor, Data, Limit, Name, Page, RequestModel, ResponseModel, page
 from stagedoor.audit import store as trail
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.errors import Conflict
@@ -40,7 +40,7 @@ OrganisationRef = Annotated[
 ]
 
 
-class OrganisationBody(Answer):
+class OrganisationBody(ResponseModel):
     """A tenant."""
 
     id: str = Field(description="Identifier.", examples=["org_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
@@ -50,7 +50,7 @@ class OrganisationBody(Answer):
     updated_at: str = Field(description="When it was last changed.", examples=["2026-01-31T12:00:00.000Z"])
 
 
-class NewOrganisation(Ask):
+class NewOrganisation(RequestModel):
     """An organisation to create."""
 
     name: Name = Field(description="Name for people.", examples=["Acme"])
@@ -62,7 +62,7 @@ class NewOrganisation(Ask):
     )
 
 
-class OrganisationChange(Ask):
+class OrganisationChange(RequestModel):
     """What to change of an organisation; what is left out stays."""
 
     name: Name | None = Field(default=None, description="Name for people.", examples=["Acme Ltd"])
@@ -86,7 +86,7 @@ def _body(organisation: Organisation) -> OrganisationBody:
     responses=documented(400, 401, 403, 409, 413, 422, 503),
 )
 async def create_organisation(
-    parts: Parts, caller: OrganisationsWrite, body: NewOrganisation
+    services: ServicesDep, caller: OrganisationsWrite, body: NewOrganisation
 ) -> Data[OrganisationBody]:
     """Only a key of the whole installation may."""
     caller.require_installation()
@@ -96,24 +96,24 @@ async def create_organisation(
         _note(tx, caller, "organisation.created", made)
         return made
 
-    return Data(data=_body(await parts.database.write(make)))
+    return Data(data=_body(await services.database.write(make)))
 
 
 @router.get("", summary="List organisations", responses=documented(401, 403, 422, 503))
 async def list_organisations(
-    parts: Parts, caller: OrganisationsRead, cursor: Cursor = None, limit: Limit = 50
+    services: ServicesDep, caller: OrganisationsRead, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[OrganisationBody]:
     """Those that the key may see."""
-    found = await parts.database.read(lambda tx: store.list_organisations(tx, caller, after=cursor, limit=limit + 1))
+    found = await services.database.read(lambda tx: store.list_organisations(tx, caller, after=cursor, limit=limit + 1))
     return page([_body(item) for item in found], limit, lambda item: item.id)
 
 
 @router.get("/{organisation}", summary="Get an organisation", responses=documented(401, 403, 404, 422, 503))
 async def get_organisation(
-    parts: Parts, caller: OrganisationsRead, reference: OrganisationRef
+    services: ServicesDep, caller: OrganisationsRead, reference: OrganisationRef
 ) -> Data[OrganisationBody]:
     """By slug or id."""
-    found = await parts.database.read(lambda tx: organisations.get(tx, caller, reference))
+    found = await services.database.read(lambda tx: organisations.get(tx, caller, reference))
     return Data(data=_body(found))
 
 
@@ -123,7 +123,7 @@ async def get_organisation(
     responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
 )
 async def change_organisation(
-    parts: Parts, caller: OrganisationsWrite, reference: OrganisationRef, body: OrganisationChange
+    services: ServicesDep, caller: OrganisationsWrite, reference: OrganisationRef, body: OrganisationChange
 ) -> Data[OrganisationBody]:
     """Fields that are left out stay as they are."""
 
@@ -132,7 +132,7 @@ async def change_organisation(
         _note(tx, caller, "organisation.changed", changed)
         return changed
 
-    return Data(data=_body(await parts.database.write(change)))
+    return Data(data=_body(await services.database.write(change)))
 
 
 @router.delete(
@@ -142,7 +142,7 @@ async def change_organisation(
     responses=documented(401, 403, 404, 409, 422, 502, 503),
 )
 async def delete_organisation(
-    parts: Parts,
+    services: ServicesDep,
     caller: OrganisationsWrite,
     reference: OrganisationRef,
     force: Annotated[bool, Query(description="Delete its apps too, and end their rooms.", examples=[False])] = False,
@@ -154,23 +154,23 @@ async def delete_organisation(
         found = organisations.get(tx, caller, reference)
         return found, organisations.apps_of(tx, found)
 
-    organisation, its_apps = await parts.database.read(look)
+    organisation, its_apps = await services.database.read(look)
     if its_apps and not force:
         raise Conflict(
             "The organisation still has apps; delete them first, or use force=true.",
             code="organisation_not_empty",
         )
     for app in its_apps:
-        await end_live_rooms(parts, app)
+        await end_live_rooms(services, app)
 
     def drop(tx: Transaction) -> None:
         for app in organisations.apps_of(tx, organisation):
             apps.delete(tx, app)
         organisations.delete(tx, organisation)
         _note(tx, caller, "organisation.deleted", organisation)
-        tx.after_commit(parts.forget_tenancy)
+        tx.after_commit(services.forget_tenancy)
 
-    await parts.database.write(drop)
+    await services.database.write(drop)
     return Response(status_code=204)
 
 

@@ -12,29 +12,29 @@ from stagedoor.api.access import RoomsRead, RoomsWrite
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.routes.rooms import find
-from stagedoor.api.services import Parts, Services
+from stagedoor.api.services import Services, ServicesDep
 from stagedoor.api.slashes import restored
 from stagedoor.api.wire import (
     NO_NUL,
-    Answer,
     AppRef,
-    Ask,
     Data,
     IdentityRef,
     Page,
     PageInfo,
+    RequestModel,
+    ResponseModel,
     RoomRef,
     Text,
     when,
 )
 from stagedoor.audit import store as trail
-from stagedoor.bridges.tickets import SOURCE_ATTRIBUTE
 from stagedoor.events.nouns import NewEvent
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
 from stagedoor.kernel.durations import parse_duration
 from stagedoor.kernel.errors import Invalid, NotFound
-from stagedoor.mediaserver.facts import ParticipantFact, Permissions, TrackFact
+from stagedoor.mediaserver.snapshots import ParticipantSnapshot, Permissions, TrackSnapshot
+from stagedoor.outputs.webrtc.join_tokens import SOURCE_ATTRIBUTE
 from stagedoor.rooms.nouns import Room, Session
 from stagedoor.tenancy.nouns import App
 
@@ -70,7 +70,7 @@ TrackRef = Annotated[
 _LONGEST_BAN = 365 * 86_400
 
 
-class TrackBody(Answer):
+class TrackBody(ResponseModel):
     """A published track."""
 
     sid: str = Field(description="LiveKit's SID.", examples=["TR_VCd3xZ9q4Yb7aE"])
@@ -83,7 +83,7 @@ class TrackBody(Answer):
     height: int = Field(description="Pixels; 0 for sound.", examples=[720])
 
 
-class PermissionsBody(Answer):
+class PermissionsBody(ResponseModel):
     """What LiveKit lets the participant do."""
 
     can_publish: bool = Field(description="May publish media.", examples=[True])
@@ -97,7 +97,7 @@ class PermissionsBody(Answer):
     hidden: bool = Field(description="Others don't see that it is there.", examples=[False])
 
 
-class ParticipantBody(Answer):
+class ParticipantBody(ResponseModel):
     """Somebody in a live room."""
 
     sid: str = Field(description="LiveKit's SID of this presence.", examples=["PA_5vQ2mT8xYb1c"])
@@ -117,7 +117,7 @@ class ParticipantBody(Answer):
     tracks: list[TrackBody] = Field(description="What it publishes.")
 
 
-class PermissionsChange(Ask):
+class PermissionsChange(RequestModel):
     """Permissions to change; what is left out stays."""
 
     can_publish: bool | None = Field(default=None, description="May publish media.", examples=[False])
@@ -133,7 +133,7 @@ class PermissionsChange(Ask):
     hidden: bool | None = Field(default=None, description="Others don't see that it is there.", examples=[False])
 
 
-class ParticipantChange(Ask):
+class ParticipantChange(RequestModel):
     """What to change of a participant; what is left out stays."""
 
     name: Annotated[Text, StringConstraints(min_length=1, max_length=256)] | None = Field(
@@ -151,13 +151,13 @@ class ParticipantChange(Ask):
     permissions: PermissionsChange | None = Field(default=None, description="Permissions to change.")
 
 
-class Mute(Ask):
+class Mute(RequestModel):
     """Whether a track is to be muted."""
 
     muted: bool = Field(description="true mutes; false asks LiveKit to unmute, if its config lets it.", examples=[True])
 
 
-def _track(track: TrackFact) -> TrackBody:
+def _track(track: TrackSnapshot) -> TrackBody:
     return TrackBody(
         sid=track.sid,
         kind=track.kind,
@@ -170,7 +170,7 @@ def _track(track: TrackFact) -> TrackBody:
     )
 
 
-def _body(fact: ParticipantFact) -> ParticipantBody:
+def _body(fact: ParticipantSnapshot) -> ParticipantBody:
     allowed = fact.permissions
     return ParticipantBody(
         sid=fact.sid,
@@ -197,7 +197,7 @@ def _body(fact: ParticipantFact) -> ParticipantBody:
 
 
 async def _record(
-    parts: Services,
+    services: Services,
     place: tuple[App, Room, Session | None],
     type_: str,
     subject: str,
@@ -207,15 +207,17 @@ async def _record(
     event = NewEvent(
         app.id, type_, "api", now_ms(), room.livekit_room, subject, session.id if session else None, detail
     )
-    await parts.database.write(lambda tx: parts.feed.append(tx, event))
+    await services.database.write(lambda tx: services.feed.append(tx, event))
 
 
 @router.get("", summary="List participants", responses=documented(401, 403, 404, 422, 502, 503))
-async def list_participants(parts: Parts, caller: RoomsRead, app: AppRef, room: RoomRef) -> Page[ParticipantBody]:
+async def list_participants(
+    services: ServicesDep, caller: RoomsRead, app: AppRef, room: RoomRef
+) -> Page[ParticipantBody]:
     """Those in the room now; none when it is idle."""
-    _, found, _ = await find(parts, caller, app, room)
+    _, found, _ = await find(services, caller, app, room)
     try:
-        people = await parts.gateway.participants(found.livekit_room)
+        people = await services.gateway.participants(found.livekit_room)
     except NotFound:
         people = []
     return Page[ParticipantBody](data=[_body(fact) for fact in people], page=PageInfo(next=None))
@@ -223,16 +225,16 @@ async def list_participants(parts: Parts, caller: RoomsRead, app: AppRef, room: 
 
 @router.get("/{identity:identity}", summary="Get a participant", responses=documented(401, 403, 404, 422, 502, 503))
 async def get_participant(
-    parts: Parts, caller: RoomsRead, app: AppRef, room: RoomRef, identity: IdentityRef
+    services: ServicesDep, caller: RoomsRead, app: AppRef, room: RoomRef, identity: IdentityRef
 ) -> Data[ParticipantBody]:
     """One who is in the room now."""
-    _, found, _ = await find(parts, caller, app, room)
-    return Data(data=_body(await _present(parts, found, identity)))
+    _, found, _ = await find(services, caller, app, room)
+    return Data(data=_body(await _present(services, found, identity)))
 
 
-async def _present(parts: Services, room: Room, identity: str) -> ParticipantFact:
+async def _present(services: Services, room: Room, identity: str) -> ParticipantSnapshot:
     try:
-        return await parts.gateway.participant(room.livekit_room, identity)
+        return await services.gateway.participant(room.livekit_room, identity)
     except NotFound:
         raise NotFound("Nobody of this identity is in the room.", code="participant_not_found") from None
 
@@ -243,7 +245,7 @@ async def _present(parts: Services, room: Room, identity: str) -> ParticipantFac
     responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503),
 )
 async def change_participant(
-    parts: Parts,
+    services: ServicesDep,
     caller: RoomsWrite,
     app: AppRef,
     room: RoomRef,
@@ -251,13 +253,13 @@ async def change_participant(
     body: ParticipantChange,
 ) -> Data[ParticipantBody]:
     """Name, metadata, attributes and permissions; the client learns of it at once."""
-    place = await find(parts, caller, app, room)
-    before = await _present(parts, place[1], identity)
+    place = await find(services, caller, app, room)
+    before = await _present(services, place[1], identity)
     permissions = None
     if body.permissions is not None:
         # LiveKit replaces permissions as a whole, so what is not changed is sent as it was.
         permissions = _permissions(before.permissions or Permissions(), body.permissions)
-    after = await parts.gateway.update_participant(
+    after = await services.gateway.update_participant(
         place[1].livekit_room,
         identity,
         name=body.name,
@@ -266,7 +268,7 @@ async def change_participant(
         permissions=permissions,
     )
     changed = sorted(body.model_dump(exclude_unset=True, by_alias=True))
-    await _record(parts, place, "participant.updated", identity, {"sid": before.sid, "changed": changed})
+    await _record(services, place, "participant.updated", identity, {"sid": before.sid, "changed": changed})
     return Data(data=_body(after))
 
 
@@ -292,7 +294,7 @@ def _permissions(before: Permissions, change: PermissionsChange) -> Permissions:
     responses=documented(401, 403, 404, 409, 422, 502, 503),
 )
 async def remove_participant(
-    parts: Parts,
+    services: ServicesDep,
     caller: RoomsWrite,
     app: AppRef,
     room: RoomRef,
@@ -311,21 +313,21 @@ async def remove_participant(
     With a ban no token is minted for the identity, and whoever comes in with an old one is removed again. A ban may
     also be set on somebody who is not there.
     """
-    place = await find(parts, caller, app, room)
+    place = await find(services, caller, app, room)
     found, there, _ = place
     until = None
     if ban is not None:
         seconds = _ban_seconds(ban)
-        until = await parts.database.write(
-            lambda tx: parts.bans.ban(tx, found.id, there.livekit_room, identity, seconds)
+        until = await services.database.write(
+            lambda tx: services.bans.ban(tx, found.id, there.livekit_room, identity, seconds)
         )
     try:
-        await parts.gateway.remove_participant(there.livekit_room, identity)
+        await services.gateway.remove_participant(there.livekit_room, identity)
     except NotFound:
         if ban is None:
             raise NotFound("Nobody of this identity is in the room.", code="participant_not_found") from None
     detail = {"livekitRoom": there.livekit_room, "identity": identity, "bannedUntil": when(until)}
-    await parts.database.write(
+    await services.database.write(
         lambda tx: trail.note(
             tx,
             caller,
@@ -336,7 +338,7 @@ async def remove_participant(
             detail=detail,
         )
     )
-    await _record(parts, place, "participant.removed", identity, {"bannedUntil": when(until)})
+    await _record(services, place, "participant.removed", identity, {"bannedUntil": when(until)})
     return Response(status_code=204)
 
 
@@ -356,7 +358,7 @@ def _ban_seconds(ban: str) -> int:
     responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503),
 )
 async def mute_track(
-    parts: Parts,
+    services: ServicesDep,
     caller: RoomsWrite,
     app: AppRef,
     room: RoomRef,
@@ -365,10 +367,10 @@ async def mute_track(
     body: Mute,
 ) -> Data[TrackBody]:
     """LiveKit unmutes for somebody only if its config has `room.enable_remote_unmute`."""
-    place = await find(parts, caller, app, room)
-    present = await _present(parts, place[1], identity)
+    place = await find(services, caller, app, room)
+    present = await _present(services, place[1], identity)
     if reference not in {track.sid for track in present.tracks}:
         raise NotFound("The participant has no such track.", code="track_not_found")
-    track = await parts.gateway.mute_track(place[1].livekit_room, identity, reference, muted=body.muted)
-    await _record(parts, place, "track.muted", reference, {"identity": identity, "muted": body.muted})
+    track = await services.gateway.mute_track(place[1].livekit_room, identity, reference, muted=body.muted)
+    await _record(services, place, "track.muted", reference, {"identity": identity, "muted": body.muted})
     return Data(data=_track(track))

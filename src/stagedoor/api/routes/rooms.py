@@ -10,20 +10,21 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, StringConstraints, model_validator
 
+from stagedoor.access.grants import time_to_live
 from stagedoor.api.access import RoomsRead, RoomsWrite, TokensWrite
 from stagedoor.api.addresses import frames_url, page_url
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Parts, Services
+from stagedoor.api.services import Services, ServicesDep
 from stagedoor.api.wire import (
     NO_NUL,
-    Answer,
     AppRef,
-    Ask,
     Cursor,
     Data,
     Limit,
     Page,
+    RequestModel,
+    ResponseModel,
     RoomRef,
     Text,
     page,
@@ -33,14 +34,13 @@ from stagedoor.events.nouns import NewEvent
 from stagedoor.kernel.clock import now_ms, rfc3339
 from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
 from stagedoor.kernel.errors import Conflict, Invalid, NotFound, TooLarge
-from stagedoor.rooms import names, rooms, store
+from stagedoor.rooms import rooms, store
 from stagedoor.rooms.nouns import Room, Session
 from stagedoor.storage import Transaction
-from stagedoor.storage.settled import write_settled
-from stagedoor.tenancy import apps
+from stagedoor.storage.conflicts import write_retrying_conflicts
+from stagedoor.tenancy import apps, room_names
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.principals import Principal
-from stagedoor.tokens.grants import time_to_live
 
 router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/rooms", tags=["Rooms"])
 
@@ -51,7 +51,7 @@ Metadata = Annotated[str, StringConstraints(min_length=1, max_length=65_536, pat
 Identities = list[Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=NO_NUL)]]
 
 
-class RoomBody(Answer):
+class RoomBody(ResponseModel):
     """A named place in an app."""
 
     id: str = Field(description="Identifier.", examples=["room_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
@@ -68,7 +68,7 @@ class RoomBody(Answer):
     updated_at: str = Field(description="When it was last changed.", examples=["2026-01-31T12:00:00.000Z"])
 
 
-class NewRoom(Ask):
+class NewRoom(RequestModel):
     """A room to create in LiveKit now; it waits `emptyTimeout` for somebody to come."""
 
     name: Text = Field(
@@ -95,7 +95,7 @@ class NewRoom(Ask):
     )
 
 
-class RoomChange(Ask):
+class RoomChange(RequestModel):
     """What to change of a room."""
 
     metadata: Metadata = Field(
@@ -103,7 +103,7 @@ class RoomChange(Ask):
     )
 
 
-class NewData(Ask):
+class NewData(RequestModel):
     """Data for the participants: `data` as text, or `dataBase64` as bytes."""
 
     data: str | None = Field(default=None, max_length=MAX_DATA_BYTES, description="Text.", examples=["hello"])
@@ -130,7 +130,7 @@ class NewData(Ask):
         return self
 
 
-class SentData(Answer):
+class SentData(ResponseModel):
     """What was sent."""
 
     room: str = Field(description="LiveKit name of the room.", examples=["live-demo"])
@@ -138,7 +138,7 @@ class SentData(Answer):
     identities: list[str] = Field(description="To whom; empty for everybody.", examples=[["phone-42"]])
 
 
-class NewLink(Ask):
+class NewLink(RequestModel):
     """A link to a page, or to a camera's frames."""
 
     page: Literal["play", "embed", "meet", "mjpeg", "frame", "ws"] = Field(
@@ -153,7 +153,7 @@ class NewLink(Ask):
     )
 
 
-class LinkBody(Answer):
+class LinkBody(ResponseModel):
     """A link that works as it is."""
 
     url: str = Field(
@@ -166,14 +166,14 @@ class LinkBody(Answer):
     )
 
 
-async def find(parts: Services, caller: Principal, app: str, room: str) -> tuple[App, Room, Session | None]:
+async def find(services: Services, caller: Principal, app: str, room: str) -> tuple[App, Room, Session | None]:
     """The app, room and live session that a path means, as far as the caller may see them."""
 
     def look(tx: Transaction) -> tuple[App, Room, Session | None]:
         found = apps.get(tx, caller, app)
         return found, *rooms.get(tx, found, room)
 
-    return await parts.database.read(look)
+    return await services.database.read(look)
 
 
 def _body(app: App, room: Room, session: Session | None) -> RoomBody:
@@ -197,20 +197,20 @@ def _body(app: App, room: Room, session: Session | None) -> RoomBody:
     summary="Create a room",
     responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503),
 )
-async def create_room(parts: Parts, caller: RoomsWrite, app: AppRef, body: NewRoom) -> Data[RoomBody]:
+async def create_room(services: ServicesDep, caller: RoomsWrite, app: AppRef, body: NewRoom) -> Data[RoomBody]:
     """LiveKit makes the room at once. A room that is live already is refused.
 
     Joining with a token makes the room too; creating it first is for metadata, time-outs and limits. Those that
     a session was announced with hold for its room.
     """
 
-    found = await parts.database.read(lambda tx: apps.get(tx, caller, app))
-    name = names.new_livekit_name(found.slug, body.name)
+    found = await services.database.read(lambda tx: apps.get(tx, caller, app))
+    name = room_names.new_livekit_name(found.slug, body.name)
     # LiveKit alone knows: the webhook about a room that has just been ended may still be on its way to us.
-    if await parts.gateway.find_room(name) is not None:
+    if await services.gateway.find_room(name) is not None:
         raise Conflict("The room is live already.", code="room_live")
-    plan = await parts.plans.of(name)  # what was announced of it holds, whoever makes the room
-    made = await parts.gateway.create_room(
+    plan = await services.plans.of(name)  # what was announced of it holds, whoever makes the room
+    made = await services.gateway.create_room(
         name,
         metadata=(plan and plan.metadata) or body.metadata or "",
         empty_timeout=(plan and plan.empty_timeout) or body.empty_timeout or 0,
@@ -220,16 +220,18 @@ async def create_room(parts: Parts, caller: RoomsWrite, app: AppRef, body: NewRo
     )
 
     def record(tx: Transaction) -> tuple[Room, Session | None]:
-        session = rooms.announced(tx, parts.feed, parts.queue, found, made)  # first, for the room's event belongs to it
-        return rooms.created(tx, parts.feed, found, name, made.metadata), session
+        session = rooms.announced(
+            tx, services.feed, services.queue, found, made
+        )  # first, for the room's event belongs to it
+        return rooms.created(tx, services.feed, found, name, made.metadata), session
 
-    room, session = await write_settled(parts.database, record)
+    room, session = await write_retrying_conflicts(services.database, record)
     return Data(data=_body(found, room, session))
 
 
 @router.get("", summary="List rooms", responses=documented(401, 403, 404, 422, 503))
 async def list_rooms(
-    parts: Parts,
+    services: ServicesDep,
     caller: RoomsRead,
     app: AppRef,
     state: Annotated[
@@ -245,23 +247,25 @@ async def list_rooms(
         live = None if state is None else state == "live"
         return found, store.list_rooms(tx, found.id, live=live, after=cursor, limit=limit + 1)
 
-    found, listed = await parts.database.read(look)
+    found, listed = await services.database.read(look)
     return page([_body(found, room, session) for room, session in listed], limit, lambda item: item.id)
 
 
 @router.get("/{room}", summary="Get a room", responses=documented(401, 403, 404, 422, 503))
-async def get_room(parts: Parts, caller: RoomsRead, app: AppRef, room: RoomRef) -> Data[RoomBody]:
+async def get_room(services: ServicesDep, caller: RoomsRead, app: AppRef, room: RoomRef) -> Data[RoomBody]:
     """By short or LiveKit name."""
-    return Data(data=_body(*await find(parts, caller, app, room)))
+    return Data(data=_body(*await find(services, caller, app, room)))
 
 
 @router.patch("/{room}", summary="Change a room", responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503))
-async def change_room(parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomRef, body: RoomChange) -> Data[RoomBody]:
+async def change_room(
+    services: ServicesDep, caller: RoomsWrite, app: AppRef, room: RoomRef, body: RoomChange
+) -> Data[RoomBody]:
     """Clients in the room see the new metadata at once."""
-    found, before, session = await find(parts, caller, app, room)
+    found, before, session = await find(services, caller, app, room)
     if session is not None:
-        await parts.gateway.update_room_metadata(before.livekit_room, body.metadata)
-    after = await parts.database.write(lambda tx: rooms.updated(tx, parts.feed, before, body.metadata))
+        await services.gateway.update_room_metadata(before.livekit_room, body.metadata)
+    after = await services.database.write(lambda tx: rooms.updated(tx, services.feed, before, body.metadata))
     return Data(data=_body(found, after, session))
 
 
@@ -271,14 +275,14 @@ async def change_room(parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomR
     summary="End and delete a room",
     responses=documented(401, 403, 404, 409, 422, 502, 503),
 )
-async def delete_room(parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomRef) -> Response:
+async def delete_room(services: ServicesDep, caller: RoomsWrite, app: AppRef, room: RoomRef) -> Response:
     """Everybody is disconnected. The room's sessions stay."""
-    owner, found, session = await find(parts, caller, app, room)
+    owner, found, session = await find(services, caller, app, room)
     with contextlib.suppress(NotFound):  # one that is not live: its record still goes
-        await parts.gateway.delete_room(found.livekit_room)
+        await services.gateway.delete_room(found.livekit_room)
 
     def deleted(tx: Transaction) -> None:
-        rooms.deleted(tx, parts.feed, found, session.id if session else None)
+        rooms.deleted(tx, services.feed, found, session.id if session else None)
         trail.note(
             tx,
             caller,
@@ -289,7 +293,7 @@ async def delete_room(parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomR
             detail={"livekitRoom": found.livekit_room},
         )
 
-    await parts.database.write(deleted)
+    await services.database.write(deleted)
     return Response(status_code=204)
 
 
@@ -299,14 +303,16 @@ async def delete_room(parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomR
     summary="Send data into a room",
     responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503),
 )
-async def send_data(parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomRef, body: NewData) -> Data[SentData]:
+async def send_data(
+    services: ServicesDep, caller: RoomsWrite, app: AppRef, room: RoomRef, body: NewData
+) -> Data[SentData]:
     """To everybody, or to some identities. 15,000 bytes at the most."""
     payload = _payload(body)
-    found, place, session = await find(parts, caller, app, room)
-    if session is None and await parts.gateway.find_room(place.livekit_room) is None:
+    found, place, session = await find(services, caller, app, room)
+    if session is None and await services.gateway.find_room(place.livekit_room) is None:
         # LiveKit would look for the room for seconds and then say that it can't be reached.
         raise NotFound("The room is not live, so nobody could get the data.", code="not_live")
-    await parts.gateway.send_data(
+    await services.gateway.send_data(
         place.livekit_room, payload, topic=body.topic, identities=body.identities, reliable=body.reliable
     )
 
@@ -314,9 +320,9 @@ async def send_data(parts: Parts, caller: RoomsWrite, app: AppRef, room: RoomRef
         detail = {"topic": body.topic, "bytes": len(payload), "identities": body.identities}
         session_id = session.id if session else None
         name = place.livekit_room
-        parts.feed.append(tx, NewEvent(found.id, "data.sent", "api", now_ms(), name, name, session_id, detail))
+        services.feed.append(tx, NewEvent(found.id, "data.sent", "api", now_ms(), name, name, session_id, detail))
 
-    await parts.database.write(record)
+    await services.database.write(record)
     return Data(data=SentData(room=place.livekit_room, bytes=len(payload), identities=body.identities))
 
 
@@ -343,16 +349,18 @@ def _payload(body: NewData) -> bytes:
     summary="Make a link to a page",
     responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
 )
-async def create_link(parts: Parts, caller: TokensWrite, app: AppRef, room: RoomRef, body: NewLink) -> Data[LinkBody]:
+async def create_link(
+    services: ServicesDep, caller: TokensWrite, app: AppRef, room: RoomRef, body: NewLink
+) -> Data[LinkBody]:
     """A link to watch (`play`, `embed`, and a camera's `mjpeg`, `frame` and `ws`) or to take part (`meet`). The room
     need not be live yet."""
-    found = await parts.database.read(lambda tx: apps.get(tx, caller, app))
-    name = await rooms.name_of(parts.database, found, room)
-    await parts.plans.of(name)  # which refuses the room of a session that is over
+    found = await services.database.read(lambda tx: apps.get(tx, caller, app))
+    name = await rooms.name_of(services.database, found, room)
+    await services.plans.of(name)  # which refuses the room of a session that is over
     ttl = time_to_live(found, body.ttl)
     if body.page == "play" or body.page == "embed" or body.page == "meet":
-        url = page_url(parts, body.page, found, name, ttl)
+        url = page_url(services, body.page, found, name, ttl)
     else:
-        url = frames_url(parts, body.page, found, name, ttl)
+        url = frames_url(services, body.page, found, name, ttl)
     signed = body.page == "meet" or found.settings.playback_policy == "signed"
     return Data(data=LinkBody(url=url, expires_at=rfc3339(now_ms() + ttl * 1000) if signed else None))

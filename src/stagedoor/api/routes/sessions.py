@@ -11,16 +11,16 @@ from stagedoor.api.access import SessionsRead
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.routes.usage import UsageMinutes
-from stagedoor.api.services import Parts
-from stagedoor.api.wire import NO_NUL, Answer, AppRef, Cursor, Data, Limit, Page, Timestamp, page, when
+from stagedoor.api.services import ServicesDep
+from stagedoor.api.wire import NO_NUL, AppRef, Cursor, Data, Limit, Page, ResponseModel, Timestamp, page, when
 from stagedoor.events.catalogue import CATALOGUE
 from stagedoor.events.nouns import Event
 from stagedoor.kernel.clock import from_rfc3339, rfc3339
-from stagedoor.rooms import names, sessions, store
+from stagedoor.rooms import sessions, store
 from stagedoor.rooms.nouns import Participant, Plan, Track
 from stagedoor.rooms.sessions import SessionView
 from stagedoor.storage import Transaction
-from stagedoor.tenancy import apps
+from stagedoor.tenancy import apps, room_names
 from stagedoor.tenancy.nouns import App
 
 router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/sessions", tags=["Sessions"])
@@ -43,7 +43,7 @@ SessionRef = Annotated[
 ]
 
 
-class SessionTrack(Answer):
+class SessionTrack(ResponseModel):
     """A track of a participant."""
 
     sid: str = Field(description="LiveKit's SID.", examples=["TR_VCd3xZ9q4Yb7aE"])
@@ -58,7 +58,7 @@ class SessionTrack(Answer):
     unpublished_at_source: TimeSourceField | None = Field(description=_SOURCES, examples=["received"])
 
 
-class SessionParticipant(Answer):
+class SessionParticipant(ResponseModel):
     """Somebody who was in the session. A person who comes back is there twice, with two SIDs."""
 
     sid: str = Field(description="LiveKit's SID of this presence.", examples=["PA_5vQ2mT8xYb1c"])
@@ -85,7 +85,7 @@ class SessionParticipant(Answer):
     tracks: list[SessionTrack] = Field(description="What it published.")
 
 
-class TimelineEntry(Answer):
+class TimelineEntry(ResponseModel):
     """Something that happened."""
 
     at: str = Field(description="When.", examples=["2026-01-31T12:00:00.000Z"])
@@ -98,7 +98,7 @@ class TimelineEntry(Answer):
     detail: dict[str, Any] = Field(description="More.", examples=[{"sid": "PA_5vQ2mT8xYb1c"}])
 
 
-class SessionLimits(Answer):
+class SessionLimits(ResponseModel):
     """What an announced session is held to. Seconds; null is LiveKit's own default, or no limit."""
 
     max_duration: int | None = Field(description="The room is ended after so long.", examples=[3600])
@@ -110,14 +110,14 @@ class SessionLimits(Answer):
     )
 
 
-class SessionAgent(Answer):
+class SessionAgent(ResponseModel):
     """An agent that LiveKit calls into the room."""
 
     agent_name: str = Field(description="The agent's name.", examples=["helper"])
     metadata: str = Field(description="What it is told.", examples=["{}"])
 
 
-class SessionBody(Answer):
+class SessionBody(ResponseModel):
     """One life of a room, with all that happened in it."""
 
     id: str = Field(description="Identifier.", examples=["ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
@@ -249,7 +249,7 @@ def _entry(event: Event) -> TimelineEntry:
 
 @router.get("", summary="List sessions", responses=documented(401, 403, 404, 422, 503))
 async def list_sessions(
-    parts: Parts,
+    services: ServicesDep,
     caller: SessionsRead,
     app: AppRef,
     room: Annotated[
@@ -284,7 +284,7 @@ async def list_sessions(
         listed = store.list_sessions(
             tx,
             found.id,
-            livekit_room=names.livekit_name(found.slug, room) if room is not None else None,
+            livekit_room=room_names.livekit_name(found.slug, room) if room is not None else None,
             state=state,
             since=from_rfc3339(since) if since else None,
             until=from_rfc3339(until) if until else None,
@@ -294,13 +294,13 @@ async def list_sessions(
         shown = sessions.LISTED_TIMELINE_LIMIT if timeline else 0
         return found, sessions.views(tx, listed, timeline_limit=shown)
 
-    found, views = await parts.database.read(look)
+    found, views = await services.database.read(look)
     return page([body_of(found, view) for view in views], limit, lambda item: item.id)
 
 
 @router.get("/{session}", summary="Get a session", responses=documented(401, 403, 404, 422, 503))
 async def get_session(
-    parts: Parts,
+    services: ServicesDep,
     caller: SessionsRead,
     app: AppRef,
     reference: SessionRef,
@@ -311,5 +311,5 @@ async def get_session(
         found = apps.get(tx, caller, app)
         return found, sessions.get(tx, found, reference)
 
-    found, view = await parts.database.read(look)
+    found, view = await services.database.read(look)
     return Data(data=body_of(found, view))

@@ -9,16 +9,16 @@ from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
+from stagedoor.access import grants
 from stagedoor.api.access import Needs
 from stagedoor.api.addresses import watching_urls
-from stagedoor.api.hot import HotRoute
 from stagedoor.api.problems import documented
-from stagedoor.api.services import services
+from stagedoor.api.raw_routes import HotRoute
+from stagedoor.api.services import services_of
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.errors import Invalid, NotFound
 from stagedoor.kernel.texts import unreadable
 from stagedoor.kernel.wording import wording_of_msgspec
-from stagedoor.tokens import grants
 
 _NUL_FREE = r"^[^\x00]*$"
 _Text = Annotated[str, Meta(max_length=256, pattern=_NUL_FREE)]
@@ -182,22 +182,22 @@ _needs = Needs("tokens:write")
 
 async def create_token(request: Request) -> Response:
     """Mint a join token."""
-    parts = services(request)
+    services = services_of(request)
     caller = await _needs(request)
     wanted = _decode(await request.body())
     reference = request.path_params["app"]
     if "\x00" in reference:  # which PostgreSQL could not even look for
         raise NotFound("There is no such app.", code="app_not_found")
-    app = await parts.directory.app(caller, reference)
-    issued = await parts.issuer.issue(app, wanted, "api")
+    app = await services.directory.app(caller, reference)
+    issued = await services.issuer.issue(app, wanted, "api")
     grant = issued.grant
-    play_url, embed_url = watching_urls(parts, app, grant.livekit_room, grant.ttl)
+    play_url, embed_url = watching_urls(services, app, grant.livekit_room, grant.ttl)
     token = TokenBody(
         token=issued.jwt,
         app=app.slug,
         room=grant.livekit_room,
         identity=grant.identity,
-        ws_url=parts.gateway.endpoint.client_url,
+        ws_url=services.gateway.endpoint.client_url,
         play_url=play_url,
         embed_url=embed_url,
         expires_at=rfc3339(issued.expires_at),

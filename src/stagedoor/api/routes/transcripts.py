@@ -12,8 +12,8 @@ from stagedoor.api.access import TranscriptsRead, TranscriptsWrite
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.routes.sessions import SessionRef
-from stagedoor.api.services import Parts
-from stagedoor.api.wire import NO_NUL, Answer, AppRef, Ask, Data
+from stagedoor.api.services import ServicesDep
+from stagedoor.api.wire import NO_NUL, AppRef, Data, RequestModel, ResponseModel
 from stagedoor.audit import store as trail
 from stagedoor.kernel.errors import NotFound
 from stagedoor.rooms import sessions
@@ -23,7 +23,7 @@ from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.principals import Principal
-from stagedoor.transcripts import archiving, formats, recording, store
+from stagedoor.transcripts import archiving, formats, store, transcription
 from stagedoor.transcripts.formats import FORMATS, Format, Whole
 from stagedoor.transcripts.nouns import TRANSCRIPT_STATES
 
@@ -42,7 +42,7 @@ _FILES: Final[dict[int | str, dict[str, Any]]] = {
 FormatField = Annotated[Format, Query(description="JSON, WebVTT or plain text.", examples=["vtt"])]
 
 
-class TranscriptSegment(Answer):
+class TranscriptSegment(ResponseModel):
     """Something that somebody said or wrote."""
 
     kind: Literal["speech", "chat"] = Field(description="Said, or written in the chat.", examples=["speech"])
@@ -58,7 +58,7 @@ class TranscriptSegment(Answer):
     offset_ms: int = Field(description="Milliseconds from the session's start.", examples=[1000])
 
 
-class TranscriptBody(Answer):
+class TranscriptBody(ResponseModel):
     """The transcript of a session."""
 
     session: str = Field(description="The session's id.", examples=["ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
@@ -83,7 +83,7 @@ class TranscriptBody(Answer):
     segments: list[TranscriptSegment] = Field(description="In the order in which they began.")
 
 
-class TranscriptWish(Ask):
+class TranscriptWish(RequestModel):
     """What to record."""
 
     chat: bool = Field(default=False, description="Record what is written in the chat as well.", examples=[True])
@@ -112,7 +112,7 @@ def _answer(whole: Whole, wanted: Format) -> Response:
     _HERE, status_code=201, summary="Begin a transcript", responses=documented(400, 401, 403, 404, 409, 413, 422, 503)
 )
 async def begin_transcript(
-    parts: Parts,
+    services: ServicesDep,
     caller: TranscriptsWrite,
     app: AppRef,
     reference: SessionRef,
@@ -124,11 +124,11 @@ async def begin_transcript(
 
     def begin(tx: Transaction) -> Whole:
         found, session = _find(tx, caller, app, reference)
-        recording.ask(tx, parts.queue, session, chat=chat)
+        transcription.ask(tx, services.queue, session, chat=chat)
         _note(tx, caller, "transcript.begun", found, session)
         return _whole(tx, found, session)
 
-    return Data(data=TranscriptBody.model_validate(formats.fields(await parts.database.write(begin))))
+    return Data(data=TranscriptBody.model_validate(formats.fields(await services.database.write(begin))))
 
 
 @router.get(
@@ -138,10 +138,10 @@ async def begin_transcript(
     responses=_FILES | documented(401, 403, 404, 422, 503),
 )
 async def get_transcript(
-    parts: Parts, caller: TranscriptsRead, app: AppRef, reference: SessionRef, format: FormatField = "json"
+    services: ServicesDep, caller: TranscriptsRead, app: AppRef, reference: SessionRef, format: FormatField = "json"
 ) -> Response:
     """While it is recorded, as far as it has come; afterwards the whole. `vtt` and `txt` are files, not JSON."""
-    whole = await parts.database.read(lambda tx: _whole(tx, *_find(tx, caller, app, reference)))
+    whole = await services.database.read(lambda tx: _whole(tx, *_find(tx, caller, app, reference)))
     return _answer(whole, format)
 
 
@@ -152,7 +152,7 @@ async def get_transcript(
     responses=_FILES | documented(401, 403, 404, 422, 503),
 )
 async def get_transcript_of_session(
-    parts: Parts,
+    services: ServicesDep,
     caller: TranscriptsRead,
     session_id: Annotated[
         str,
@@ -178,39 +178,41 @@ async def get_transcript_of_session(
             raise NotFound("There is no such session.", code="session_not_found") from None
         return _whole(tx, app, session)
 
-    return _answer(await parts.database.read(look), format)
+    return _answer(await services.database.read(look), format)
 
 
 @router.post(f"{_HERE}/stop", summary="Stop a transcript", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))
 async def stop_transcript(
-    parts: Parts, caller: TranscriptsWrite, app: AppRef, reference: SessionRef
+    services: ServicesDep, caller: TranscriptsWrite, app: AppRef, reference: SessionRef
 ) -> Data[TranscriptBody]:
     """Nobody listens any more, although the session lasts. What was recorded is archived."""
 
     def end(tx: Transaction) -> Whole:
         found, session = _find(tx, caller, app, reference)
         _whole(tx, found, session)
-        recording.stop(tx, parts.queue, session)
+        transcription.stop(tx, services.queue, session)
         _note(tx, caller, "transcript.stopped", found, session)
         return _whole(tx, found, session)
 
-    return Data(data=TranscriptBody.model_validate(formats.fields(await parts.database.write(end))))
+    return Data(data=TranscriptBody.model_validate(formats.fields(await services.database.write(end))))
 
 
 @router.delete(
     _HERE, status_code=204, summary="Delete a transcript", responses=documented(401, 403, 404, 409, 422, 503)
 )
-async def delete_transcript(parts: Parts, caller: TranscriptsWrite, app: AppRef, reference: SessionRef) -> Response:
+async def delete_transcript(
+    services: ServicesDep, caller: TranscriptsWrite, app: AppRef, reference: SessionRef
+) -> Response:
     """Here and in the object storage. One that is being recorded is stopped first."""
 
     def delete(tx: Transaction) -> None:
         found, session = _find(tx, caller, app, reference)
         _whole(tx, found, session)
-        recording.stop(tx, parts.queue, session)
-        archiving.delete(tx, parts.queue, found.organisation_id, found.id, session.id)
+        transcription.stop(tx, services.queue, session)
+        archiving.delete(tx, services.queue, found.organisation_id, found.id, session.id)
         _note(tx, caller, "transcript.deleted", found, session)
 
-    await parts.database.write(delete)
+    await services.database.write(delete)
     return Response(status_code=204)
 
 

@@ -12,8 +12,8 @@ from pydantic import Field
 from stagedoor.api.access import UsageRead
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Parts
-from stagedoor.api.wire import NO_NUL, Answer, Data, Timestamp
+from stagedoor.api.services import ServicesDep
+from stagedoor.api.wire import NO_NUL, Data, ResponseModel, Timestamp
 from stagedoor.kernel.clock import from_rfc3339, now_ms, rfc3339
 from stagedoor.kernel.errors import Invalid
 from stagedoor.storage import Transaction
@@ -32,7 +32,7 @@ _SPANS: Final[dict[Bucket, int | None]] = {"hour": HOUR_MS, "day": 24 * HOUR_MS,
 Group = Literal["organisation", "app", "session"]
 
 
-class UsageMinutes(Answer):
+class UsageMinutes(ResponseModel):
     """Minutes by meter."""
 
     participant_minutes: float = Field(description=MEANINGS["participant"], examples=[59.0])
@@ -50,7 +50,7 @@ class UsageMinutes(Answer):
         return UsageMinutes.model_validate(minutes(amounts))
 
 
-class UsageRow(Answer):
+class UsageRow(ResponseModel):
     """What one organisation, app or session used in one span of time."""
 
     start: str | None = Field(
@@ -68,7 +68,7 @@ class UsageRow(Answer):
 
 @router.get("", summary="What was used", responses=documented(401, 403, 404, 422, 503))
 async def get_usage(
-    parts: Parts,
+    services: ServicesDep,
     caller: UsageRead,
     since: Annotated[
         Timestamp | None,
@@ -108,7 +108,7 @@ async def get_usage(
             limit=MOST_ROWS + 1,
         )
 
-    found = await parts.database.read(look)
+    found = await services.database.read(look)
     if len(found) > MOST_ROWS:
         raise Invalid(
             f"This is more than {MOST_ROWS:,} rows of usage; ask for a shorter time, a longer bucket, or one app.",

@@ -12,17 +12,17 @@ from pydantic import Field
 from stagedoor.api.access import WebhooksRead, WebhooksWrite
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Parts, Services
+from stagedoor.api.services import Services, ServicesDep
 from stagedoor.api.wire import (
     NO_NUL,
-    Answer,
     AppRef,
-    Ask,
     Cursor,
     Data,
     Limit,
     NumberCursor,
     Page,
+    RequestModel,
+    ResponseModel,
     Text,
     Timestamp,
     page,
@@ -75,7 +75,7 @@ _TYPES = (
 )
 
 
-class WebhookBody(Answer):
+class WebhookBody(ResponseModel):
     """Where events are sent to, without the secret."""
 
     id: str = Field(description="Identifier.", examples=["whe_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
@@ -113,7 +113,7 @@ class NewWebhookBody(WebhookBody):
     )
 
 
-class NewWebhook(Ask):
+class NewWebhook(RequestModel):
     """An endpoint to send events to."""
 
     url: Text = Field(min_length=1, max_length=LONGEST_URL, description="Where to; https.", examples=[_URL])
@@ -138,7 +138,7 @@ class NewOrganisationWebhook(NewWebhook):
     )
 
 
-class WebhookChange(Ask):
+class WebhookChange(RequestModel):
     """What to change; what is left out stays."""
 
     url: Text | None = Field(
@@ -156,7 +156,7 @@ class WebhookChange(Ask):
     )
 
 
-class Rotation(Ask):
+class Rotation(RequestModel):
     """How to change the secret."""
 
     overlap: Text | int = Field(
@@ -167,7 +167,7 @@ class Rotation(Ask):
     )
 
 
-class AttemptBody(Answer):
+class AttemptBody(ResponseModel):
     """What came of sending a message once."""
 
     at: str = Field(description="When.", examples=["2026-01-31T12:00:00.000Z"])
@@ -186,7 +186,7 @@ class AttemptBody(Answer):
     )
 
 
-class DeliveryBody(Answer):
+class DeliveryBody(ResponseModel):
     """One event for one endpoint."""
 
     seq: int = Field(description="The event's place in the order of events.", examples=[7])
@@ -214,7 +214,7 @@ class DeliveryDetail(DeliveryBody):
     history: list[AttemptBody] = Field(description="Every attempt, oldest first.")
 
 
-class Recovery(Answer):
+class Recovery(ResponseModel):
     """A recovery that was begun."""
 
     job: str = Field(description="The job that does it.", examples=["job_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
@@ -277,8 +277,8 @@ def _attempt(answered: Answered) -> AttemptBody:
     )
 
 
-def _url(parts: Services, url: str) -> str:
-    return check_url(url, allow_private=parts.settings.webhook_allow_private_targets)
+def _url(services: Services, url: str) -> str:
+    return check_url(url, allow_private=services.settings.webhook_allow_private_targets)
 
 
 @router.post(
@@ -287,15 +287,17 @@ def _url(parts: Services, url: str) -> str:
     summary="Create a webhook of an app",
     responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503),
 )
-async def create_app_webhook(parts: Parts, caller: WebhooksWrite, app: AppRef, ask: NewWebhook) -> Data[NewWebhookBody]:
+async def create_app_webhook(
+    services: ServicesDep, caller: WebhooksWrite, app: AppRef, ask: NewWebhook
+) -> Data[NewWebhookBody]:
     """It gets the app's events from now on. The secret is shown this once."""
-    url = _url(parts, ask.url)
+    url = _url(services, ask.url)
 
     def make(tx: Transaction) -> tuple[Endpoint, str]:
         found = apps.get(tx, caller, app)
         made = endpoints.create(
             tx,
-            parts.sealer,
+            services.sealer,
             found.organisation_id,
             found,
             url=url,
@@ -307,7 +309,7 @@ async def create_app_webhook(parts: Parts, caller: WebhooksWrite, app: AppRef, a
         _note(tx, caller, "webhook.created", made[0])
         return made
 
-    return _new_body(await parts.database.write(make))
+    return _new_body(await services.database.write(make))
 
 
 @router.get(
@@ -316,7 +318,7 @@ async def create_app_webhook(parts: Parts, caller: WebhooksWrite, app: AppRef, a
     responses=documented(401, 403, 404, 422, 503),
 )
 async def list_app_webhooks(
-    parts: Parts, caller: WebhooksRead, app: AppRef, cursor: Cursor = None, limit: Limit = 50
+    services: ServicesDep, caller: WebhooksRead, app: AppRef, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[WebhookBody]:
     """Those that get this app's events alone; the organisation's own are under `/webhooks`."""
 
@@ -324,7 +326,7 @@ async def list_app_webhooks(
         found = apps.get(tx, caller, app)
         return store.list_endpoints(tx, caller, organisation_id=None, app_id=found.id, after=cursor, limit=limit + 1)
 
-    return page([_body(one) for one in await parts.database.read(look)], limit, lambda item: item.id)
+    return page([_body(one) for one in await services.database.read(look)], limit, lambda item: item.id)
 
 
 @router.post(
@@ -333,16 +335,18 @@ async def list_app_webhooks(
     summary="Create a webhook of an organisation",
     responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503),
 )
-async def create_webhook(parts: Parts, caller: WebhooksWrite, ask: NewOrganisationWebhook) -> Data[NewWebhookBody]:
+async def create_webhook(
+    services: ServicesDep, caller: WebhooksWrite, ask: NewOrganisationWebhook
+) -> Data[NewWebhookBody]:
     """It gets the events of every app of the organisation from now on. The secret is shown this once."""
-    url = _url(parts, ask.url)
+    url = _url(services, ask.url)
     if caller.app_id is not None:
         raise Forbidden("This key is bound to an app; create the app's own webhook.", code="organisation_key_required")
 
     def make(tx: Transaction) -> tuple[Endpoint, str]:
         made = endpoints.create(
             tx,
-            parts.sealer,
+            services.sealer,
             _organisation(tx, caller, ask.organisation),
             None,
             url=url,
@@ -354,7 +358,7 @@ async def create_webhook(parts: Parts, caller: WebhooksWrite, ask: NewOrganisati
         _note(tx, caller, "webhook.created", made[0])
         return made
 
-    return _new_body(await parts.database.write(make))
+    return _new_body(await services.database.write(make))
 
 
 def _organisation(tx: Transaction, caller: Principal, reference: str | None) -> str:
@@ -367,7 +371,7 @@ def _organisation(tx: Transaction, caller: Principal, reference: str | None) -> 
 
 @router.get(f"{PREFIX}/webhooks", summary="List webhooks", responses=documented(401, 403, 404, 422, 503))
 async def list_webhooks(
-    parts: Parts,
+    services: ServicesDep,
     caller: WebhooksRead,
     organisation: Annotated[
         str | None,
@@ -384,13 +388,13 @@ async def list_webhooks(
         wanted = None if organisation is None else organisations.get(tx, caller, organisation).id
         return store.list_endpoints(tx, caller, organisation_id=wanted, app_id=None, after=cursor, limit=limit + 1)
 
-    return page([_body(one) for one in await parts.database.read(look)], limit, lambda item: item.id)
+    return page([_body(one) for one in await services.database.read(look)], limit, lambda item: item.id)
 
 
 @router.get(f"{PREFIX}/webhooks/{{webhook}}", summary="Get a webhook", responses=documented(401, 403, 404, 422, 503))
-async def get_webhook(parts: Parts, caller: WebhooksRead, reference: WebhookRef) -> Data[WebhookBody]:
+async def get_webhook(services: ServicesDep, caller: WebhooksRead, reference: WebhookRef) -> Data[WebhookBody]:
     """Without its secret."""
-    return Data(data=_body(await parts.database.read(lambda tx: endpoints.get(tx, caller, reference))))
+    return Data(data=_body(await services.database.read(lambda tx: endpoints.get(tx, caller, reference))))
 
 
 @router.patch(
@@ -399,10 +403,10 @@ async def get_webhook(parts: Parts, caller: WebhooksRead, reference: WebhookRef)
     responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
 )
 async def change_webhook(
-    parts: Parts, caller: WebhooksWrite, reference: WebhookRef, ask: WebhookChange
+    services: ServicesDep, caller: WebhooksWrite, reference: WebhookRef, ask: WebhookChange
 ) -> Data[WebhookBody]:
     """What happened while it was disabled is not sent by itself: `recover` does that."""
-    url = None if ask.url is None else _url(parts, ask.url)
+    url = None if ask.url is None else _url(services, ask.url)
 
     def change(tx: Transaction) -> Endpoint:
         after = endpoints.change(
@@ -418,7 +422,7 @@ async def change_webhook(
         _note(tx, caller, "webhook.changed", after, {"changed": sorted(ask.model_fields_set)})
         return after
 
-    return Data(data=_body(await parts.database.write(change)))
+    return Data(data=_body(await services.database.write(change)))
 
 
 @router.delete(
@@ -427,13 +431,13 @@ async def change_webhook(
     summary="Delete a webhook",
     responses=documented(401, 403, 404, 422, 503),
 )
-async def delete_webhook(parts: Parts, caller: WebhooksWrite, reference: WebhookRef) -> Response:
+async def delete_webhook(services: ServicesDep, caller: WebhooksWrite, reference: WebhookRef) -> Response:
     """With its deliveries."""
 
     def drop(tx: Transaction) -> None:
         _note(tx, caller, "webhook.deleted", endpoints.delete(tx, caller, reference))
 
-    await parts.database.write(drop)
+    await services.database.write(drop)
     return Response(status_code=204)
 
 
@@ -443,7 +447,7 @@ async def delete_webhook(parts: Parts, caller: WebhooksWrite, reference: Webhook
     responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
 )
 async def rotate_webhook(
-    parts: Parts, caller: WebhooksWrite, reference: WebhookRef, ask: Rotation | None = None
+    services: ServicesDep, caller: WebhooksWrite, reference: WebhookRef, ask: Rotation | None = None
 ) -> Data[NewWebhookBody]:
     """Messages carry signatures of both secrets until the overlap is over. The new secret is shown this once."""
     try:
@@ -455,11 +459,11 @@ async def rotate_webhook(
         raise Invalid("overlap: 30 days at the most.", code="bad_duration", extra={"limit": _LONGEST_OVERLAP})
 
     def rotate(tx: Transaction) -> tuple[Endpoint, str]:
-        rotated = endpoints.rotate(tx, parts.sealer, caller, reference, overlap)
+        rotated = endpoints.rotate(tx, services.sealer, caller, reference, overlap)
         _note(tx, caller, "webhook.rotated", rotated[0])
         return rotated
 
-    return _new_body(await parts.database.write(rotate))
+    return _new_body(await services.database.write(rotate))
 
 
 @router.post(
@@ -467,14 +471,14 @@ async def rotate_webhook(
     summary="Send a test message",
     responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
 )
-async def test_webhook(parts: Parts, caller: WebhooksWrite, reference: WebhookRef) -> Data[AttemptBody]:
+async def test_webhook(services: ServicesDep, caller: WebhooksWrite, reference: WebhookRef) -> Data[AttemptBody]:
     """Sends a message of the type `webhook.test` at once, and once, and says what came of it: whether the name, the
     connection, TLS, the time or the answer's status was wrong."""
-    endpoint = await parts.database.read(lambda tx: endpoints.get(tx, caller, reference))
-    signers = secret.signers(parts.sealer, endpoint, now_ms())
+    endpoint = await services.database.read(lambda tx: endpoints.get(tx, caller, reference))
+    signers = secret.signers(services.sealer, endpoint, now_ms())
     test_id = new_id("evt_test")
     body = messages.test_message(test_id, now_ms(), endpoint.id)
-    return Data(data=_attempt(await parts.sender.send(endpoint.url, test_id, body, signers)))
+    return Data(data=_attempt(await services.sender.send(endpoint.url, test_id, body, signers)))
 
 
 @router.post(
@@ -484,7 +488,7 @@ async def test_webhook(parts: Parts, caller: WebhooksWrite, reference: WebhookRe
     responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
 )
 async def recover_webhook(
-    parts: Parts,
+    services: ServicesDep,
     caller: WebhooksWrite,
     reference: WebhookRef,
     since: Annotated[Timestamp, Query(description="Events from then on.", examples=["2026-01-31T00:00:00Z"])],
@@ -494,9 +498,9 @@ async def recover_webhook(
 
     def recover(tx: Transaction) -> str:
         _note(tx, caller, "webhook.recovered", endpoints.get(tx, caller, reference))
-        return endpoints.recover(tx, parts.queue, caller, reference, from_rfc3339(since))
+        return endpoints.recover(tx, services.queue, caller, reference, from_rfc3339(since))
 
-    job = await parts.database.write(recover)
+    job = await services.database.write(recover)
     return Data(data=Recovery(job=job))
 
 
@@ -506,7 +510,7 @@ async def recover_webhook(
     responses=documented(401, 403, 404, 422, 503),
 )
 async def list_deliveries(
-    parts: Parts,
+    services: ServicesDep,
     caller: WebhooksRead,
     reference: WebhookRef,
     state: Annotated[DeliveryState | None, Query(description="Only those of this state.", examples=["dead"])] = None,
@@ -519,7 +523,7 @@ async def list_deliveries(
         found = endpoints.get(tx, caller, reference)
         return store.list_deliveries(tx, found.id, state=state, before=cursor, limit=limit + 1)
 
-    shown = [DeliveryBody.model_validate(_delivery_fields(one)) for one in await parts.database.read(look)]
+    shown = [DeliveryBody.model_validate(_delivery_fields(one)) for one in await services.database.read(look)]
     return page(shown, limit, lambda item: str(item.seq))
 
 
@@ -529,10 +533,10 @@ async def list_deliveries(
     responses=documented(401, 403, 404, 422, 503),
 )
 async def get_delivery(
-    parts: Parts, caller: WebhooksRead, reference: WebhookRef, delivery: DeliveryRef
+    services: ServicesDep, caller: WebhooksRead, reference: WebhookRef, delivery: DeliveryRef
 ) -> Data[DeliveryDetail]:
     """With what was sent, and every attempt with what came back."""
-    found, history = await parts.database.read(
+    found, history = await services.database.read(
         lambda tx: endpoints.get_delivery(tx, endpoints.get(tx, caller, reference), delivery)
     )
     more = {"request": found.body.decode(), "history": [_attempt(attempt.answered) for attempt in history]}
@@ -546,15 +550,15 @@ async def get_delivery(
     responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
 )
 async def redeliver(
-    parts: Parts, caller: WebhooksWrite, reference: WebhookRef, delivery: DeliveryRef
+    services: ServicesDep, caller: WebhooksWrite, reference: WebhookRef, delivery: DeliveryRef
 ) -> Data[DeliveryBody]:
     """Under its own id, with all its attempts."""
 
     def again(tx: Transaction) -> Delivery:
         _note(tx, caller, "webhook.redelivered", endpoints.get(tx, caller, reference))
-        return endpoints.redeliver(tx, parts.queue, caller, reference, delivery)
+        return endpoints.redeliver(tx, services.queue, caller, reference, delivery)
 
-    after = await parts.database.write(again)
+    after = await services.database.write(again)
     return Data(data=DeliveryBody.model_validate(_delivery_fields(after)))
 
 

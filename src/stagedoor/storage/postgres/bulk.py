@@ -15,8 +15,8 @@ from sqlalchemy import Dialect as SqlDialect
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from stagedoor.kernel.errors import StorageUnavailable
+from stagedoor.storage.bulk_columns import BulkColumns
 from stagedoor.storage.database import Counters
-from stagedoor.storage.lane import Lane
 from stagedoor.storage.postgres.connect import Wire, connect
 from stagedoor.storage.postgres.faults import FAILURES, unavailable
 
@@ -43,7 +43,7 @@ class PostgresBulk:
     two of our transactions at once, which could wait for each other.
     """
 
-    def __init__(self, url: str, lane: Lane, dialect: SqlDialect, counters: Counters, limit: int) -> None:
+    def __init__(self, url: str, lane: BulkColumns, dialect: SqlDialect, counters: Counters, limit: int) -> None:
         self._lane = lane
         self._limit = limit
         self._loop = asyncio.get_running_loop()
@@ -76,7 +76,7 @@ class PostgresBulk:
 
 
 class _Writer:
-    def __init__(self, url: str, lane: Lane, dialect: SqlDialect, counters: Counters, name: str) -> None:
+    def __init__(self, url: str, lane: BulkColumns, dialect: SqlDialect, counters: Counters, name: str) -> None:
         self.queue: deque[_Row] = deque()
         self._url = url
         self._counters = counters
@@ -171,7 +171,7 @@ class _Writer:
                 row.future.set_exception(error)
 
 
-def _statement(lane: Lane, dialect: SqlDialect) -> str:
+def _statement(lane: BulkColumns, dialect: SqlDialect) -> str:
     arrays = ", ".join(
         f"${number}::{_sql_type(column, dialect)}[]" for number, column in enumerate(lane.columns, start=1)
     )

@@ -13,14 +13,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stagedoor.kernel.errors import StorageUnavailable
+from stagedoor.storage.bulk_columns import BulkColumns
 from stagedoor.storage.callbacks import call_all
 from stagedoor.storage.database import Counters
 from stagedoor.storage.guard import guarded
-from stagedoor.storage.heartbeat import Heartbeat
-from stagedoor.storage.lane import Lane
 from stagedoor.storage.postgres.bulk import PostgresBulk
 from stagedoor.storage.postgres.faults import LASTING, READ_ONLY, unavailable
 from stagedoor.storage.postgres.pool import make_engine
+from stagedoor.storage.probe_cache import ProbeCache
 from stagedoor.storage.transaction import Transaction
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class PostgresDatabase:
         self._reads = 0
         self._lanes: list[PostgresBulk] = []
         self._closed = False
-        self._heartbeat = Heartbeat(self._probe)
+        self._heartbeat = ProbeCache(self._probe)
 
     @property
     def waiting(self) -> int:
@@ -83,7 +83,7 @@ class PostgresDatabase:
     def bulk(
         self, table: Table, key: str, *, columns: Sequence[str] | None = None, in_order_of: str | None = None
     ) -> PostgresBulk:
-        lane = Lane(table, key, columns, in_order_of, self._engine.dialect)
+        lane = BulkColumns(table, key, columns, in_order_of, self._engine.dialect)
         bulk = PostgresBulk(self._secret_url, lane, self._engine.dialect, self.counters, self._limit)
         self._lanes.append(bulk)
         return bulk

@@ -13,9 +13,9 @@ from sqlalchemy import Table
 
 from stagedoor.kernel import tracing
 from stagedoor.kernel.errors import CallerMistake, OperatorError, StorageUnavailable
+from stagedoor.storage.bulk_columns import BulkColumns
 from stagedoor.storage.database import Counters
-from stagedoor.storage.heartbeat import Heartbeat
-from stagedoor.storage.lane import Lane
+from stagedoor.storage.probe_cache import ProbeCache
 from stagedoor.storage.sqlite import dbapi
 from stagedoor.storage.sqlite.answers import Answers
 from stagedoor.storage.sqlite.dialect import make_engine
@@ -45,7 +45,7 @@ class SqliteDatabase:
         self._engine = make_engine(path, "write")
         self._writer = Writer(self._engine, answers, waiting_limit)
         self._readers = Readers(make_engine(path, "read"), answers, read_connections, waiting_limit)
-        self._heartbeat = Heartbeat(self._probe)
+        self._heartbeat = ProbeCache(self._probe)
 
     @property
     def waiting(self) -> int:
@@ -69,7 +69,7 @@ class SqliteDatabase:
     def bulk(
         self, table: Table, key: str, *, columns: Sequence[str] | None = None, in_order_of: str | None = None
     ) -> SqliteBulk:
-        lane = Lane(table, key, columns, in_order_of, self._engine.dialect)
+        lane = BulkColumns(table, key, columns, in_order_of, self._engine.dialect)
         return SqliteBulk(self._writer, self._loop, lane)
 
     async def ping(self) -> None:
@@ -92,7 +92,7 @@ class SqliteDatabase:
 class SqliteBulk:
     """A bulk lane that goes through the writer's queue."""
 
-    def __init__(self, writer: Writer, loop: asyncio.AbstractEventLoop, lane: Lane) -> None:
+    def __init__(self, writer: Writer, loop: asyncio.AbstractEventLoop, lane: BulkColumns) -> None:
         self._writer = writer
         self._loop = loop
         self._lane = lane

@@ -1,0 +1,79 @@
+"""LiveKit's join token for a grant."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from livekit import api
+
+from stagedoor.access.grants import Grant, RoomConfig
+from stagedoor.kernel.errors import Invalid
+from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.signing import access_token
+
+LONGEST_TOKEN: Final = 1_000_000
+"""Bytes. A client sends the token in the head of its first request, and LiveKit reads a head of 1 MiB (Go's
+`http.DefaultMaxHeaderBytes`): with a longer one nobody can join."""
+
+LONGEST_IN_URLS: Final = 7_168
+"""Bytes. Browsers can send a token in the URL only, and nginx takes request lines of 8 KiB unless it is told otherwise,
+as do many WebSocket servers; 1 KiB is left for the rest of the line."""
+
+
+def mint(endpoint: Endpoint, grant: Grant) -> str:
+    """The JWT that a LiveKit client joins with.
+
+    Raises:
+        Invalid: It would be longer than LiveKit reads.
+    """
+    token = access_token(
+        endpoint,
+        api.VideoGrants(
+            room_join=True,
+            room=grant.livekit_room,
+            can_publish=grant.can_publish,
+            can_subscribe=grant.can_subscribe,
+            can_publish_data=grant.can_publish_data,
+            can_publish_sources=None if grant.can_publish_sources is None else list(grant.can_publish_sources),
+            hidden=grant.hidden or None,
+        ),
+        grant.ttl,
+        identity=grant.identity,
+        name=grant.name,
+        metadata=grant.metadata,
+        attributes=grant.attributes,
+        room_config=None if grant.room_config is None else _configuration(grant.room_config),
+    )
+    if len(token) > LONGEST_TOKEN:
+        raise Invalid(
+            f"The token would have {len(token)} bytes; LiveKit reads {LONGEST_TOKEN} at the most. Shorten the metadata"
+            " of the participant, the room or its agents.",
+            code="token_too_large",
+            extra={"limit": LONGEST_TOKEN},
+        )
+    return token
+
+
+def warning_of(token: str) -> str | None:
+    """What the caller should know of a token that works and may not pass through every proxy."""
+    if len(token) <= LONGEST_IN_URLS:
+        return None
+    return (
+        f"The token has {len(token)} bytes. Browsers send it in a URL, where proxies with default settings take 8 KiB:"
+        " shorten metadata and attributes, or give the proxy larger header buffers."
+    )
+
+
+def _configuration(config: RoomConfig) -> api.RoomConfiguration:
+    message = api.RoomConfiguration(
+        empty_timeout=config.empty_timeout or 0,
+        departure_timeout=config.departure_timeout or 0,
+        max_participants=config.max_participants or 0,
+        metadata=config.metadata or "",
+        min_playout_delay=config.min_playout_delay or 0,
+        max_playout_delay=config.max_playout_delay or 0,
+        sync_streams=config.sync_streams or False,
+    )
+    for name, metadata in config.agents:
+        message.agents.append(api.RoomAgentDispatch(agent_name=name, metadata=metadata))
+    return message

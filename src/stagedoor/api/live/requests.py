@@ -1,0 +1,89 @@
+"""What callers of live frames send, and who they are."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.requests import HTTPConnection
+
+from stagedoor.access.admission import Admission, refusal
+from stagedoor.api.access import secret_in
+from stagedoor.api.services import Services
+from stagedoor.kernel.errors import Conflict, Invalid, Unauthenticated
+from stagedoor.sources.cameras.authentication import AuthenticatedCamera
+from stagedoor.sources.cameras.live import refuse_another
+from stagedoor.streams.scaling import NARROWEST, WIDEST
+from stagedoor.tenancy.store import app_by_slug
+
+LONGEST_WAIT: Final = 30.0
+
+
+async def viewer(connection: HTTPConnection, services: Services, app: str, room: str) -> Admission:
+    """Admit who wants to look at a room.
+
+    Raises:
+        NotFound: They may not, or there is no such app.
+    """
+    found = None if "\x00" in app else await services.database.read(lambda tx: app_by_slug(tx, app))
+    admission = services.admission_control.admit(found, room, "play", connection.query_params.get("token"))
+    if admission.identity is not None:
+        try:
+            await services.bans.refuse_banned(admission.livekit_room, admission.identity)
+        except Conflict:
+            raise refusal() from None
+    return admission
+
+
+async def device(connection: HTTPConnection, services: Services) -> AuthenticatedCamera:
+    """Admit a camera.
+
+    Raises:
+        Problem: It may not send.
+    """
+    app, room = connection.query_params.get("app", ""), connection.query_params.get("room", "")
+    key = secret_in(connection.headers.get("authorization"))
+    in_query = key is None and "key" in connection.query_params
+    if in_query:
+        key = connection.query_params["key"]
+    address = connection.client.host if connection.client else ""
+    admitted = await services.camera_authenticator.admit(app, room, key, address)
+    if in_query and not admitted.app.settings.camera_query_key:
+        raise Unauthenticated(
+            "Send the key in a header, Authorization: Bearer wsk_…; in the URL it ends up in logs, and this app does"
+            " not take it there (its setting cameraQueryKey).",
+            code="key_in_query",
+        )
+    room_name = admitted.camera.livekit_room
+    for sending in (await services.other_nodes.senders([room_name])).values():
+        refuse_another(admitted, sending)
+    return admitted
+
+
+def wanted_width(connection: HTTPConnection) -> int | None:
+    """How wide frames should be, in pixels."""
+    value = _number(connection, "width", NARROWEST, WIDEST)
+    return None if value is None else int(value)
+
+
+def wanted_interval(connection: HTTPConnection) -> float:
+    """Seconds between two frames at least; 0 when every frame is wanted."""
+    value = _number(connection, "fps", 0.1, 120)
+    return 0.0 if value is None else 1 / value
+
+
+def seconds(connection: HTTPConnection, name: str, most: float) -> float | None:
+    """A number of seconds in the query."""
+    return _number(connection, name, 0, most)
+
+
+def _number(connection: HTTPConnection, name: str, least: float, most: float) -> float | None:
+    text = connection.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not least <= value <= most:
+        raise Invalid(f"{name} is a number from {least:g} to {most:g}.", code="validation_failed")
+    return value

@@ -1,0 +1,36 @@
+"""Frames for one viewer, no faster than it asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from stagedoor.kernel.metrics import CAMERA_FRAMES_SENT, CAMERA_FRAMES_SKIPPED, CAMERA_VIEWERS
+from stagedoor.streams.hub import Frame, Gone, Viewer
+
+
+async def frames(viewer: Viewer, interval: float, kind: str) -> AsyncGenerator[Frame]:
+    """The viewer's frames, until there will be none.
+
+    Args:
+        viewer: Whose.
+        interval: Seconds between two frames at least.
+        kind: What the metrics call this way of looking.
+    """
+    sent, frame_viewers = CAMERA_FRAMES_SENT.labels(kind), CAMERA_VIEWERS.labels(kind)
+    clock = asyncio.get_running_loop().time
+    due = clock()
+    frame_viewers.inc()
+    try:
+        while True:
+            if interval:
+                await viewer.rest(due - clock())
+                due = max(due + interval, clock())
+            frame = await viewer.next()
+            yield frame
+            sent.inc()
+    except Gone:
+        return
+    finally:
+        frame_viewers.dec()
+        CAMERA_FRAMES_SKIPPED.inc(viewer.dropped)

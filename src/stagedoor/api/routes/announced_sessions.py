@@ -1,0 +1,263 @@
+"""`POST /apps/{app}/sessions`: a session ahead of its room, and its early end."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from pydantic import Field, StringConstraints
+
+from stagedoor.access.grants import JoinRequest
+from stagedoor.api.access import SessionsWrite
+from stagedoor.api.addresses import watching_urls
+from stagedoor.api.prefix import PREFIX
+from stagedoor.api.problems import documented
+from stagedoor.api.routes.sessions import SessionBody, SessionRef, body_of, fields_of
+from stagedoor.api.services import Services, ServicesDep
+from stagedoor.api.wire import NO_NUL, AppRef, Data, RequestModel, ResponseModel
+from stagedoor.audit import store as trail
+from stagedoor.kernel.clock import rfc3339
+from stagedoor.kernel.durations import parse_duration
+from stagedoor.kernel.errors import Conflict, Invalid, NotFound
+from stagedoor.kernel.ids import new_id
+from stagedoor.rooms import limit_jobs, plans, session_jobs, sessions, store
+from stagedoor.rooms import rooms as rooms_verbs
+from stagedoor.rooms.nouns import SESSION, Plan, Session
+from stagedoor.rooms.plans import Wanted
+from stagedoor.rooms.sessions import SessionView
+from stagedoor.storage import Transaction
+from stagedoor.tenancy import apps
+from stagedoor.tenancy.nouns import App, TranscriptPolicy
+
+router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/sessions", tags=["Sessions"])
+
+_LONGEST: int = 30 * 86_400
+_Text = Annotated[str, StringConstraints(max_length=256, pattern=NO_NUL)]
+_LongText = Annotated[str, StringConstraints(max_length=65_536, pattern=NO_NUL)]
+_Duration = Annotated[str, StringConstraints(max_length=20)] | int
+
+
+class NewSessionLimits(RequestModel):
+    """What the session is held to: 90s, 10m, 1h, 2d, or seconds."""
+
+    max_duration: _Duration | None = Field(
+        default=None, description="The room is ended after so long.", examples=["1h"]
+    )
+    empty_timeout: _Duration | None = Field(
+        default=None, description="The room waits so long for somebody.", examples=["5m"]
+    )
+    departure_timeout: _Duration | None = Field(
+        default=None, description="It waits so long after the last left.", examples=["20s"]
+    )
+    max_participants: int | None = Field(
+        default=None, ge=1, le=100_000, description="Participants at the most.", examples=[10]
+    )
+    wait: _Duration = Field(
+        default="24h", description="A session whose room has not come after so long has expired.", examples=["24h"]
+    )
+
+
+class NewSessionAgent(RequestModel):
+    """An agent that LiveKit calls into the room."""
+
+    agent_name: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=NO_NUL)] = Field(
+        description="The agent's name.", examples=["helper"]
+    )
+    metadata: _LongText = Field(default="", description="What it is told.", examples=["{}"])
+
+
+class Invited(RequestModel):
+    """Somebody who gets a join token."""
+
+    identity: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=NO_NUL)] | None = Field(
+        default=None, description="Who it is; made up if not given.", examples=["phone-42"]
+    )
+    name: _Text | None = Field(default=None, description="Name that others see.", examples=["Ada"])
+    metadata: _LongText | None = Field(default=None, description="The participant's metadata.", examples=["{}"])
+    attributes: dict[_Text, Annotated[str, StringConstraints(max_length=8_192, pattern=NO_NUL)]] = Field(
+        default={}, max_length=64, description="The participant's attributes.", examples=[{"seat": "12"}]
+    )
+    can_publish: bool | None = Field(
+        default=None, description="May publish media; yes by default, no when hidden.", examples=[True]
+    )
+    can_subscribe: bool = Field(default=True, description="May receive media.", examples=[True])
+    can_publish_data: bool = Field(default=True, description="May send data and chat.", examples=[True])
+    hidden: bool = Field(default=False, description="Others don't see that it is there.", examples=[False])
+    ttl: _Duration | None = Field(
+        default=None, description="How long the token may be used. The app sets the maximum.", examples=["1h"]
+    )
+
+
+class NewSession(RequestModel):
+    """A session to announce."""
+
+    kind: Literal["voice", "video"] = Field(
+        default="video", description="In a `voice` session nobody may publish a picture.", examples=["voice"]
+    )
+    room_name: _Text | None = Field(
+        default=None,
+        min_length=1,
+        description="The room's short or LiveKit name; the session's id if not given.",
+        examples=["support-4711"],
+    )
+    metadata: _LongText = Field(default="", description="The backend's own; the room gets it too.", examples=["{}"])
+    agents: list[NewSessionAgent] = Field(
+        default=[], max_length=20, description="Agents that LiveKit calls into the room."
+    )
+    transcript: TranscriptPolicy | None = Field(
+        default=None,
+        description="What is recorded: speech that agents transcribe, and chat; the app's setting if not given.",
+        examples=["speech"],
+    )
+    limits: NewSessionLimits = Field(default=NewSessionLimits(), description="What the session is held to.")
+    participants: list[Invited] = Field(
+        default=[Invited()], max_length=100, description="Who gets a join token; one for anybody by default."
+    )
+
+
+class SessionToken(ResponseModel):
+    """What one participant joins with."""
+
+    identity: str = Field(description="Who it is for.", examples=["phone-42"])
+    token: str = Field(description="The join token.", examples=["eyJhbGciOiJIUzI1NiJ9.e30.c2ln"])
+    ws_url: str = Field(description="LiveKit's address.", examples=["wss://media.example.com"])
+    play_url: str = Field(
+        description="Page to watch the room.", examples=["https://stagedoor.example.com/play/live/live-demo"]
+    )
+    expires_at: str = Field(description="When the token ends.", examples=["2026-01-31T13:00:00.000Z"])
+    warning: str | None = Field(
+        description="What may keep a browser from using the token; null as a rule.", examples=[None]
+    )
+
+
+class NewSessionBody(SessionBody):
+    """A session that was announced, with the tokens to join it."""
+
+    tokens: list[SessionToken] = Field(description="One for each participant, in the same order.")
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Announce a session",
+    responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
+)
+async def create_session(
+    services: ServicesDep, caller: SessionsWrite, app: AppRef, body: NewSession
+) -> Data[NewSessionBody]:
+    """A session ahead of its room, whose short name is the session's id unless you give one. LiveKit makes the room
+    when the first participant joins, with the limits and agents that every token for it carries; its events then belong
+    to this session."""
+    wanted = _wanted(body)
+    given = [invited.identity for invited in body.participants if invited.identity is not None]
+    if len(set(given)) < len(given):
+        raise Invalid(
+            "participants: an identity is there twice; the second to join would push out the first.",
+            code="identity_twice",
+        )
+    found = await services.database.read(lambda tx: apps.get(tx, caller, app))
+    room = body.room_name or new_id(SESSION)  # before anything is stored, and so before the session has its own id
+    await services.issuer.check(found, [_request(room, invited) for invited in body.participants])
+
+    def announce(tx: Transaction) -> tuple[Session, Plan]:
+        session, plan = plans.announce(tx, found, wanted)
+        session_jobs.announced(tx, services.queue, plan)
+        services.plans.note(tx, session.livekit_room)
+        return session, plan
+
+    session, plan = await services.database.write(announce)
+    view = SessionView(session, plan, None, (), ())
+    tokens = [await _token(services, found, _request(session.livekit_room, invited)) for invited in body.participants]
+    return Data(data=NewSessionBody.model_validate(fields_of(found, view) | {"tokens": tokens}))
+
+
+def _request(room: str, invited: Invited) -> JoinRequest:
+    return JoinRequest(
+        room=room,
+        identity=invited.identity,
+        name=invited.name,
+        can_publish=invited.can_publish,
+        can_subscribe=invited.can_subscribe,
+        can_publish_data=invited.can_publish_data,
+        ttl=invited.ttl,
+        metadata=invited.metadata,
+        attributes=invited.attributes,
+        hidden=invited.hidden,
+    )
+
+
+async def _token(services: Services, app: App, request: JoinRequest) -> SessionToken:
+    issued = await services.issuer.issue(app, request, "session")
+    play_url, _ = watching_urls(services, app, issued.grant.livekit_room, issued.grant.ttl)
+    return SessionToken(
+        identity=issued.grant.identity,
+        token=issued.jwt,
+        ws_url=services.gateway.endpoint.client_url,
+        play_url=play_url,
+        expires_at=rfc3339(issued.expires_at),
+        warning=issued.warning,
+    )
+
+
+@router.post(
+    "/{session}/end",
+    summary="End a session",
+    responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503),
+)
+async def end_session(
+    services: ServicesDep, caller: SessionsWrite, app: AppRef, reference: SessionRef
+) -> Data[SessionBody]:
+    """One that waits for its room does not get it any more; in one that lasts everybody is sent away."""
+    found, session = await services.database.read(lambda tx: _find(tx, caller, app, reference))
+    if session.state == "ended":
+        raise Conflict("The session is over.", code="session_ended")
+    if session.state == "active":
+        with contextlib.suppress(NotFound):  # it ended by itself, and its event is on the way
+            await services.gateway.delete_room(session.livekit_room)
+
+    def end(tx: Transaction) -> SessionView:
+        trail.note(tx, caller, "session.ended", session.id, organisation_id=found.organisation_id, app_id=found.id)
+        if session.state == "created":
+            limit_jobs.expire(tx, services.feed, services.queue, session.id, asked=True)
+        else:
+            room = store.room_by_livekit_name(tx, session.livekit_room)
+            if room is not None:
+                rooms_verbs.deleted(tx, services.feed, room, session.id)
+        return sessions.get(tx, found, session.id)
+
+    return Data(data=body_of(found, await services.database.write(end)))
+
+
+def _find(tx: Transaction, caller: Any, app: str, reference: str) -> tuple[App, Session]:
+    found = apps.get(tx, caller, app)
+    return found, sessions.find(tx, found, reference)
+
+
+def _wanted(body: NewSession) -> Wanted:
+    limits = body.limits
+    wait = _seconds("limits.wait", limits.wait)
+    return Wanted(
+        kind=body.kind,
+        room_name=body.room_name,
+        metadata=body.metadata,
+        agents=tuple((agent.agent_name, agent.metadata) for agent in body.agents),
+        max_duration=_seconds("limits.maxDuration", limits.max_duration),
+        empty_timeout=_seconds("limits.emptyTimeout", limits.empty_timeout),
+        departure_timeout=_seconds("limits.departureTimeout", limits.departure_timeout),
+        max_participants=limits.max_participants,
+        transcript=body.transcript,
+        wait=plans.DEFAULT_WAIT if wait is None else wait,
+    )
+
+
+def _seconds(field: str, value: str | int | None) -> int | None:
+    if value is None:
+        return None
+    try:
+        seconds = parse_duration(value)
+    except ValueError as error:
+        raise Invalid(f"{field}: {error}.", code="bad_duration") from None
+    if not 0 < seconds <= _LONGEST:
+        raise Invalid(f"{field}: more than nothing, and 30 days at the most.", code="bad_duration")
+    return seconds

@@ -1,0 +1,35 @@
+"""Is there space for the data folder?"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from stagedoor.doctor.result import CheckResult, broken, ok, warning
+
+CHECK = "disk"
+WARN_BELOW: Final = 1 << 30
+BROKEN_BELOW: Final = 100 << 20
+
+
+def check(folder: Path) -> CheckResult:
+    """Look at the file system that holds, or will hold, the data folder."""
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    return judge(folder, shutil.disk_usage(existing).free)
+
+
+def judge(folder: Path, free: int) -> CheckResult:
+    """The finding for so many free bytes."""
+    sentence = f"{_amount(free)} are free for the data folder {folder}."
+    if free < BROKEN_BELOW:
+        return broken(
+            CHECK, sentence, "Free some space now: a full disk stops the database and loses LiveKit's events."
+        )
+    if free < WARN_BELOW:
+        return warning(CHECK, sentence, "Free some space, or move the data folder with --data-dir.")
+    return ok(CHECK, sentence)
+
+
+def _amount(size: int) -> str:
+    return f"{size / (1 << 30):.1f} GiB" if size >= WARN_BELOW else f"{size / (1 << 20):.0f} MiB"

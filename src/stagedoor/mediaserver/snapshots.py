@@ -1,0 +1,93 @@
+"""What LiveKit says about rooms, participants and tracks, in our words, whether by webhook or by list.
+
+Times are milliseconds since the epoch; `None` means that LiveKit did not say. LiveKit gives milliseconds for a
+room's creation (`creationTimeMs`) and a participant's joining (`joinedAtMs`), and for nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+LONGEST_SID: Final = 64
+LONGEST_WORD: Final = 64
+LONGEST_TEXT: Final = 4_096
+LONGEST_METADATA: Final = 1_048_576
+
+OWN_IDENTITY: Final = "stagedoor:"
+"""What the identities of our own helpers in a room begin with. Nobody else gets a token for one, and nobody counts
+them: they are no participants of a call."""
+
+
+def clean(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Text of LiveKit's that every database takes: PostgreSQL has no NUL, and columns have a width.
+
+    LiveKit's own texts never need this; whoever holds a webhook key may send anything.
+    """
+    return text.replace("\x00", "\ufffd")[:longest]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSnapshot:
+    """A published track. `kind` and `source` are LiveKit's names in lower case."""
+
+    sid: str
+    kind: str
+    source: str
+    mime_type: str
+    muted: bool = False
+    name: str = ""
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What LiveKit lets a participant do."""
+
+    can_subscribe: bool = True
+    can_publish: bool = True
+    can_publish_data: bool = True
+    can_publish_sources: tuple[str, ...] = ()
+    can_update_metadata: bool = False
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantSnapshot:
+    """A participant. `kind` and `state` are LiveKit's names in lower case."""
+
+    sid: str
+    identity: str
+    name: str = ""
+    kind: str = "standard"
+    state: str = "joining"
+    joined_at: int | None = None
+    reason: str | None = None
+    metadata: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
+    permissions: Permissions | None = None
+    tracks: tuple[TrackSnapshot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSnapshot:
+    """A room. `sid` is empty where LiveKit leaves it out, as it does for ingress events."""
+
+    sid: str
+    name: str
+    created_at: int | None = None
+    metadata: str = ""
+    num_participants: int = 0
+    max_participants: int = 0
+    empty_timeout: int = 0
+    departure_timeout: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """All that LiveKit listed in one pass; `taken_at` is when the first question was asked."""
+
+    taken_at: int
+    rooms: tuple[tuple[RoomSnapshot, tuple[ParticipantSnapshot, ...]], ...]

@@ -1,0 +1,140 @@
+"""Looking at a room's frames: who may, how many at a time, and in which size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+
+from stagedoor.access.admission import Admission
+from stagedoor.kernel.errors import NotFound, TooMany
+from stagedoor.sources.cameras import store
+from stagedoor.sources.cameras.live import LiveCameras
+from stagedoor.storage import Database
+from stagedoor.streams.cluster.other_nodes import OtherNodes
+from stagedoor.streams.hub import Frame, Hub, Slot, Viewer
+from stagedoor.streams.placeholder import placeholder
+from stagedoor.streams.scaling import Scaler
+from stagedoor.usage.running_meters import RunningMeters
+
+
+class FrameViewers:
+    """Viewers of rooms' frames on this node.
+
+    Args:
+        database: To find out whether a room has a camera.
+        hub: Where frames pass.
+        cameras: Those that send to this node.
+        elsewhere: Those that send to other nodes.
+        running: Told how long each viewer watches.
+    """
+
+    def __init__(
+        self, database: Database, hub: Hub, cameras: LiveCameras, other_nodes: OtherNodes, running: RunningMeters
+    ) -> None:
+        self._database = database
+        self._hub = hub
+        self._cameras = cameras
+        self._other_nodes = other_nodes
+        self._running = running
+        self._scaler = Scaler()
+        self._count: Counter[str] = Counter()
+        self._viewers: set[Viewer] = set()
+
+    def viewers(self, livekit_room: str) -> int:
+        """How many look at a room."""
+        return self._count[livekit_room]
+
+    async def there(self, livekit_room: str) -> bool:
+        """Whether a camera sends to the room, here or elsewhere."""
+        return self._cameras.find(livekit_room) is not None or bool(await self._other_nodes.senders([livekit_room]))
+
+    @asynccontextmanager
+    async def view(self, admission: Admission, width: int | None, *, metered: bool = True) -> AsyncGenerator[Viewer]:
+        """Look at the room, for as long as the context lasts.
+
+        Args:
+            admission: Who may.
+            width: Make the frames so wide, in pixels, if they are wider.
+            metered: Whether this is time that a viewer watched; who asks for one picture is none.
+
+        Raises:
+            NotFound: No camera sends to the room, and the app has no slate for one that is away.
+            TooMany: So many look at it already.
+        """
+        room, settings = admission.livekit_room, admission.app.settings
+        with self._place(admission):
+            there = await self.there(room)
+            if not there and not await self._has_slate(admission):
+                raise NotFound("No camera sends to this room.", code="no_camera")
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(self._other_nodes.watch(room, settings))
+                source = slot = stack.enter_context(self._hub.slot(room))
+                if width is not None:
+                    slot = await stack.enter_async_context(self._scaler.scaled(source, width))
+                viewer = stack.enter_context(self._looking(slot))
+                if metered:
+                    stack.enter_context(self._running.run("viewer", admission.app.id, room))
+                if not there:
+                    nothing = placeholder() if width is None else await self._scaler.shrink(placeholder(), width)
+                    stack.enter_context(_until(source, viewer, nothing, settings.camera_resume))
+                yield viewer
+
+    def close(self) -> None:
+        """End every view, because the product stops."""
+        for viewer in list(self._viewers):
+            viewer.end()
+        self._scaler.close()
+
+    @contextmanager
+    def _place(self, admission: Admission) -> Generator[None]:
+        room, limit = admission.livekit_room, admission.app.settings.camera_max_viewers
+        if self._count[room] >= limit:
+            raise TooMany(
+                f"{limit} look at this room, which is the most that the app lets.",
+                code="too_many_viewers",
+                extra={"limit": limit},
+                headers={"Retry-After": "10"},
+            )
+        self._count[room] += 1
+        try:
+            yield
+        finally:
+            self._count[room] -= 1
+            if not self._count[room]:
+                del self._count[room]
+
+    @contextmanager
+    def _looking(self, slot: Slot) -> Generator[Viewer]:
+        with slot.view() as viewer:
+            self._viewers.add(viewer)
+            try:
+                yield viewer
+            finally:
+                self._viewers.discard(viewer)
+
+    async def _has_slate(self, admission: Admission) -> bool:
+        if not admission.app.settings.camera_slate:
+            return False
+        app_id, room = admission.app.id, admission.livekit_room
+        return bool(
+            await self._database.read(lambda tx: store.list_cameras(tx, app_id, livekit_room=room, after=None, limit=1))
+        )
+
+
+@contextmanager
+def _until(slot: Slot, viewer: Viewer, nothing: Frame, patience: float) -> Generator[None]:
+    """Show `nothing`, and give up when no camera has come for so many seconds."""
+
+    def give_up() -> None:
+        if not slot.sending:
+            viewer.end()
+
+    if not slot.sending:
+        viewer.offer(nothing)
+    waiting = asyncio.get_running_loop().call_later(patience, give_up)
+    try:
+        yield
+    finally:
+        waiting.cancel()

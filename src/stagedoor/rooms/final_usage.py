@@ -1,0 +1,98 @@
+"""After a session's end: what it used is recorded, and said again if what came late has changed it.
+
+`session.ended` is said in the transaction that ends a session, once for each session id. Events that come later
+(LiveKit repeats them for half a minute, and a list may open a session again) change what we know; the last word is
+then `session.corrected`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from stagedoor.events.feed import Feed
+from stagedoor.events.nouns import NewEvent
+from stagedoor.jobs.nouns import Effect, Job, JobKind, NewJob
+from stagedoor.jobs.queue import Queue
+from stagedoor.kernel.clock import now_ms
+from stagedoor.rooms import session_usage, store
+from stagedoor.rooms.nouns import Session
+from stagedoor.storage import Database, Transaction
+from stagedoor.usage import accounting
+from stagedoor.usage import store as usage
+from stagedoor.usage.meters import Amounts, Span, total
+
+SETTLE: Final = "session.settle"
+METER: Final = "usage.meter"
+_QUIET_MS: Final = 2_000
+"""How long after a change a session is settled: events about one end come together."""
+
+_METER_SECONDS: Final = 300.0
+
+
+def ask(tx: Transaction, queue: Queue, session: Session) -> None:
+    """Have an ended session settled, soon."""
+    payload = {"session": session.id}
+    queue.put(tx, NewJob(SETTLE, payload, unique_key=session.id, run_at=now_ms() + _QUIET_MS))
+
+
+def record_reported_usage(tx: Transaction, session: Session) -> Amounts | None:
+    """Note that `session.ended` is said, and what it says was used; `None` if it was said before."""
+    if usage.reported_usage(tx, session.id) is not None:
+        return None
+    told = _told(tx, session)
+    usage.insert_reported_usage(tx, told)
+    return told.amounts
+
+
+def kinds(database: Database, feed: Feed) -> Sequence[JobKind]:
+    """The jobs that settle sessions, and that meter those that last."""
+
+    async def work(job: Job) -> Effect:
+        return lambda tx: settle(tx, feed, str(job.payload["session"]))
+
+    async def meter(_: Job) -> None:
+        for session in await database.read(store.open_sessions):
+            await database.write(lambda tx, session_id=session.id: settle(tx, feed, session_id))
+
+    return [
+        JobKind(SETTLE, work),
+        JobKind(METER, meter, every_seconds=_METER_SECONDS, timeout_seconds=_METER_SECONDS),
+    ]
+
+
+def settle(tx: Transaction, feed: Feed, session_id: str) -> None:
+    """Record what the session used, and say it again if it is not what was said."""
+    found = store.session_anywhere(tx, session_id)
+    if found is None:
+        return
+    store.lock_rooms(tx, [found.livekit_room])
+    session = store.session_anywhere(tx, session_id)
+    if session is None:
+        return
+    accounting.record(tx, session.app_id, session.id, _spans(tx, session))
+    before = usage.reported_usage(tx, session.id)
+    if before is None or session.state != "ended":
+        return
+    after = _told(tx, session)
+    if after != before:
+        usage.update_reported_usage(tx, after)
+        detail = session_usage.said(session, after.amounts)
+        name = session.livekit_room
+        feed.append(
+            tx, NewEvent(session.app_id, "session.corrected", "reconcile", now_ms(), name, name, session.id, detail)
+        )
+
+
+def _told(tx: Transaction, session: Session) -> usage.ReportedUsage:
+    amounts = total(_spans(tx, session)) + accounting.added(tx, session.id)
+    return usage.ReportedUsage(session.id, session.app_id, session.disposition or "", session.duration_ms or 0, amounts)
+
+
+def _spans(tx: Transaction, session: Session) -> list[Span]:
+    return session_usage.spans(
+        store.participants_of(tx, [session.id]),
+        store.tracks_of(tx, [session.id]),
+        usage.egresses_of(tx, session.id),
+        now_ms() if session.ended_at is None else session.ended_at,
+    )

@@ -1,0 +1,99 @@
+"""The worker that reconciles: at start, after LiveKit came back, and every so often."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from stagedoor.kernel.errors import Problem, StorageUnavailable
+from stagedoor.kernel.metrics import LIVEKIT_UP, RECONCILE_RUNS, REPAIRS
+from stagedoor.mediaserver.gateway import LiveKitGateway
+from stagedoor.rooms.ban_enforcer import BanEnforcer
+from stagedoor.rooms.reconcile import Reconciler
+
+_log = structlog.get_logger()
+_RETRY_SECONDS = 2.0
+
+
+class Watch:
+    """Reconciles when told to and when it is time.
+
+    Args:
+        gateway: LiveKit.
+        reconciler: What compares.
+        bouncer: What looks for banned participants after each comparison.
+        interval: Seconds between two comparisons.
+        apply_pending: Applies the events that are stored. A session that the backlog would open after LiveKit's list
+            was taken is on nobody's list, and would be closed at a guessed time.
+    """
+
+    def __init__(
+        self,
+        gateway: LiveKitGateway,
+        reconciler: Reconciler,
+        ban_enforcer: BanEnforcer,
+        interval: float,
+        apply_pending: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._gateway = gateway
+        self._reconciler = reconciler
+        self._ban_enforcer = ban_enforcer
+        self._interval = interval
+        self._apply_pending = apply_pending
+        self._asked = asyncio.Event()
+        self._lost_at: int | None = None
+
+    def lost(self, at: int) -> None:
+        """LiveKit ended at `at` (milliseconds since the epoch); what it had is over when it answers again."""
+        LIVEKIT_UP.set(0)
+        self._lost_at = at
+
+    def ask(self) -> None:
+        """Reconcile soon."""
+        self._asked.set()
+
+    async def once(self) -> Counter[str]:
+        """One comparison.
+
+        Raises:
+            Problem: LiveKit did not answer.
+            StorageUnavailable: The database did not.
+        """
+        lost_at = self._lost_at
+        await self._apply_pending()
+        state = await self._gateway.list_everything()
+        repairs = await self._reconciler.run(state, lost_at)
+        if self._lost_at == lost_at:
+            self._lost_at = None
+        LIVEKIT_UP.set(1)
+        for type_, count in repairs.items():
+            REPAIRS.labels(type_).inc(count)
+        await self._ban_enforcer.sweep()
+        return repairs
+
+    async def run(self) -> None:
+        """Reconcile until cancelled."""
+        while True:
+            self._asked.clear()
+            wait = self._interval
+            try:
+                repairs = await self.once()
+                RECONCILE_RUNS.labels("ok").inc()
+                if repairs:
+                    _log.info("state repaired after LiveKit's lists", repairs=dict(repairs))
+            except (Problem, StorageUnavailable) as error:
+                RECONCILE_RUNS.labels("failed").inc()
+                LIVEKIT_UP.set(0)
+                wait = min(wait, _RETRY_SECONDS)
+                _log.warning("state can't be compared with LiveKit now", error=str(error))
+            except Exception:  # noqa: BLE001 - the next pass may well work, and nobody else repairs the state
+                RECONCILE_RUNS.labels("failed").inc()
+                _log.exception("a comparison with LiveKit broke off")
+            try:
+                async with asyncio.timeout(wait):
+                    await self._asked.wait()
+            except TimeoutError:
+                pass

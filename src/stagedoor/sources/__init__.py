@@ -1,0 +1,1 @@
+"""Ways in for media: a protocol has one folder, all of one shape."""

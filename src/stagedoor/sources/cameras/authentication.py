@@ -1,0 +1,138 @@
+"""Who may send: from the key that a device shows to its camera and app, or to a refusal, before anything is opened."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from stagedoor.kernel.errors import Forbidden, Invalid, NotFound, Problem, TooMany, Unauthenticated
+from stagedoor.sources.cameras import store
+from stagedoor.sources.cameras.nouns import Camera
+from stagedoor.storage import Database, Transaction
+from stagedoor.tenancy.keys import digest
+from stagedoor.tenancy.nouns import App
+from stagedoor.tenancy.room_names import livekit_name
+from stagedoor.tenancy.store import app_by_id
+
+_CACHED: Final = 10_000
+_WRONG_KEYS: Final = RateLimitItemPerMinute(30)
+"""Of one address. Good keys are not counted: a fleet behind one address may come back all at once."""
+
+_CONNECTIONS: Final = RateLimitItemPerMinute(60)
+"""Of one key: a device that can do no better than connect each second is told to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatedCamera:
+    """A device that may send."""
+
+    camera: Camera
+    app: App
+    digest: str
+
+
+class CameraAuthenticator:
+    """Knows cameras by their key.
+
+    As with API keys, what is known is cached where this process is the only writer, and forgotten when a camera or an
+    app changes.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._known: dict[str, AuthenticatedCamera] = {}
+        self._generation = 0
+
+    async def admit(self, app: str, room: str, key: str | None, address: str) -> AuthenticatedCamera:
+        """The device with this key, which may send to this room.
+
+        Who has no key learns nothing of what exists: 404 is for devices that have one.
+
+        Args:
+            app: The app's slug, as the device says it.
+            room: The room, by short or LiveKit name.
+            key: What it shows; `None` when it shows nothing.
+            address: Where it comes from.
+
+        Raises:
+            Unauthenticated: No camera has this key.
+            TooMany: Too many wrong keys came from this address.
+            NotFound: The camera is not of this app and room.
+            Forbidden: The camera is disabled.
+        """
+        found = await self._find(digest(key)) if key else None
+        if found is None:
+            raise self._refused(address)
+        if found.app.slug != app or not _same_room(found, room):
+            raise NotFound("This key is for another app or room.", code="camera_not_found")
+        if not found.camera.enabled:
+            raise Forbidden("This camera is disabled.", code="camera_disabled")
+        return found
+
+    def connects(self, camera_id: str) -> None:
+        """Count a connection.
+
+        Raises:
+            TooMany: It came back too often.
+        """
+        if not self._limiter.hit(_CONNECTIONS, "connect", camera_id):
+            raise TooMany(
+                "This camera connects too often; wait longer each time that a connection fails.",
+                code="too_many_connections",
+                headers=self._retry_after(_CONNECTIONS, "connect", camera_id),
+            )
+
+    def forget(self) -> None:
+        """Drop what is cached: a camera or an app has changed."""
+        self._known.clear()
+        self._generation += 1
+
+    def _refused(self, address: str) -> Problem:
+        if self._limiter.hit(_WRONG_KEYS, "wrong", address):
+            return Unauthenticated(
+                "Send the camera's key: Authorization: Bearer wsk_…",
+                code="bad_camera_key",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        return TooMany(
+            "Too many wrong keys came from this address; wait.",
+            code="too_many_wrong_keys",
+            headers=self._retry_after(_WRONG_KEYS, "wrong", address),
+        )
+
+    def _retry_after(self, item: RateLimitItemPerMinute, *names: str) -> dict[str, str]:
+        reset, _ = self._limiter.get_window_stats(item, *names)
+        return {"Retry-After": str(max(1, math.ceil(reset - time.time())))}
+
+    async def _find(self, key_digest: str) -> AuthenticatedCamera | None:
+        known = self._known.get(key_digest)
+        if known is not None:
+            return known
+        generation = self._generation
+
+        def look(tx: Transaction) -> AuthenticatedCamera | None:
+            camera = store.camera_by_digest(tx, key_digest)
+            app = None if camera is None else app_by_id(tx, camera.app_id)
+            return None if camera is None or app is None else AuthenticatedCamera(camera, app, key_digest)
+
+        found = await self._database.read(look)
+        # A camera that changed while it was read must not be cached as it was before.
+        if found is not None and self._database.dialect == "sqlite" and generation == self._generation:
+            if len(self._known) >= _CACHED:
+                self._known.clear()
+            self._known[key_digest] = found
+        return found
+
+
+def _same_room(found: AuthenticatedCamera, room: str) -> bool:
+    try:
+        return livekit_name(found.app.slug, room) == found.camera.livekit_room
+    except Invalid:
+        return False

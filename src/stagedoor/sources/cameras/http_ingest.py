@@ -1,0 +1,70 @@
+"""Devices that can only do HTTP: each frame is a request, and a camera sends for as long as they keep coming."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from stagedoor.kernel.errors import Conflict
+from stagedoor.sources.cameras.authentication import AuthenticatedCamera
+from stagedoor.sources.cameras.closing import IDLE
+from stagedoor.sources.cameras.live import LiveCamera, LiveCameras
+from stagedoor.sources.cameras.presence_events import PresenceEvents
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    live: LiveCamera
+    task: asyncio.Task[None]
+
+
+class HttpIngest:
+    """Keeps a camera among those that send in between its requests."""
+
+    def __init__(self, cameras: LiveCameras, presence_events: PresenceEvents) -> None:
+        self._cameras = cameras
+        self._presence_events = presence_events
+        self._held: dict[str, _Held] = {}
+
+    def live(self, admitted: AuthenticatedCamera) -> LiveCamera:
+        """The camera as one that sends.
+
+        Raises:
+            Conflict: It sends by WebSocket, or another one does to its room.
+        """
+        camera = admitted.camera
+        held = self._held.get(camera.id)
+        if held is not None and not held.live.closing.done():
+            return held.live
+        sending = self._cameras.find(camera.livekit_room)
+        if sending is not None and sending.camera.id == camera.id and (held is None or sending is not held.live):
+            raise Conflict("This camera sends by WebSocket at the moment.", code="camera_connected")
+        stack = ExitStack()
+        live = stack.enter_context(self._cameras.sending(admitted))
+        task = asyncio.create_task(self._hold(stack, live), name=f"camera {camera.id}")
+        self._held[camera.id] = _Held(live, task)
+        return live
+
+    async def close(self) -> None:
+        """Wait until all have gone."""
+        if self._held:
+            await asyncio.wait({held.task for held in self._held.values()})
+
+    async def _hold(self, stack: ExitStack, live: LiveCamera) -> None:
+        idle = live.settings.camera_idle_timeout
+        with stack:
+            self._presence_events.online(live)
+            why = IDLE
+            try:
+                while (waited := time.monotonic() - live.intake.last) < idle:
+                    done, _ = await asyncio.wait({live.closing}, timeout=idle - waited)
+                    if done:
+                        why = live.closing.result()
+                        break
+                live.close(why)
+            finally:
+                if self._held.get(live.camera.id, None) is not None and self._held[live.camera.id].live is live:
+                    del self._held[live.camera.id]
+                self._presence_events.offline(live, why.reason)

@@ -1,0 +1,68 @@
+"""Tells that a camera came or went: events for whoever follows the app, and when it was last seen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from stagedoor.events.feed import Feed
+from stagedoor.events.nouns import NewEvent
+from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import StorageUnavailable
+from stagedoor.sources.cameras import store
+from stagedoor.sources.cameras.live import LiveCamera
+from stagedoor.storage import Database, Transaction
+
+_log = structlog.get_logger()
+_LEAVING_SECONDS: Final = 5.0
+
+
+class PresenceEvents:
+    """Writes what happened beside the frames, which never wait for it."""
+
+    def __init__(self, database: Database, feed: Feed) -> None:
+        self._database = database
+        self._feed = feed
+        self._writing: set[asyncio.Task[None]] = set()
+
+    def online(self, live: LiveCamera) -> None:
+        """It sends."""
+        self._write(live, "camera.online", {})
+
+    def offline(self, live: LiveCamera, reason: str) -> None:
+        """It does not any more."""
+        detail = {
+            "reason": reason,
+            "durationMs": now_ms() - live.since,
+            "frames": live.intake.frames,
+            "dropped": live.intake.dropped,
+        }
+        self._write(live, "camera.offline", detail)
+
+    async def close(self) -> None:
+        """Wait for what is being written."""
+        if self._writing:
+            await asyncio.wait(self._writing, timeout=_LEAVING_SECONDS)
+
+    def _write(self, live: LiveCamera, kind: str, detail: dict[str, str | int]) -> None:
+        camera, at = live.camera, now_ms()
+        said = {"cameraId": camera.id, "name": camera.name} | detail
+
+        def write(tx: Transaction) -> None:
+            store.note_seen(tx, camera.id, at)
+            if store.find_camera(tx, camera.app_id, camera.id) is not None:  # or it was deleted, with its app perhaps
+                event = NewEvent(camera.app_id, kind, "api", at, camera.livekit_room, camera.identity, None, said)
+                self._feed.append(tx, event)
+
+        task = asyncio.create_task(self._tell(write), name=kind)
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    async def _tell(self, write: Callable[[Transaction], None]) -> None:
+        try:
+            await self._database.write(write)
+        except StorageUnavailable as error:
+            _log.warning("that a camera came or went could not be stored", error=str(error))

@@ -1,0 +1,98 @@
+"""The app's cameras: made, changed, given another key, deleted. A key is shown once and stored as a hash."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import Final
+
+from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import NotFound, TooMany
+from stagedoor.kernel.ids import new_id
+from stagedoor.rooms.rooms import known_or_new
+from stagedoor.sources.cameras import store
+from stagedoor.sources.cameras.nouns import Camera
+from stagedoor.storage import Transaction
+from stagedoor.tenancy.keys import digest
+from stagedoor.tenancy.nouns import App
+
+KEY_PREFIX: Final = "wsk_"
+DEFAULT_IDENTITY: Final = "camera"
+
+
+def create(tx: Transaction, app: App, room: str, identity: str | None, name: str | None) -> tuple[Camera, str]:
+    """Make a camera for a room; the second value is its key, which can't be had again.
+
+    Args:
+        tx: The transaction.
+        app: Whose.
+        room: The room, by short or LiveKit name.
+        identity: What its participant is called when it is bridged; `camera` if not given.
+        name: What people call it; the identity if not given.
+
+    Raises:
+        Invalid: There is no such room, and a new one cannot have this name.
+        TooMany: The app has as many cameras as it may.
+    """
+    livekit_room = known_or_new(tx, app, room)
+    limit = app.settings.camera_limit
+    if store.count_cameras(tx, app.id) >= limit:
+        raise TooMany(
+            f"This app has {limit} cameras, which is the most it may have: its setting cameraLimit.",
+            code="too_many_cameras",
+            extra={"limit": limit},
+        )
+    now = now_ms()
+    key = _new_key()
+    identity = identity or DEFAULT_IDENTITY
+    camera = Camera(new_id("cam"), app.id, livekit_room, identity, name or identity, key[-4:], True, now, now)
+    store.insert_camera(tx, camera, digest(key))
+    return camera, key
+
+
+def get(tx: Transaction, app: App, camera_id: str) -> Camera:
+    """The app's camera with this id.
+
+    Raises:
+        NotFound: There is none.
+    """
+    camera = store.find_camera(tx, app.id, camera_id)
+    if camera is None:
+        raise NotFound("There is no such camera.", code="camera_not_found")
+    return camera
+
+
+def change(
+    tx: Transaction, app: App, camera_id: str, *, name: str | None, identity: str | None, enabled: bool | None
+) -> Camera:
+    """Change what is given."""
+    before = get(tx, app, camera_id)
+    after = replace(
+        before,
+        name=name or before.name,
+        identity=identity or before.identity,
+        enabled=before.enabled if enabled is None else enabled,
+        updated_at=now_ms(),
+    )
+    store.update_camera(tx, after)
+    return after
+
+
+def rotate(tx: Transaction, app: App, camera_id: str) -> tuple[Camera, str]:
+    """Give it another key; the old one opens nothing any more."""
+    before = get(tx, app, camera_id)
+    key = _new_key()
+    after = replace(before, hint=key[-4:], updated_at=now_ms())
+    store.set_digest(tx, after, digest(key))
+    return after, key
+
+
+def remove(tx: Transaction, app: App, camera_id: str) -> Camera:
+    """Delete it, and return what it was."""
+    camera = get(tx, app, camera_id)
+    store.delete_camera(tx, camera.id)
+    return camera
+
+
+def _new_key() -> str:
+    return KEY_PREFIX + secrets.token_urlsafe(32)

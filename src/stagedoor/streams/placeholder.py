@@ -1,0 +1,16 @@
+"""The picture that viewers see while a camera is not there."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from stagedoor.streams.hub import Frame
+from stagedoor.streams.jpeg import measure
+
+
+@lru_cache(maxsize=1)
+def placeholder() -> Frame:
+    """One frame, the same for every room."""
+    data, size = measure((Path(__file__).parent / "slate.jpg").read_bytes())
+    return Frame(0, 0, data, size)

@@ -1,0 +1,65 @@
+"""Sizes are made from what a camera really sends: any shape, any kind of JPEG, or one that can't be decoded."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from stagedoor.streams.hub import Gone, Slot
+from stagedoor.streams.jpeg import NotJpeg, Size, measure
+from stagedoor.streams.scaling import Scaler, shrink
+from tests.support.cameras import frame, size_of
+
+
+@settings(deadline=None)
+@given(st.integers(1, 700), st.integers(1, 500), st.integers(16, 400), st.sampled_from(["RGB", "L", "CMYK"]))
+def test_any_picture_is_as_wide_as_was_asked_for(width: int, height: int, wanted: int, mode: str) -> None:
+    out = io.BytesIO()
+    Image.new(mode, (width, height)).save(out, "JPEG", progressive=width % 2 == 0)
+    data, size = measure(out.getvalue())
+    made, made_size = shrink(data, size, wanted)
+    assert size_of(made) == (made_size.width, made_size.height)
+    assert made_size.width == min(width, wanted)
+    assert abs(made_size.height - height * made_size.width / width) < 1
+    assert measure(made)[1] == made_size
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_a_broken_picture_raises_value_error_and_nothing_else(data: st.DataObject) -> None:
+    good = frame("x", width=80, height=60)
+    broken = bytearray(good)
+    for _ in range(data.draw(st.integers(1, 6))):
+        broken[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        picture, size = measure(bytes(broken))
+        if size.width * size.height < 1_000_000:
+            shrink(picture, size, 40)
+    except (NotJpeg, ValueError):
+        pass
+
+
+async def test_a_size_goes_on_after_a_camera_stayed_away() -> None:
+    """Somebody whose last frame is still being sent keeps the size; who comes now must see the next camera."""
+    source, scaler = Slot(), Scaler()
+    size = Size(64, 48)
+    async with scaler.scaled(source, 32) as kept:
+        with kept.view() as old:
+            source.publish(1, frame("0"), size)
+            await asyncio.wait_for(old.next(), 5)
+            source.clear(None, 0.0)
+            with pytest.raises(Gone):
+                await asyncio.wait_for(old.next(), 5)
+            assert kept.newest is None
+            async with scaler.scaled(source, 32) as slot:
+                with slot.view() as fresh:
+                    source.begin()
+                    source.publish(2, frame("1"), size)
+                    assert (await asyncio.wait_for(fresh.next(), 5)).size.width == 32
+    assert not source.copies
+    scaler.close()
