@@ -8,34 +8,19 @@ from collections.abc import AsyncGenerator, Generator
 import aiohttp
 import pytest
 
+from tests.support import slow
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.product import Api, Mode, RunningProduct, running
 
-SLOW_FOLDERS = {
-    "api",
-    "bridges",
-    "deployment",
-    "diagnosis",
-    "e2e",
-    "faults",
-    "kill",
-    "mediaserver",
-    "packaging",
-    "relay",
-    "web",
-}
-SLOW_FIXTURES = {"every_product", "managed_product", "external_product", "product", "postgres_server"}
 
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What starts servers or browsers is slow, and left out of `make check`."""
-    tests = config.rootpath / "tests"
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        folder = item.path.relative_to(tests).parts[0] if item.path.is_relative_to(tests) else ""
-        fixtures = set(getattr(item, "fixturenames", ()))
-        starts_servers = fixtures & SLOW_FIXTURES or item.path.name == "test_up.py" or "postgresql" in item.name
-        if folder in SLOW_FOLDERS or starts_servers:
+        if slow.is_slow(item):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    slow.begin(item)
 
 
 def pytest_xdist_auto_num_workers() -> int:

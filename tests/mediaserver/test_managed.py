@@ -21,7 +21,7 @@ from stagedoor.mediaserver.config import ManagedConfig
 from stagedoor.mediaserver.managed import ManagedLiveKit
 from stagedoor.mediaserver.probe import accepts_key, answers, local_url
 from stagedoor.mediaserver.state import StateFolder
-from stagedoor.mediaserver.watchdog import tend
+from stagedoor.mediaserver.watchdog import watch
 from stagedoor.processes.child import Child
 from stagedoor.processes.procinfo import inspect
 from tests.mediaserver.livekit_harness import Heard, MakeManaged, join_token
@@ -198,7 +198,7 @@ async def test_a_config_that_livekit_refuses_is_one_sentence_with_its_reason(
 
 async def test_two_stagedoors_do_not_share_a_folder(managed: MakeManaged) -> None:
     await managed().start()
-    with pytest.raises(OperatorError, match="Another Stagedoor looks after"):
+    with pytest.raises(OperatorError, match="Another Stagedoor supervises"):
         await managed().start()
 
 
@@ -208,7 +208,7 @@ async def test_one_that_hangs_is_killed(managed: MakeManaged, config: ManagedCon
     await livekit.leave()
     os.kill(started.pid, signal.SIGSTOP)
     child = Child.watch(started.pid)
-    await tend(child, config, StateFolder(state_dir), every_seconds=0.05, hang_seconds=0.3, ask_seconds=0.1)
+    await watch(child, config, StateFolder(state_dir), every_seconds=0.05, hang_seconds=0.3, ask_seconds=0.1)
     await child.wait()
     child.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from datetime import datetime
 
 import pytest
@@ -13,14 +14,17 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from stagedoor.jobs.nouns import Job
 from stagedoor.jobs.store import list_jobs
 from stagedoor.kernel.clock import now_ms
-from stagedoor.kernel.errors import Conflict
+from stagedoor.kernel.errors import Conflict, TooMany
 from stagedoor.outbox import endpoints, store
 from stagedoor.outbox.delivery import KIND
 from stagedoor.outbox.fanout import Fanout
+from stagedoor.outbox.nouns import Answered
+from stagedoor.outbox.sender import Sender
+from stagedoor.outbox.tester import TESTS_OF_A_KEY, WebhookTester
 from stagedoor.storage import Database, Transaction
 from stagedoor.tenancy import apps
 from stagedoor.tenancy.nouns import App, AppSettings
-from stagedoor.tenancy.principals import OPERATOR
+from stagedoor.tenancy.principals import OPERATOR, Principal
 from tests.outbox.world import World, make_world
 from tests.support.receiver import Taken, receiving, status
 
@@ -307,3 +311,78 @@ async def test_a_message_whose_job_was_cancelled_can_be_sent_again(database: Dat
         async with world.working():
             await world.until(endpoint, "delivered")
         assert len(receiver.taken) == 1
+
+
+async def test_an_answer_that_no_encoder_takes_is_a_delivery_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message has been taken: to send it again because its answer cannot be stored would be the worst of all."""
+
+    async def send(_self: Sender, url: str, message_id: str, body: bytes, signers: Sequence[str]) -> Answered:
+        sent.append(message_id)
+        odd = "Schl\udcfcssel\x00"
+        return Answered("ok", now_ms(), 1, odd, {odd: odd}, 200, {odd: odd}, odd)
+
+    sent: list[str] = []
+    monkeypatch.setattr(Sender, "send", send)
+    async with world.working():
+        endpoint, _ = await world.endpoint("https://hooks.example.com/x")
+        await world.happen()
+        (delivery,) = await world.until(endpoint, "delivered")
+    (attempt,) = await world.database.read(lambda tx: store.attempts_of(tx, [delivery.id]))
+    assert (sent, attempt.answered.status) == ([delivery.message_id], 200)
+
+
+@pytest.mark.parametrize("failure", [500, 410])
+async def test_a_failure_that_no_encoder_takes_is_recorded(
+    world: World, monkeypatch: pytest.MonkeyPatch, failure: int
+) -> None:
+    async def send(_self: Sender, url: str, message_id: str, body: bytes, signers: Sequence[str]) -> Answered:
+        odd = "Schl\udcfcssel\x00"
+        return Answered("status", now_ms(), 1, odd, {}, failure, {odd: odd}, odd)
+
+    monkeypatch.setattr(Sender, "send", send)
+    async with world.working():
+        endpoint, _ = await world.endpoint("https://hooks.example.com/x")
+        await world.happen()
+        (delivery,) = await world.until(endpoint, "dead")
+    assert delivery.attempts == (1 if failure == 410 else 3)
+    assert delivery.last_status == failure
+    after = await world.look(endpoint)
+    assert after.enabled == (failure != 410)
+    assert after.failing_since is not None or failure == 410
+
+
+async def test_who_may_not_see_an_endpoint_is_not_told_its_url(world: World) -> None:
+    async with receiving() as gone, receiving() as other, world.working():
+        gone.answer = status(410)
+        whole, _ = await world.endpoint(gone.url + "?secret=ORGSECRET", types=["room.*"], whole=True)
+        told, _ = await world.endpoint(other.url, types=["webhook.*"])
+        await world.happen()
+        (delivery,) = await world.until(told, "delivered")
+    data = json.loads(delivery.body)["data"]
+    assert (data["endpoint"], data["host"]) == (whole.id, "127.0.0.1")
+    assert b"ORGSECRET" not in delivery.body
+
+
+async def test_a_key_may_have_so_many_tests_under_way(world: World) -> None:
+    async with receiving() as hangs, world.working() as sender:
+        hold = asyncio.Event()
+
+        async def answer(_request: web.Request, _taken: Taken) -> web.StreamResponse:
+            await hold.wait()
+            return web.Response()
+
+        hangs.answer = answer
+        endpoint, _ = await world.endpoint(hangs.url)
+        tester = WebhookTester(sender, world.sealer)
+        one, two = (Principal(name, frozenset(), world.organisation.id) for name in ("key_1", "key_2"))
+        waiting = [asyncio.create_task(tester.send(one, endpoint)) for _ in range(TESTS_OF_A_KEY)]
+        await asyncio.sleep(0)
+        with pytest.raises(TooMany):
+            await tester.send(one, endpoint)
+        waiting.append(asyncio.create_task(tester.send(two, endpoint)))
+        await hangs.next()
+        hold.set()
+        assert {answered.outcome for answered in await asyncio.gather(*waiting)} == {"ok"}
+        assert (await tester.send(one, endpoint)).outcome == "ok"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from stagedoor.kernel.errors import Invalid
@@ -18,8 +15,7 @@ from stagedoor.outbox import targets
 from stagedoor.outbox.nouns import Answered
 from stagedoor.outbox.sender import Sender
 from stagedoor.outbox.signing import new_secret
-from tests.support.certificates import make_authority
-from tests.support.receiver import Taken, receiving, status
+from tests.support.receiver import receiving, status
 
 
 @asynccontextmanager
@@ -49,7 +45,7 @@ async def test_answers_are_told_by_their_status() -> None:
 
 async def test_a_name_without_an_address() -> None:
     answered = await attempt("https://nobody.example.invalid/x", resolver=Names({}))
-    assert (answered.outcome, answered.detail) == ("dns", "The name nobody.example.invalid means no address.")
+    assert (answered.outcome, answered.detail) == ("dns", "The name nobody.example.invalid has no address.")
 
 
 async def test_nobody_listens() -> None:
@@ -58,69 +54,6 @@ async def test_nobody_listens() -> None:
         answered = await attempt(f"http://127.0.0.1:{bound.getsockname()[1]}/x")
     assert answered.outcome == "connection"
     assert "refused" in answered.detail
-
-
-async def test_certificates_are_checked(tmp_path: Path) -> None:
-    ours, others = make_authority(tmp_path), make_authority(tmp_path)
-    trusted = {"tls": ours.trusting()}
-    for tls, expected in (
-        (ours.serving("localhost"), "ok"),
-        (others.serving("localhost"), "tls"),
-        (ours.serving("localhost", days=-1), "tls"),
-        (ours.serving("elsewhere.example"), "tls"),
-    ):
-        async with receiving(tls) as receiver:
-            answered = await attempt(receiver.url, **trusted)
-            assert answered.outcome == expected, answered.detail
-            assert len(receiver.taken) == (expected == "ok")
-    async with receiving() as plain:
-        answered = await attempt(plain.url.replace("http:", "https:"), **trusted)
-        assert answered.outcome == "tls", answered.detail
-
-
-async def test_an_endpoint_that_takes_its_time_is_not_waited_for() -> None:
-    async def drip(request: web.Request, _: Taken) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        while True:
-            await response.write(b".")
-            await asyncio.sleep(0.05)
-
-    async def hang(_request: web.Request, _taken: Taken) -> web.StreamResponse:
-        await asyncio.sleep(3600)
-        return web.Response()
-
-    async with receiving() as receiver:
-        for answer in (drip, hang):
-            receiver.answer = answer
-            assert (await attempt(receiver.url)).outcome == "timeout"
-
-
-async def test_an_endless_answer_is_read_for_a_bit() -> None:
-    async def flood(request: web.Request, _: Taken) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        while True:
-            await response.write(b"x" * 65_536)
-
-    async with receiving() as receiver:
-        receiver.answer = flood
-        answered = await attempt(receiver.url)
-    assert (answered.outcome, answered.response_body) == ("ok", "x" * 2048)
-
-
-@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
-async def test_half_an_answer_is_none(answer: bytes) -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        answered = await attempt(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x")
-    assert answered.outcome == "connection"
-    assert answered.detail
 
 
 class Names(AbstractResolver):
@@ -145,12 +78,11 @@ class Names(AbstractResolver):
         pass
 
 
-async def test_a_private_address_is_refused_whatever_its_name_is(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_private_address_is_not_connected_to_whatever_its_name_is(monkeypatch: pytest.MonkeyPatch) -> None:
     names = Names({"inside.example": ["127.0.0.1"], "rebinds.example": ["93.184.215.14", "127.0.0.1"]})
     async with receiving() as receiver, sending(allow_private=False, resolver=names) as sender:
         port = receiver.url.split(":")[2].split("/")[0]
         for host in (
-            "inside.example",
             "127.0.0.1",
             "[::1]",
             "localhost",
@@ -171,6 +103,31 @@ async def test_a_private_address_is_refused_whatever_its_name_is(monkeypatch: py
         assert answered.outcome in {"connection", "timeout"}
         assert names.asked.count("rebinds.example") == 1
         assert receiver.taken == []
+
+
+async def test_which_names_the_operators_network_knows_is_not_told() -> None:
+    names = Names({"known.example": ["10.0.0.5"]})
+    answers: list[tuple[str, str]] = []
+    async with sending(allow_private=False, resolver=names) as sender:
+        for host in ("known.example", "other.example"):
+            answered = await sender.send(f"https://{host}/x", "evt_1", b"{}", [new_secret()])
+            answers.append((answered.outcome, answered.detail.replace(host, "it")))
+    assert answers == [("dns", "The name it has no public address.")] * 2
+
+
+async def test_a_private_record_beside_a_public_one_is_refused_and_named() -> None:
+    class Both(Names):
+        async def resolve(
+            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+        ) -> list[ResolveResult]:
+            return [
+                ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=0)
+                for address, kind in (("93.184.215.14", socket.AF_INET), ("fe80::1", socket.AF_INET6))
+            ]
+
+    answered = await attempt("https://both.example/x", allow_private=False, resolver=Both({}))
+    assert answered.outcome == "refused_target"
+    assert "AAAA" in answered.detail
 
 
 @pytest.mark.parametrize(
@@ -199,6 +156,23 @@ async def test_a_private_address_is_refused_whatever_its_name_is(monkeypatch: py
         ("::ffff:0:7f00:1", False),
         ("64:ff9b:1::7f00:1", False),
         ("fec0::1", False),
+        ("5f00::1", False),
+        ("3fff::1", False),
+        ("3fff:fff:ffff::1", False),
+        ("100:0:0:1::1", False),
+        ("100::1", False),
+        ("2001:db8::1", False),
+        ("2001:20::1", False),
+        ("4000::1", False),
+        ("64:ff9b::5db8:d70e", True),
+        ("2002:5db8:d70e::", True),
+        ("2a00:1450:4001:800::200e", True),
+        ("192.0.0.8", False),
+        ("192.88.99.1", False),
+        ("198.18.0.1", False),
+        ("203.0.113.7", False),
+        ("255.1.2.3", False),
+        ("1.1.1.1", True),
         ("not an address", False),
     ],
 )

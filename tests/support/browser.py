@@ -24,6 +24,8 @@ from playwright.async_api import (
     async_playwright,
 )
 
+from tests.support import slow
+
 Frame = NDArray[np.int16]
 Place = Page | FrameLocator
 
@@ -111,6 +113,7 @@ _LISTEN = """async (audio, seconds) => {
 @asynccontextmanager
 async def chromium() -> AsyncGenerator[Browser]:
     """Debian's Chromium."""
+    slow.require_slow()
     program = shutil.which("chromium")
     assert program is not None, "there is no chromium; install it with: sudo apt-get install chromium"
     async with async_playwright() as playwright:

@@ -16,6 +16,7 @@ from typing import Final
 
 from blockbuster import BlockBuster
 
+from tests.support import slow
 from tests.support.ports import free_ports
 
 START_S: Final = 30.0
@@ -59,6 +60,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        slow.require_slow()
         options = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -119,9 +121,11 @@ def running_postgres() -> Generator[PostgresServer]:
     """A server that runs as long as the block.
 
     Raises:
-        RuntimeError: There is no PostgreSQL, and it could not be installed; the message says what to do.
+        RuntimeError: There is no PostgreSQL; the message says what to do.
     """
-    binaries = find_binaries() or install()
+    binaries = find_binaries()
+    if binaries is None:
+        raise RuntimeError(NEEDED)
     folder = Path(tempfile.mkdtemp(prefix="stagedoor-postgres-"))
     server = PostgresServer(binaries, folder)
     try:
@@ -144,23 +148,6 @@ def find_binaries() -> Path | None:
         (folder for folder in reversed(folders) if all((folder / program).exists() for program in programs)),
         None,
     )
-
-
-def install() -> Path:
-    """Install Debian's package, which only root can.
-
-    Raises:
-        RuntimeError: It could not be installed.
-    """
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise RuntimeError(NEEDED)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "postgresql"]):
-        subprocess.run(["apt-get", *arguments], check=False, env=environment, capture_output=True)
-    binaries = find_binaries()
-    if binaries is None:
-        raise RuntimeError(NEEDED)
-    return binaries
 
 
 def permit_connecting(blockbuster: BlockBuster) -> None:

@@ -23,6 +23,7 @@ from yarl import URL
 from stagedoor.kernel.settings import resolve
 from stagedoor.mediaserver.config import ManagedConfig, render
 from stagedoor.mediaserver.install import find_binary
+from tests.support import slow
 from tests.support.ports import free_ports
 
 START_SECONDS: Final = 60.0
@@ -93,6 +94,7 @@ class ExternalLiveKit:
         return self._process.pid
 
     def start(self) -> None:
+        slow.require_slow()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [str(livekit_binary()), "--config", str(self._config)], stdout=log, stderr=log
@@ -195,6 +197,7 @@ class RunningProduct:
 
     def start(self) -> dict[str, Any]:
         """Start, and return the ready line when everything answers."""
+        slow.require_slow()
         if self.external is not None and self.external._process is None:  # pyright: ignore[reportPrivateUsage]
             self.external.start()
         ports = ("--livekit-port", "--livekit-tcp-port", "--livekit-udp-port")

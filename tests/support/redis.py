@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from tests.support import slow
 from tests.support.ports import free_ports
 
 START_S: Final = 15.0
@@ -42,6 +43,7 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        slow.require_slow()
         program = shutil.which("redis-server")
         assert program is not None, NEEDED
         options = {"port": self.port, "bind": "127.0.0.1", "requirepass": "secret", "dir": self._folder}

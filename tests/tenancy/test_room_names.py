@@ -98,5 +98,5 @@ def test_nothing_else_splits_a_room_name() -> None:
         capture_output=True,
         text=True,
     ).stdout.splitlines()
-    suspicious = [line for line in found if "room" in line.lower() and "rooms/names.py" not in line]
+    suspicious = [line for line in found if "room" in line.lower() and "tenancy/room_names.py" not in line]
     assert suspicious == []

@@ -1,1 +1,1 @@
-"""Ways out: one policy that says who may watch a room, the signed links that carry it, and what a page joins with."""
+"""Every "may this one?" and the token or link that says so: grants, join tokens, admission of viewers, signed links."""

@@ -10,7 +10,7 @@ from typing import Final
 from stagedoor.access.identities import check_identity
 from stagedoor.kernel.durations import format_duration, parse_duration
 from stagedoor.kernel.errors import Invalid
-from stagedoor.rooms.nouns import SESSION_ATTRIBUTE, SESSION_ID_LENGTH, Plan
+from stagedoor.rooms.nouns import SESSION_ATTRIBUTE, SESSION_ID_LENGTH, Plan, RoomLimits
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.room_names import new_livekit_name
 
@@ -27,15 +27,12 @@ LONGEST_ATTRIBUTES: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class RoomConfig:
+class RoomConfig(RoomLimits):
     """How LiveKit makes the room when this token is the one that creates it. Times in seconds, delays in ms.
 
     Egress with storage credentials is left out on purpose: a token is read by whoever holds it.
     """
 
-    empty_timeout: int | None = None
-    departure_timeout: int | None = None
-    max_participants: int | None = None
     metadata: str | None = None
     min_playout_delay: int | None = None
     max_playout_delay: int | None = None

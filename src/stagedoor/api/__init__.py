@@ -1,4 +1,4 @@
-"""The HTTP edge: parse, call one verb, render. Only this folder, `web` and `app` know the web framework."""
+"""The HTTP edge: parse, call one verb, render. Only this folder, `pages` and `app` know the web framework."""
 
 from stagedoor.api import slashes
 

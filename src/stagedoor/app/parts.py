@@ -24,11 +24,13 @@ from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outbox import delivery
 from stagedoor.outbox.sender import Sender
+from stagedoor.outbox.tester import WebhookTester
 from stagedoor.outputs.frames.viewers import FrameViewers
 from stagedoor.outputs.webrtc.join_tokens import JoinTokens
 from stagedoor.outputs.webrtc.supervisor import Bridges
 from stagedoor.rooms.ban_enforcer import BanEnforcer
 from stagedoor.rooms.bans import Bans
+from stagedoor.rooms.creating import RoomCreator
 from stagedoor.rooms.plans import Plans
 from stagedoor.sources.cameras.authentication import CameraAuthenticator
 from stagedoor.sources.cameras.http_ingest import HttpIngest
@@ -75,6 +77,8 @@ def make_parts(
     cameras = LiveCameras(hub, running)
     other_nodes = _other_nodes(settings, node, hub, cameras)
     presence_events = PresenceEvents(database, feed)
+    sealer = Sealer(secrets.sealing_secret)
+    sender = Sender(allow_private=settings.webhook_allow_private_targets, timeout_seconds=settings.webhook_timeout)
     services = Services(
         settings=settings,
         public_url=network.public_url,
@@ -85,14 +89,16 @@ def make_parts(
         directory=Directory(database),
         bans=bans,
         plans=plans,
+        room_creator=RoomCreator(database, gateway, plans, feed, queue),
         issuer=issuer,
         gateway=gateway,
         receiver=Receiver(keyring, intake(database), applier.wake),
         applier=applier,
         signer=signer,
         admission_control=AdmissionControl(signer, api.TokenVerifier(endpoint.api_key, endpoint.api_secret)),
-        sealer=Sealer(secrets.sealing_secret),
-        sender=Sender(allow_private=settings.webhook_allow_private_targets, timeout_seconds=settings.webhook_timeout),
+        sealer=sealer,
+        sender=sender,
+        tester=WebhookTester(sender, sealer),
         transcriber=Transcriber(),
         objects=_objects(settings),
         camera_authenticator=CameraAuthenticator(database),

@@ -2,31 +2,78 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+from urllib.parse import urlsplit
+
 from stagedoor.doctor.instance import Instance
 from stagedoor.doctor.result import CheckResult, ok, skipped, warning
 
 CHECK = "endpoints"
+_REASONS_ASKED_FOR: Final = 20
+"""How many failing endpoints are asked for what came back last; the others are named without it."""
 
 
 async def check(instance: Instance) -> CheckResult:
-    """Look for endpoints that were disabled for their failures, and for those that fail now."""
-    answer = await instance.get("webhooks", {"limit": "200"})
-    if answer.status != 200:
+    """Look for endpoints that were disabled for their failures, and for those that fail now; all are named."""
+    found = await _all(instance)
+    if found is None:
         return skipped(CHECK, "The running Stagedoor does not show its endpoints.", "Mend `stagedoor` first.")
-    found = answer.json()["data"]
-    for endpoint in found:
-        if not endpoint["enabled"] and endpoint["disabledReason"] is not None:
-            return warning(
-                CHECK,
-                f"{endpoint['id']} ({endpoint['url']}) was disabled: {endpoint['disabledReason']}",
-                f"Try it with `POST /api/v1/webhooks/{endpoint['id']}/test`, whose answer says what fails; then enable"
-                " it (`PATCH` with `enabled`) and send again what it missed (`POST …/recover?since=…`).",
-            )
-    for endpoint in found:
-        if endpoint["enabled"] and endpoint["failingSince"] is not None:
-            return warning(
-                CHECK,
-                f"{endpoint['id']} ({endpoint['url']}) has taken nothing since {endpoint['failingSince']}.",
-                f"`GET /api/v1/webhooks/{endpoint['id']}/deliveries` shows each attempt and what came back.",
-            )
-    return ok(CHECK, "Each takes what it is sent." if found else "There are none.")
+    disabled = [one for one in found if not one["enabled"] and one["disabledReason"] is not None]
+    failing = [one for one in found if one["enabled"] and one["failingSince"] is not None]
+    if not disabled and not failing:
+        return ok(CHECK, "Each takes what it is sent." if found else "There are none.")
+    reasons = [await _last_failure(instance, one["id"]) for one in failing[:_REASONS_ASKED_FOR]]
+    reasons += [""] * (len(failing) - len(reasons))
+    sentences = [f"{_name(one)} was disabled: {one['disabledReason']}" for one in disabled]
+    sentences += [
+        f"{_name(one)} has taken nothing since {one['failingSince']}.{reason}"
+        for one, reason in zip(failing, reasons, strict=True)
+    ]
+    return warning(CHECK, " ".join(sentences), " ".join(_steps(disabled, failing)))
+
+
+def _steps(disabled: list[dict[str, Any]], failing: list[dict[str, Any]]) -> list[str]:
+    steps: list[str] = []
+    if disabled:
+        steps.append(
+            f"Try it with `POST /api/v1/webhooks/{_one_or_any(disabled)}/test`, whose answer says what fails; then"
+            " enable it (`PATCH` with `enabled`) and send again what it missed (`POST …/recover?since=…`)."
+        )
+    if failing:
+        steps.append(f"`GET /api/v1/webhooks/{_one_or_any(failing)}/deliveries` shows each attempt and what came back.")
+    return steps
+
+
+def _one_or_any(endpoints: list[dict[str, Any]]) -> str:
+    return endpoints[0]["id"] if len(endpoints) == 1 else "{id}"
+
+
+def _name(endpoint: dict[str, Any]) -> str:
+    """The id and the host: the rest of a URL may hold a secret, and what doctor says is sent on."""
+    return f"{endpoint['id']} ({urlsplit(str(endpoint['url'])).netloc})"
+
+
+async def _all(instance: Instance) -> list[dict[str, Any]] | None:
+    found: list[dict[str, Any]] = []
+    query = {"limit": "200"}
+    while True:
+        answer = await instance.get("webhooks", query)
+        if answer.status != 200:
+            return None
+        page = answer.json()
+        found += page["data"]
+        if (cursor := page["page"]["next"]) is None:
+            return found
+        query["cursor"] = cursor
+
+
+async def _last_failure(instance: Instance, endpoint_id: str) -> str:
+    """What came back last, as a sentence to be put behind others; empty when nobody knows."""
+    listed = await instance.get(f"webhooks/{endpoint_id}/deliveries", {"limit": "20"})
+    for delivery in listed.json().get("data", ()):
+        if delivery["lastOutcome"] in {None, "ok"}:
+            continue
+        one = await instance.get(f"webhooks/{endpoint_id}/deliveries/{delivery['id']}")
+        if one.status == 200 and (history := one.json()["data"]["history"]):
+            return f" The last attempt: {history[-1]['detail']}"
+    return ""

@@ -88,7 +88,8 @@ def _first(finding: CheckResult) -> str:
 
 def _where_to_look(context: Context) -> str:
     if context.network.managed is not None:
-        return f"Stagedoor starts it again by itself; if this lasts, {context.folder / 'livekit' / 'livekit.log'} says why."
+        log = context.folder / "livekit" / "livekit.log"
+        return f"Stagedoor starts it again by itself; if this lasts, {log} says why."
     host = urlsplit(context.network.endpoint.url)
     return (
         f"See that LiveKit runs and that a firewall lets this machine reach {host.hostname}:{host.port or host.scheme};"

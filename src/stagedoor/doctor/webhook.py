@@ -77,8 +77,8 @@ def _why_not(context: Context, before: Counts | None, now: Counts | None, waited
         return broken(
             CHECK,
             f"No webhook arrived from our own LiveKit in {waited:.0f} s{unknown}.",
-            f"LiveKit sends it to {context.network.local_url}/webhooks/livekit; see that no firewall or proxy setting of"
-            f" this machine is between, and look into {context.folder / 'livekit' / 'livekit.log'}.",
+            f"LiveKit sends it to {context.network.local_url}/webhooks/livekit; see that no firewall or proxy setting"
+            f" of this machine is between, and look into {context.folder / 'livekit' / 'livekit.log'}.",
         )
     return broken(
         CHECK,

@@ -150,7 +150,7 @@ CATALOGUE: Final[dict[str, EventType]] = {
         "whe_01JDA8R3S2Y6Q0V9X4T7W5Z1BC",
         {
             "endpoint": "whe_01JDA8R3S2Y6Q0V9X4T7W5Z1BC",
-            "url": "https://backend.example.com/hooks",
+            "host": "backend.example.com",
             "reason": "It answered 410 Gone.",
         },
     ),

@@ -24,6 +24,7 @@ from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.kernel.ids import new_id
 from stagedoor.kernel.metrics import JOB_SECONDS, JOBS_ENDED
+from stagedoor.kernel.texts import storable
 from stagedoor.storage import Database, Transaction
 
 _log = structlog.get_logger()
@@ -66,9 +67,9 @@ async def _attempt(kind: JobKind, job: Job) -> _Verdict:
         async with asyncio.timeout(kind.timeout_seconds):
             return _Verdict("done", effect=await kind.handler(job))
     except Retry as retry:
-        return _Verdict("retry", str(retry), retry.effect, retry.after_seconds, retry.counted)
+        return _Verdict("retry", storable(str(retry)), retry.effect, retry.after_seconds, retry.counted)
     except GiveUp as end:
-        return _Verdict("failed", str(end), end.effect)
+        return _Verdict("failed", storable(str(end)), end.effect)
     except StorageUnavailable as error:
         return _Verdict("retry", str(error), after_seconds=_AWAY_SECONDS, counted=False)
     except TimeoutError:
@@ -79,7 +80,7 @@ async def _attempt(kind: JobKind, job: Job) -> _Verdict:
 
 
 def _sentence(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:500]
+    return storable(f"{type(error).__name__}: {error}"[:500])
 
 
 class Worker:

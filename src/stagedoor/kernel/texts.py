@@ -1,8 +1,9 @@
-"""What a person can see of a text, and what is no text."""
+"""Texts that others wrote: what can be stored of them, what a person can see of them, and what is no text."""
 
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from typing import Final
 
@@ -11,6 +12,14 @@ from stagedoor.kernel.errors import BadRequest, Invalid, Problem
 _UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Characters that Unicode counts among letters, marks or symbols and that show nothing: the fillers of Hangul, the
 empty Braille pattern, the joiner of graphemes, two vowels of Khmer that are never written."""
+
+_NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """Text that every encoder and every database takes: without the halves of surrogate pairs, which UTF-8 does not
+    have, and without NUL, which PostgreSQL does not have."""
+    return _NOT_STORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def shows_nothing(text: str) -> bool:

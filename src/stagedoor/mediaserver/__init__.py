@@ -1,1 +1,1 @@
-"""LiveKit, seen from Stagedoor: getting it, running it, and the one way to talk to it."""
+"""The LiveKit server: install, configure, supervise and adopt a managed one; the gateway to its server API."""

@@ -1,9 +1,9 @@
-"""Find the LiveKit that a killed Stagedoor left running, and decide whether it can go on.
+"""Adopt the LiveKit process that a killed Stagedoor left running.
 
-It goes on only when it is certainly ours and would not differ from one started now: the recorded process,
-begun at the recorded moment, running this binary with this folder's configuration file, started with the
-configuration that would be written now, answering, and taking our key. One that is ours but differs is
-stopped. A process that is not ours is never touched; if it has our ports, the start says so.
+A process is adopted only when it is certainly this folder's and equals one started now: it has the recorded process
+id and start time, runs this binary with this folder's configuration file, was started with the configuration that
+would be written now, answers, and accepts the API key. A process of this folder that differs is stopped. Any other
+process is never touched; if it holds the ports, the start fails and names it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from stagedoor.processes.procinfo import ProcessInfo
 _log = structlog.get_logger()
 
 # A Stagedoor killed while it was starting LiveKit leaves one that needs a moment.
-_PATIENCE_SECONDS = 5.0
+_READY_TIMEOUT_SECONDS = 5.0
 
 
 async def adopt(
@@ -38,7 +38,7 @@ async def adopt(
     *,
     own: Callable[[Child], None],
 ) -> Record | None:
-    """The record of ours when it was found, can go on and was handed to `own`; else none of ours runs now.
+    """Adopt the recorded process: hand it to `own` and return its record; `None` when none runs afterwards.
 
     Raises:
         OperatorError: The record cannot be written.
@@ -62,7 +62,7 @@ async def adopt(
             own(child)
             owned = True
             return known
-        _log.warning("livekit_left_behind_is_stopped", pid=info.pid, difference=difference)
+        _log.warning("stopping_orphaned_livekit", pid=info.pid, difference=difference)
         await stopping.stop(child, stop_steps)
     except OSError as error:
         raise OperatorError(
@@ -75,7 +75,7 @@ async def adopt(
 
 
 def mark_stopping(folder: StateFolder) -> None:
-    """Note that the process was told to stop, so that nobody adopts one that drains. Blocks."""
+    """Record that the process was asked to stop, so that a draining one is not adopted. Blocks."""
     record = folder.read()
     if record is not None:
         try:
@@ -97,15 +97,15 @@ async def _difference(
     config: ManagedConfig,
     folder: StateFolder,
 ) -> str | None:
-    """Why this process of ours cannot go on; None when it can."""
+    """Why this folder's process cannot be adopted; `None` when it can."""
     if record is None:
         return "nothing is recorded about it"
     if record.stopping:
-        return "it was told to stop"
+        return "it was asked to stop"
     if record.config != fingerprint(render(config)):
-        return "its configuration is another one"
+        return "its configuration differs"
     if record.binary != str(binary) or not folder.runs(info, binary):
-        return "its program is another one"
-    if not await until_ready(child, config, _PATIENCE_SECONDS):
-        return "it does not answer or does not take our key"
+        return "its program differs"
+    if not await until_ready(child, config, _READY_TIMEOUT_SECONDS):
+        return "it does not answer or does not accept the API key"
     return None

@@ -19,16 +19,16 @@ from stagedoor.mediaserver.network import choose_network
 __all__ = ["ManagedConfig", "choose_network", "fingerprint", "render", "webhook_section"]
 
 _NO_STUN = ("127.0.0.1:3478",)
-"""What clients are told to ask when the operator named no STUN server: themselves.
+"""The STUN server that clients receive when the operator names none: their own loopback address.
 
-Without `rtc.stun_servers`, or with an empty list, LiveKit tells every client to ask Twilio and Google for its
-address, whatever `node_ip` says (pkg/service/roommanager.go, `iceServersForParticipant`; seen in the join
+Without `rtc.stun_servers`, or with an empty list, LiveKit sends every client to the STUN servers of
+Twilio and Google, whatever `node_ip` says (pkg/service/roommanager.go, `iceServersForParticipant`; seen in the join
 response, which tests/mediaserver/test_join.py repeats). Naming any server is the only way out, and one on
 the client's own loopback neither leaves the client's machine nor costs time: nothing listens there, so the
 answer is an ICMP refusal, and the SDK connects in 30 ms as it does without (with LiveKit's own UDP port,
 which swallows the question, in 150 ms). A browser reports the end of gathering some seconds later, which
-matters to nobody who trickles, as LiveKit's clients do. Nobody loses a way to connect: LiveKit is reachable
-at its node IP, and sees a client behind NAT by the client's own checks.
+does not matter to clients that trickle candidates, as LiveKit's do. No connection path is lost: LiveKit is reachable
+at its node IP, and learns the address of a client behind NAT from the client's connectivity checks.
 """
 
 
@@ -42,14 +42,14 @@ class ManagedConfig:
             (mediatransportutil, rtcconfig/webrtc_config.go, `ListenTCP`). 0 turns it off.
         udp_port: All media over UDP, one port.
         bind_addresses: IP addresses for `http_port`.
-        node_ip: The address that clients are told to send media to. Always set, so that LiveKit does not
+        node_ip: The address that clients send media to. Always set, so that LiveKit does not
             ask STUN servers for it.
-        loopback: Everybody is on this machine: media listens on loopback only.
+        loopback: All clients are on this machine: media listens on loopback only.
         api_key: The key that Stagedoor uses, and that LiveKit signs its webhooks with.
         api_secret: Its secret; LiveKit complains about less than 32 characters.
         extra_keys: Further keys and secrets, such as an older pair while it is being replaced.
         webhook_urls: Where LiveKit sends its events.
-        stun_servers: `host:port` of STUN servers to hand to clients; none of anybody else's by default.
+        stun_servers: `host:port` of STUN servers for clients; no third party's by default.
         overrides: Laid over the result, section by section, for what has no field here, such as `turn`.
 
     Raises:
@@ -94,7 +94,7 @@ def render(config: ManagedConfig) -> str:
         "stun_servers": list(config.stun_servers or _NO_STUN),
     }
     if config.loopback:
-        # Otherwise the UDP port is open on every interface, although nobody is told of it.
+        # Otherwise the UDP port is open on every interface, although no client learns of it.
         rtc["ips"] = {"includes": ["127.0.0.0/8", "::1/128"]}
     document: dict[str, object] = {
         "port": config.http_port,
@@ -119,13 +119,13 @@ def webhook_section(api_key: str, urls: tuple[str, ...]) -> str:
 
 
 def fingerprint(rendered: str) -> str:
-    """Tells one rendered configuration from another without keeping its secrets."""
+    """A hash that identifies a rendered configuration without keeping its secrets."""
     return hashlib.sha256(rendered.encode()).hexdigest()
 
 
 def _webhook(api_key: str, urls: tuple[str, ...]) -> dict[str, object]:
     # The key is set without URLs too: an egress request may bring its own, and when it names no key and
-    # there is none here, 1.13.5 locks its telemetry for ever (protocol, webhook/resource_url_notifier.go).
+    # there is none here, 1.13.5 locks its telemetry indefinitely (protocol, webhook/resource_url_notifier.go).
     return {"api_key": api_key, "urls": list(urls)}
 
 

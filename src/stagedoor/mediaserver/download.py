@@ -29,16 +29,16 @@ async def download_binary(base_url: str, archive: str, folder: Path, progress: C
     """Download, verify and unpack; the binary lies in `folder` afterwards and is executable.
 
     The checksum comes from the release's own `checksums.txt`, fetched from the same place: it protects from
-    a damaged or half-synchronised mirror, and TLS protects from anybody in between.
+    a damaged or half-synchronised mirror, and TLS protects from an attacker in between.
 
     Args:
         base_url: A folder that holds `v1.13.5/`, without a slash at its end.
         archive: The archive's name in that folder.
-        folder: An empty folder of ours, on the disk where the binary will live.
-        progress: Told what is being done, a line at a time.
+        folder: An empty scratch folder, on the file system where the binary is kept.
+        progress: Called with a line of progress.
 
     Raises:
-        WayFailed: Not reachable, not there, cut short, not what `checksums.txt` says, or not an archive
+        InstallAttemptFailed: Not reachable, not there, cut short, not what `checksums.txt` says, or not an archive
             with the binary in it.
     """
     place = f"{base_url.rstrip('/')}/v{PINNED_VERSION}"
@@ -78,7 +78,7 @@ async def _wanted_checksum(http: aiohttp.ClientSession, url: str, archive: str) 
 
 async def _fetch(http: aiohttp.ClientSession, url: str, target: Path, progress: Callable[[str], None]) -> str:
     digest = hashlib.sha256()
-    began = told = time.monotonic()
+    began = reported = time.monotonic()
     size = 0
     async with _get(http, url) as response:
         total = response.content_length
@@ -89,8 +89,8 @@ async def _fetch(http: aiohttp.ClientSession, url: str, target: Path, progress: 
                     raise InstallAttemptFailed(f"{url} is larger than a LiveKit archive can be")
                 digest.update(chunk)
                 await asyncio.to_thread(file.write, chunk)
-                if (now := time.monotonic()) - told >= 2:
-                    told = now
+                if (now := time.monotonic()) - reported >= 2:
+                    reported = now
                     share = f" of {total / 1e6:.0f}" if total else ""
                     progress(f"Downloaded {size / 1e6:.0f}{share} MB, {now - began:.0f} s")
     return digest.hexdigest()

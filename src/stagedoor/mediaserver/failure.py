@@ -1,4 +1,4 @@
-"""One way of getting LiveKit did not work: a value to be told, not yet an error for the operator."""
+"""A failed attempt to install LiveKit: the next one may work, so it is not yet an error for the operator."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ class InstallAttemptFailed(Exception):
 
 
 def os_reason(error: OSError) -> str:
-    """What the system said, without the path that Python adds."""
+    """The system's message, without the path that Python adds."""
     return error.strerror or type(error).__name__

@@ -1,4 +1,4 @@
-"""The one way to LiveKit's server API: our words in and out, its errors as answers for our caller."""
+"""The gateway to LiveKit's server API: snapshots in and out, Twirp errors as problems for the API's caller."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ models = protocol.models
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A LiveKit and the key that we have for it.
+    """A LiveKit server and the API key for it.
 
     Attributes:
         url: Where Stagedoor reaches it (http, https, ws or wss).
@@ -48,7 +48,7 @@ class Endpoint:
 
     @property
     def signal_url(self) -> str:
-        """Where our own participants reach it (ws or wss)."""
+        """Where Stagedoor's own participants reach it (ws or wss)."""
         parts = urlsplit(self.url)
         return urlunsplit(parts._replace(scheme={"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)))
 
@@ -91,7 +91,7 @@ class LiveKitGateway:
             empty_timeout=empty_timeout,
             departure_timeout=departure_timeout,
             max_participants=max_participants,
-            agents=[api.RoomAgentDispatch(agent_name=agent, metadata=told) for agent, told in agents],
+            agents=[api.RoomAgentDispatch(agent_name=agent, metadata=text) for agent, text in agents],
         )
         return _room(await _answer(self._api.room.create_room(request), "create the room"))
 
@@ -154,7 +154,7 @@ class LiveKitGateway:
     async def send_data(
         self, room: str, data: bytes, *, topic: str | None, identities: Sequence[str], reliable: bool
     ) -> None:
-        """Send to the identities, or to everybody when there are none."""
+        """Send to the identities, or to all participants when there are none."""
         kind = models.DataPacket.RELIABLE if reliable else models.DataPacket.LOSSY
         request = api.SendDataRequest(room=room, data=data, kind=kind, destination_identities=identities)
         if topic is not None:
@@ -162,26 +162,26 @@ class LiveKitGateway:
         await _answer(self._api.room.send_data(request), "send the data")
 
     async def delete_dispatches(self, room: str) -> None:
-        """Call off every agent that was called into the room."""
+        """Delete every agent dispatch of the room."""
         service = self._api.agent_dispatch
         for dispatch in await _answer(service.list_dispatch(room), "list agent dispatches"):
-            with contextlib.suppress(NotFound):  # it ended by itself meanwhile
-                await _answer(service.delete_dispatch(dispatch.id, room), "call off the agent")
+            with contextlib.suppress(NotFound):  # it ended in between
+                await _answer(service.delete_dispatch(dispatch.id, room), "delete the agent dispatch")
 
     async def list_everything(self) -> ServerState:
         """Every room with its participants and their tracks."""
         taken_at = now_ms()
-        gate = asyncio.Semaphore(_ROOMS_AT_ONCE)
+        limit = asyncio.Semaphore(_ROOMS_AT_ONCE)
 
         async def people(room: RoomSnapshot) -> tuple[RoomSnapshot, tuple[ParticipantSnapshot, ...]] | None:
-            async with gate:
+            async with limit:
                 try:
                     return room, tuple(await self.participants(room.name))
                 except NotFound:
                     return None  # it ended between the two questions
 
         found = await asyncio.gather(*(people(room) for room in await self.rooms()))
-        # Participants are asked for by the room's name: one that ended meanwhile and came back has another life's.
+        # Participants are listed by the room's name: a room that was created again in between lists another session's.
         still = {room.sid for room in await self.rooms()} if found else set[str]()
         return ServerState(taken_at, tuple(room for room in found if room is not None and room[0].sid in still))
 
@@ -200,7 +200,7 @@ async def _answer(call: Awaitable[_T], doing: str) -> _T:
 
 
 def _problem(error: api.ServerError, doing: str) -> Problem:
-    """LiveKit's Twirp error as an answer for our caller; its message names no internals."""
+    """LiveKit's Twirp error as a problem for the API's caller; its message names no internals."""
     sentence = f"LiveKit would not {doing}: {error.message}."
     match error.code:
         case "not_found":

@@ -12,7 +12,7 @@ from stagedoor.mediaserver.release import BINARY_NAME, GO_PACKAGE, PINNED_VERSIO
 from stagedoor.mediaserver.toolchain import find_toolchain, go_environment
 from stagedoor.processes.command import run
 
-_TELL_EVERY_SECONDS = 5.0
+_REPORT_EVERY_SECONDS = 5.0
 
 
 async def build_binary(folder: Path, cache_dir: Path, progress: Callable[[str], None]) -> Path:
@@ -21,12 +21,12 @@ async def build_binary(folder: Path, cache_dir: Path, progress: Callable[[str], 
     Go verifies every module it downloads against the checksum database, unless the operator turned that off.
 
     Args:
-        folder: An empty folder of ours, on the disk where the binary will live.
+        folder: An empty scratch folder, on the file system where the binary is kept.
         cache_dir: Where the toolchain and its caches go when the machine has no Go of its own.
-        progress: Told what is being done, a line every few seconds.
+        progress: Called with a line of progress every few seconds.
 
     Raises:
-        WayFailed: No toolchain, no module, no space, or a build that ended with an error.
+        InstallAttemptFailed: No toolchain, no module, no space, or a build that ended with an error.
     """
     toolchain = await find_toolchain(cache_dir, progress)
     progress(f"Building LiveKit {PINNED_VERSION} with {toolchain.version}; about 4 minutes on two cores")
@@ -40,7 +40,7 @@ async def build_binary(folder: Path, cache_dir: Path, progress: Callable[[str], 
             "GOCACHE": str(home / "build"),
         }
     counted = _Counted()
-    ticker = asyncio.create_task(_tell(counted, progress), name="livekit-build-progress")
+    ticker = asyncio.create_task(_report(counted, progress), name="livekit-build-progress")
     try:
         done = await run(
             [str(toolchain.go), "install", "-v", GO_PACKAGE],
@@ -61,7 +61,7 @@ async def build_binary(folder: Path, cache_dir: Path, progress: Callable[[str], 
 
 
 class _Counted:
-    """What `go install -v` has said so far: a package a line, `go: downloading …` before."""
+    """Counts the output of `go install -v`: a package a line, `go: downloading …` before."""
 
     def __init__(self) -> None:
         self.packages = 0
@@ -74,10 +74,10 @@ class _Counted:
             self.packages += 1
 
 
-async def _tell(counted: _Counted, progress: Callable[[str], None]) -> None:
+async def _report(counted: _Counted, progress: Callable[[str], None]) -> None:
     began = time.monotonic()
     while True:
-        await asyncio.sleep(_TELL_EVERY_SECONDS)
+        await asyncio.sleep(_REPORT_EVERY_SECONDS)
         seconds = time.monotonic() - began
         if counted.packages:
             progress(f"Building LiveKit: {counted.packages} packages compiled, {seconds:.0f} s")
@@ -87,8 +87,8 @@ async def _tell(counted: _Counted, progress: Callable[[str], None]) -> None:
 
 def _reason(output: str) -> str | None:
     """The line that explains a failed build; the last one is often only `too many errors`."""
-    telling = ("no space left", "dial tcp", "no such host", "i/o timeout", "checksum mismatch", "requires go")
+    marks = ("no space left", "dial tcp", "no such host", "i/o timeout", "checksum mismatch", "requires go")
     for line in output.splitlines():
-        if any(mark in line for mark in telling):
+        if any(mark in line for mark in marks):
             return line.strip()
     return None

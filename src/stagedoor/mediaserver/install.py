@@ -59,7 +59,7 @@ async def ensure_binary(
         explicit: The operator's own binary; nothing is ever downloaded when it is given.
         cache_dir: Stagedoor's cache, shared by all data folders of the user.
         download_base_url: A folder with LiveKit's releases in it, `DEFAULT_BASE_URL` or a mirror.
-        progress: Told what is being done, a line at a time.
+        progress: Called with a line of progress.
 
     Raises:
         CallerMistake: `explicit` cannot be run.
@@ -108,7 +108,7 @@ async def binary_version(path: Path) -> str:
 
 
 async def _get_into(target: Path, cache_dir: Path, base_url: str, progress: Callable[[str], None]) -> None:
-    # Whoever was killed while holding the lock left its half-made files; nobody else can be using them.
+    # A process that was killed while it held the lock left its partial files; no other process can be using them.
     for stale in await asyncio.to_thread(lambda: list(target.parent.glob(".partial-*"))):
         await asyncio.to_thread(remove_tree, stale)
     archive = archive_name()

@@ -31,13 +31,13 @@ _SETTLING_SECONDS = 0.2
 # LiveKit takes settings from these too, and they win over its file: LIVEKIT_CONFIG replaces it, LIVEKIT_KEYS
 # the keys, LIVEKIT_RTC_TCP_PORT and its like single values (cmd/server/main.go, config.GenerateCLIFlags). Our
 # own environment has some of them for another purpose.
-_MEANT_FOR_OTHERS = frozenset({"NODE_IP", "UDP_PORT", "REDIS_HOST", "REDIS_PASSWORD"})
+_NOT_INHERITED = frozenset({"NODE_IP", "UDP_PORT", "REDIS_HOST", "REDIS_PASSWORD"})
 
 
 async def begin(
     binary: Path, config: ManagedConfig, folder: StateFolder, now_ms: int, own: Callable[[Child], None]
 ) -> int:
-    """Start the process and hand it to `own`, at once and whatever happens to the caller meanwhile.
+    """Start the process and hand it to `own`, at once and even if the caller is cancelled.
 
     Returns:
         Where in the log this life begins, in bytes.
@@ -83,16 +83,16 @@ def recorded(record: Record, pid: int, started_ticks: int, boot_id: str) -> Reco
     return msgspec.structs.replace(record, pid=pid, started_ticks=started_ticks, boot_id=boot_id)
 
 
-async def until_ready(child: Child, config: ManagedConfig, patience_seconds: float) -> bool:
-    """Wait until it answers and takes our key; False when it ended or the time is over."""
+async def until_ready(child: Child, config: ManagedConfig, timeout_seconds: float) -> bool:
+    """Wait until the process answers and accepts the API key; `False` when it ended or the timeout passed."""
     url = local_url(config)
     ended = asyncio.ensure_future(child.wait())
     try:
-        async with asyncio.timeout(patience_seconds), aiohttp.ClientSession() as http:
+        async with asyncio.timeout(timeout_seconds), aiohttp.ClientSession() as http:
             while not ended.done():
                 if await answers(http, url) and await accepts_key(http, url, config.api_key, config.api_secret):
                     await asyncio.wait([ended], timeout=_SETTLING_SECONDS)
-                    # A process that ended meanwhile did not answer: somebody else has our port and our key.
+                    # If the process has ended by now, the answer came from another one with this port and API key.
                     return not child.ended
                 await asyncio.wait([ended], timeout=_ASK_EVERY_SECONDS)
     except TimeoutError:
@@ -116,7 +116,7 @@ def why_it_ended(folder: StateFolder, offset: int, config: ManagedConfig) -> str
 
 
 def why_it_was_lost(folder: StateFolder, offset: int) -> str | None:
-    """What a LiveKit that had been running said last, None for one that was killed. Blocks as above."""
+    """The reason that a running LiveKit gave for its end, `None` for one that was killed. Blocks as above."""
     return reason_in(logfile.written_since(folder.log, offset))
 
 
@@ -124,5 +124,5 @@ def _environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in _MEANT_FOR_OTHERS and not name.startswith("LIVEKIT_")
+        if name not in _NOT_INHERITED and not name.startswith("LIVEKIT_")
     }

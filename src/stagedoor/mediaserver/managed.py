@@ -1,4 +1,4 @@
-"""LiveKit as our own child: started or found again, watched, started again, stopped."""
+"""A managed LiveKit: started or adopted, supervised, restarted, stopped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stagedoor.mediaserver.failure import os_reason
 from stagedoor.mediaserver.install import binary_version
 from stagedoor.mediaserver.state import StateFolder
 from stagedoor.mediaserver.status import Started, Status
-from stagedoor.mediaserver.watchdog import tend
+from stagedoor.mediaserver.watchdog import watch
 from stagedoor.processes import logfile, stopping
 from stagedoor.processes.backoff import Backoff
 from stagedoor.processes.child import Child
@@ -31,7 +31,7 @@ _log = structlog.get_logger()
 
 
 class ManagedLiveKit:
-    """Owns one LiveKit and its folder.
+    """Supervises one LiveKit process and owns its folder.
 
     Args:
         binary: The livekit-server to run.
@@ -40,7 +40,7 @@ class ManagedLiveKit:
         on_lost: Called in the event loop with the time in milliseconds when it ended unexpectedly.
         on_ready: Called with the time, and whether this is a restart, whenever it begins to answer.
         clock: Milliseconds since the epoch.
-        start_patience_seconds: How long it may take to answer after it was started.
+        start_timeout_seconds: How long it may take to answer after it was started.
         stop_grace_seconds: How long participants may take to leave after the first SIGTERM.
         backoff: The waits between restarts.
     """
@@ -54,7 +54,7 @@ class ManagedLiveKit:
         on_lost: Callable[[int], None],
         on_ready: Callable[[int, bool], None],
         clock: Callable[[], int] = now_ms,
-        start_patience_seconds: float = 20.0,
+        start_timeout_seconds: float = 20.0,
         stop_grace_seconds: float = 2.0,
         backoff: Backoff | None = None,
     ) -> None:
@@ -64,8 +64,8 @@ class ManagedLiveKit:
         self._on_lost = on_lost
         self._on_ready = on_ready
         self._clock = clock
-        self._start_patience = start_patience_seconds
-        # The first SIGTERM drains, without an end as long as somebody is in a room; the second closes the
+        self._start_timeout = start_timeout_seconds
+        # The first SIGTERM drains for as long as a participant is in a room; the second closes the
         # rooms with SERVER_SHUTDOWN and gives HTTP 5 s (cmd/server/main.go, pkg/service/server.go). It is
         # also what ends a LiveKit that got the first one before it was up, and forgot it.
         self._stop_steps = (
@@ -85,7 +85,7 @@ class ManagedLiveKit:
         return self._status
 
     async def start(self) -> Started:
-        """Find our running LiveKit or start one, and return when it answers; then keep it running.
+        """Adopt the running LiveKit or start one, and return when it answers; then keep it running.
 
         Raises:
             OperatorError: It cannot run: a port is in use, the folder is in use or cannot be written, the
@@ -107,7 +107,7 @@ class ManagedLiveKit:
         child = self._running(restarts=0)
         self._supervisor = asyncio.create_task(self._supervise(child), name="managed-livekit")
         _log.info("livekit_ready", pid=child.pid, adopted=adopted is not None, version=version)
-        self._tell_ready(restarted=False)
+        self._notify_ready(restarted=False)
         return Started(adopted is not None, child.pid, version)
 
     async def stop(self) -> None:
@@ -120,12 +120,12 @@ class ManagedLiveKit:
                 await stopping.stop(child, self._stop_steps)
                 await asyncio.to_thread(self._folder.forget)
         finally:
-            self._let_go()
+            self._release()
 
     async def leave(self) -> None:
-        """Stop looking after LiveKit and let it run, as if we had been killed; a later `start` adopts it."""
+        """Stop supervising LiveKit and leave it running, as after a crash; a later `start` adopts it."""
         await self._stop_supervising()
-        self._let_go()
+        self._release()
 
     async def _take_folder(self) -> None:
         try:
@@ -139,7 +139,7 @@ class ManagedLiveKit:
             ) from error
         if not free:
             raise OperatorError(
-                f"Another Stagedoor looks after the LiveKit in {self._folder.path};"
+                f"Another Stagedoor supervises the LiveKit in {self._folder.path};"
                 " end it first, or give another data folder."
             )
 
@@ -148,12 +148,12 @@ class ManagedLiveKit:
         self._status = replace(self._status, started_at_ms=self._clock())
         self._log_offset = await launch.begin(self._binary, self._config, self._folder, self._clock(), self._own)
         child = self._owned()
-        if await launch.until_ready(child, self._config, self._start_patience):
+        if await launch.until_ready(child, self._config, self._start_timeout):
             return
         if not child.ended:
             await stopping.stop(child, self._stop_steps)
             raise OperatorError(
-                f"LiveKit did not answer within {self._start_patience:.0f} s; look into {self._folder.log}."
+                f"LiveKit did not answer within {self._start_timeout:.0f} s; look into {self._folder.log}."
             )
         raise OperatorError(await asyncio.to_thread(launch.why_it_ended, self._folder, self._log_offset, self._config))
 
@@ -175,11 +175,11 @@ class ManagedLiveKit:
     async def _supervise(self, child: Child) -> None:
         while True:
             began = time.monotonic()
-            tending = asyncio.create_task(tend(child, self._config, self._folder), name="managed-livekit-tending")
+            watchdog = asyncio.create_task(watch(child, self._config, self._folder), name="managed-livekit-watchdog")
             try:
                 exit_code = await child.wait()
             finally:
-                tending.cancel()
+                watchdog.cancel()
             reason = await asyncio.to_thread(launch.why_it_was_lost, self._folder, self._log_offset)
             self._lost(exit_code, reason)
             child = await self._restart(time.monotonic() - began)
@@ -191,7 +191,7 @@ class ManagedLiveKit:
         _log.warning("livekit_lost", exit_code=exit_code, reason=reason)
         try:
             self._on_lost(self._clock())
-        except Exception:  # noqa: BLE001 - whoever listens must not be able to end the supervision
+        except Exception:  # noqa: BLE001 - a listener must not be able to end the supervision
             _log.exception("livekit_listener_failed")
 
     async def _restart(self, lived_seconds: float) -> Child:
@@ -206,10 +206,10 @@ class ManagedLiveKit:
                 continue
             child = self._running(restarts=self._status.restarts + 1)
             _log.info("livekit_restarted", pid=child.pid, restarts=self._status.restarts)
-            self._tell_ready(restarted=True)
+            self._notify_ready(restarted=True)
             return child
 
-    def _tell_ready(self, *, restarted: bool) -> None:
+    def _notify_ready(self, *, restarted: bool) -> None:
         try:
             self._on_ready(self._clock(), restarted)
         except Exception:  # noqa: BLE001 - as in _lost
@@ -221,7 +221,7 @@ class ManagedLiveKit:
             task.cancel()
             await asyncio.wait([task])
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._child is not None:
             self._child.close()
             self._child = None

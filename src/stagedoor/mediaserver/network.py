@@ -1,4 +1,4 @@
-"""Which addresses LiveKit listens on and tells its clients, found without sending a packet."""
+"""The addresses that LiveKit listens on and announces to clients, found without sending a packet."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from stagedoor.kernel.errors import CallerMistake
 
 # Addresses for documentation (RFC 5737, RFC 3849). Connecting a UDP socket sends nothing; it only makes the
 # kernel choose the address it would send from.
-_ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
+_DOCUMENTATION_ADDRESSES = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 
 
 def choose_network(http_host: str, node_ip: str | None) -> tuple[tuple[str, ...], str, bool]:
-    """LiveKit's bind addresses, its node IP, and whether everybody is on this machine.
+    """LiveKit's bind addresses, its node IP, and whether all clients are on this machine.
 
     LiveKit follows Stagedoor: what serves only this machine keeps its LiveKit on this machine. Blocks while a
     name is looked up: call it before the event loop runs, or in a thread.
@@ -23,7 +23,7 @@ def choose_network(http_host: str, node_ip: str | None) -> tuple[tuple[str, ...]
         node_ip: The address for media that the operator gave; behind NAT it is the public one.
 
     Raises:
-        CallerMistake: `node_ip` is not an IP address, or `http_host` is a name that means nothing here.
+        CallerMistake: `node_ip` is not an IP address, or `http_host` does not resolve to a local address.
     """
     bind = _bind_address(http_host)
     if node_ip is not None:
@@ -34,13 +34,13 @@ def choose_network(http_host: str, node_ip: str | None) -> tuple[tuple[str, ...]
         return (bind,), bind, False
     primary = primary_address()
     if primary is None:
-        return (bind,), "127.0.0.1", True  # no network at all: only this machine can come
+        return (bind,), "127.0.0.1", True  # no network at all: only clients on this machine can connect
     return (bind,), primary, False
 
 
 def primary_address() -> str | None:
     """The address this machine would reach others from, IPv4 first; None without any network."""
-    for family, address in _ELSEWHERE:
+    for family, address in _DOCUMENTATION_ADDRESSES:
         try:
             with socket.socket(family, socket.SOCK_DGRAM) as probe:
                 probe.connect((address, 9))
@@ -51,7 +51,7 @@ def primary_address() -> str | None:
 
 
 def _first_of_hostname() -> str | None:
-    """For a network without a gateway: what /etc/hosts or the resolver says about our own name."""
+    """For a network without a gateway: what /etc/hosts or the resolver has for this host name."""
     try:
         found = socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET, socket.SOCK_DGRAM)
     except OSError:
@@ -74,7 +74,7 @@ def _bind_address(http_host: str) -> str:
         return str(socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)[0][4][0])
     except OSError as error:
         raise CallerMistake(
-            f"The host {http_host} means no address on this machine; give an IP address to listen on."
+            f"The host {http_host} does not resolve to a local address; give an IP address to listen on."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""See that LiveKit's ports are free before it is started, and say which flag moves one that is not."""
+"""Check that LiveKit's ports are free before it is started; an error names the flag that sets another port."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ask a LiveKit whether it is there and whether it takes our key."""
+"""Probe a LiveKit: does it answer, and does it accept the API key."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def local_url(config: ManagedConfig) -> str:
     return f"http://{host or (f'[{address}]' if ':' in address else address)}:{config.http_port}"
 
 
-async def answers(http: aiohttp.ClientSession, url: str, patience_seconds: float = 3.0) -> bool:
+async def answers(http: aiohttp.ClientSession, url: str, timeout_seconds: float = 3.0) -> bool:
     """Whether `GET /` is answered at all within the time.
 
     200 is ready. 406 is a LiveKit whose node statistics are more than 4 s old (pkg/service/server.go,
     `healthCheck`): a machine under load, not one without a LiveKit.
     """
     try:
-        async with http.get(f"{url}/", timeout=aiohttp.ClientTimeout(total=patience_seconds)) as response:
+        async with http.get(f"{url}/", timeout=aiohttp.ClientTimeout(total=timeout_seconds)) as response:
             return response.status in {200, 406}
     except (aiohttp.ClientError, TimeoutError, OSError):
         return False
@@ -35,7 +35,7 @@ async def accepts_key(http: aiohttp.ClientSession, url: str, api_key: str, api_s
     client = api.LiveKitAPI(url, api_key, api_secret, session=http)
     try:
         async with asyncio.timeout(5):
-            # By a name that nobody uses: the answer stays small however many rooms there are.
+            # By a name that no room has: the answer stays small however many rooms there are.
             await client.room.list_rooms(api.ListRoomsRequest(names=["stagedoor:probe"]))
     except (api.TwirpError, aiohttp.ClientError, TimeoutError, OSError, ValueError):
         return False

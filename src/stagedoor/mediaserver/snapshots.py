@@ -1,6 +1,6 @@
-"""What LiveKit says about rooms, participants and tracks, in our words, whether by webhook or by list.
+"""Rooms, participants and tracks as LiveKit reports them, by webhook or by list.
 
-Times are milliseconds since the epoch; `None` means that LiveKit did not say. LiveKit gives milliseconds for a
+Times are milliseconds since the epoch; `None` means that LiveKit did not report one. LiveKit gives milliseconds for a
 room's creation (`creationTimeMs`) and a participant's joining (`joinedAtMs`), and for nothing else.
 """
 
@@ -10,22 +10,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from stagedoor.kernel.texts import storable
+
 LONGEST_SID: Final = 64
 LONGEST_WORD: Final = 64
 LONGEST_TEXT: Final = 4_096
 LONGEST_METADATA: Final = 1_048_576
 
 OWN_IDENTITY: Final = "stagedoor:"
-"""What the identities of our own helpers in a room begin with. Nobody else gets a token for one, and nobody counts
-them: they are no participants of a call."""
+"""The prefix of the identities of Stagedoor's own participants. No other client gets a token for one, and they are not
+counted: they are not participants of a call."""
 
 
 def clean(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Text of LiveKit's that every database takes: PostgreSQL has no NUL, and columns have a width.
+    """Text of LiveKit's that every database takes: see `storable`, and columns have a width.
 
-    LiveKit's own texts never need this; whoever holds a webhook key may send anything.
+    LiveKit's own texts never need this; a holder of a webhook key may send anything.
     """
-    return text.replace("\x00", "\ufffd")[:longest]
+    return storable(text)[:longest]
 
 
 @dataclass(frozen=True, slots=True)

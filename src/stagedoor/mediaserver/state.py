@@ -1,13 +1,13 @@
-"""What a managed LiveKit leaves behind in its folder, so that a later Stagedoor finds it again.
+"""The state folder of a managed LiveKit, from which a later Stagedoor finds the process again.
 
     livekit.yaml    its configuration, with secrets, mode 0600
     livekit.log     what it printed, bounded, with livekit.log.1 before it
     livekit.json    which process it is (`Record`)
-    lock            held by the Stagedoor that looks after it
+    lock            held by the Stagedoor that supervises it
 
 The record is written before the process is started and again once its id is known. A Stagedoor that is
 killed in between leaves a record without an id; the process is then found by its command line, which names
-this folder's configuration and nobody else's.
+this folder's configuration and no other.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         pid: Its process id, 0 while it is being started.
         started_ticks: As `ProcessInfo.started_ticks`.
         boot_id: As `ProcessInfo.boot_id`.
-        stopping: It has been told to stop: it finishes its calls and is not to be adopted.
+        stopping: It has been asked to stop: it finishes its calls and is not to be adopted.
     """
 
     config: str
@@ -98,7 +98,7 @@ class StateFolder:
         self.record.unlink(missing_ok=True)
 
     def find(self, record: Record | None) -> ProcessInfo | None:
-        """The living process of this record, None when it has ended or the id is somebody else's now.
+        """The living process of this record, None when it has ended or the id is another process's now.
 
         Without a record, or with one from before the id was known, any process of this user that was started
         with this folder's configuration file.

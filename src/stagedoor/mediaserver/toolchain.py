@@ -106,7 +106,8 @@ async def _install_wheel(folder: Path, progress: Callable[[str], None]) -> None:
 
 
 async def _installer() -> list[str]:
-    if uv := await asyncio.to_thread(shutil.which, "uv"):
+    # `uv run` names itself in UV; `make` brings a uv that is on no PATH.
+    if uv := await asyncio.to_thread(shutil.which, os.environ.get("UV") or "uv"):
         return [uv, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable]
     pip = [sys.executable, "-m", "pip"]
     if (await run([*pip, "--version"], timeout_seconds=60)).exit_code == 0:

@@ -1,4 +1,4 @@
-"""Which version an external LiveKit is: it says so only to somebody who joins."""
+"""The version of an external LiveKit, which only a join response carries."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
 
 
 async def server_version(endpoint: Endpoint) -> str | None:
-    """The version, as LiveKit's join answer gives it; `None` when it can't be had.
+    """The version, as LiveKit's join answer gives it; `None` when it cannot be read.
 
-    LiveKit has no status endpoint; the first signal message to whoever joins carries `serverInfo` (livekit/protocol
-    `livekit_rtc.proto`, JoinResponse). No media is set up, and the room ends by itself a moment later.
+    LiveKit has no status endpoint; the first signal message to a participant that joins carries `serverInfo`
+    (livekit/protocol `livekit_rtc.proto`, JoinResponse). No media is set up, and the room ends by itself soon after.
     """
     token = access_token(
         endpoint,

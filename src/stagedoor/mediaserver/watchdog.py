@@ -1,4 +1,4 @@
-"""What a running LiveKit needs: its log kept small, and somebody who notices that it hangs."""
+"""The watchdog of a running LiveKit: bounds its log, and kills it when it hangs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stagedoor.processes.child import Child
 _log = structlog.get_logger()
 
 
-async def tend(
+async def watch(
     child: Child,
     config: ManagedConfig,
     folder: StateFolder,
@@ -29,28 +29,28 @@ async def tend(
     hang_seconds: float = 60.0,
     ask_seconds: float = 3.0,
 ) -> None:
-    """Run until cancelled or the process was killed because it hung; a question may take `ask_seconds`.
+    """Run until cancelled or the process was killed because it hung; a probe may take `ask_seconds`.
 
-    A LiveKit that gives no HTTP answer at all for `hang_seconds`, question after question, lets nobody in
-    and cannot be told anything: it is killed, and whoever watches it starts another. The time is counted on
+    A LiveKit that gives no HTTP answer at all for `hang_seconds`, probe after probe, admits no participant
+    and takes no call: it is killed, and its supervisor starts another. The time is counted on
     the monotonic clock, which stands still while the machine sleeps.
     """
     url = local_url(config)
-    heard = time.monotonic()
-    asked_in_vain = 0
+    answered_at = time.monotonic()
+    unanswered = 0
     async with aiohttp.ClientSession() as http:
         while True:
             await asyncio.sleep(every_seconds)
             await _bound_log(folder)
             if await answers(http, url, ask_seconds):
-                heard = time.monotonic()
-                asked_in_vain = 0
+                answered_at = time.monotonic()
+                unanswered = 0
                 continue
-            asked_in_vain += 1
-            silent = time.monotonic() - heard
+            unanswered += 1
+            silent = time.monotonic() - answered_at
             _log.warning("livekit_does_not_answer", pid=child.pid, silent_seconds=round(silent, 1))
-            # Three questions at least: our own process may have been the one that stood still.
-            if silent >= hang_seconds and asked_in_vain >= 3:
+            # Three probes at least: this process may have been the one that stood still.
+            if silent >= hang_seconds and unanswered >= 3:
                 child.send(signal.SIGKILL)
                 return
 

@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -137,7 +138,8 @@ class Deliverer:
         """Disable it, and say so where its owner looks: in the app's events, which other endpoints get."""
         now = now_ms()
         store.update_endpoint(tx, replace(endpoint, enabled=False, disabled_reason=reason, updated_at=now))
-        detail = {"endpoint": endpoint.id, "url": endpoint.url, "reason": reason}
+        # Whoever sees the app's events may not see the endpoint, and the rest of its URL may hold a secret.
+        detail = {"endpoint": endpoint.id, "host": urlsplit(endpoint.url).hostname, "reason": reason}
         self._feed.append(tx, NewEvent(app_id, "webhook.disabled", "api", now, "", endpoint.id, None, detail))
         tx.after_commit(lambda: _log.warning("a webhook endpoint was disabled", endpoint_id=endpoint.id, reason=reason))
 

@@ -18,13 +18,13 @@ DELIVERY_STATES: Final[dict[str, str]] = {
 }
 Outcome = Literal["ok", "status", "dns", "connection", "tls", "timeout", "refused_target"]
 OUTCOMES: Final[dict[str, str]] = {
-    "ok": "Answered with 2xx.",
-    "status": "Answered, with another status.",
-    "dns": "The host's name means no address.",
-    "connection": "No connection, or it broke before an answer came.",
+    "ok": "Answered with 2xx, whatever the rest of the answer looks like.",
+    "status": "Answered, with another status; a redirect is not followed, and the detail names its target.",
+    "dns": "The host's name has no address, or only private ones where the operator does not allow those.",
+    "connection": "No connection, or it broke before a status line came.",
     "tls": "The certificate or the handshake is wrong.",
-    "timeout": "No whole answer in time.",
-    "refused_target": "The address is private, and the operator does not allow that.",
+    "timeout": "No status line in time.",
+    "refused_target": "The address, or one of the name's addresses, is private, and the operator does not allow that.",
 }
 
 

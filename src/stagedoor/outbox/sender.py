@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
+from urllib.parse import urljoin
 
-import aiohttp
 from aiohttp.abc import AbstractResolver
+from yarl import URL
 
 from stagedoor import __version__
 from stagedoor.kernel.clock import now_ms
 from stagedoor.outbox import targets
+from stagedoor.outbox.connecting import Connector, HandshakeFailed, Unreachable, Unresolved
+from stagedoor.outbox.failures import os_reason, tls_reason
 from stagedoor.outbox.nouns import Answered, Outcome
+from stagedoor.outbox.response import HEADER_CHARACTERS, ResponseReader, readable
 from stagedoor.outbox.signing import signed_headers
-from stagedoor.outbox.targets import CheckedResolver, RefusedTarget
+from stagedoor.outbox.targets import RefusedTarget
 
-RESPONSE_BYTES: Final = 2_048
-"""How much of an answer is read and kept."""
+_BODY_SECONDS: Final = 1.0
+"""How long the beginning of a body is waited for, once the head is there."""
 
-_HEADERS_KEPT: Final = 50
-
-
-_NEVER: Final = 86_400.0
-"""aiohttp rounds time-outs of more than five seconds up to whole ones, unless it is told from where on."""
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 class Sender:
-    """Owns the connections to endpoints. Made on the running event loop.
+    """Sends messages to endpoints, each over a connection of its own: one that an endpoint closes after its answer
+    would break the next message, for no fault of its. Made on the running event loop.
 
     Args:
         allow_private: Whether private and loopback addresses may be connected to.
@@ -50,27 +49,10 @@ class Sender:
     ) -> None:
         self._allow_private = allow_private
         self._timeout_seconds = timeout_seconds
-        names = resolver or aiohttp.ThreadedResolver()
-        connector = aiohttp.TCPConnector(
-            limit=0,
-            resolver=names if allow_private else CheckedResolver(names),
-            use_dns_cache=False,
-            ssl=tls or True,
-            family=socket.AF_UNSPEC,
-            # A connection that an endpoint closes after its answer would break the next message, for no fault of its.
-            force_close=True,
-            socket_factory=None if allow_private else targets.checked_socket,
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=timeout_seconds, ceil_threshold=_NEVER),
-            skip_auto_headers=("Accept-Encoding",),
-        )
+        self._connector = Connector(allow_private=allow_private, tls=tls, resolver=resolver)
 
     async def close(self) -> None:
-        await self._session.close()
+        await self._connector.close()
 
     async def send(self, url: str, message_id: str, body: bytes, signers: Sequence[str]) -> Answered:
         """POST `body`; whatever happens is an answer."""
@@ -81,69 +63,103 @@ class Sender:
             **signed_headers(message_id, at // 1000, body.decode(), signers),
         }
         began = time.monotonic()
+        target = URL(url)
+        outcome, detail, reader = await self._exchange(target, _request(target, headers, body))
+        answered = reader is not None and reader.status is not None
+        return Answered(
+            outcome,
+            at,
+            int((time.monotonic() - began) * 1000),
+            detail,
+            headers,
+            reader.status if reader is not None else None,
+            reader.headers if reader is not None and answered else None,
+            readable(reader.body) if reader is not None and answered else None,
+            _retry_after(_header(reader.headers, "retry-after")) if reader is not None else None,
+        )
 
-        def answered(outcome: Outcome, detail: str) -> Answered:
-            return Answered(outcome, at, int((time.monotonic() - began) * 1000), detail, headers)
-
+    async def _exchange(self, url: URL, request: bytes) -> tuple[Outcome, str, ResponseReader | None]:
+        host = url.raw_host or ""
+        reader: ResponseReader | None = None
         try:
             if not self._allow_private:
-                targets.check_host(url)
-            return await self._post(url, body, headers, at, began)
+                targets.check_host(str(url))
+            async with asyncio.timeout(self._timeout_seconds) as limit:
+                transport, reader = await self._connector.connect(url, ResponseReader)
+                try:
+                    transport.write(request)
+                    await reader.answered
+                    soon = asyncio.get_running_loop().time() + _BODY_SECONDS
+                    limit.reschedule(min(soon, limit.when() or soon))
+                    await reader.ended
+                finally:
+                    transport.abort()
         except TimeoutError:
-            return answered("timeout", f"There was no whole answer within {self._timeout_seconds:g} s.")
-        except aiohttp.ClientConnectorDNSError as error:
-            if isinstance(error.os_error, RefusedTarget):
-                return answered("refused_target", str(error.os_error))
-            return answered("dns", f"The name {error.host} means no address.")
+            if reader is None or reader.status is None:
+                return "timeout", f"There was no answer within {self._timeout_seconds:g} s.", reader
         except RefusedTarget as error:
-            return answered("refused_target", str(error))
-        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, ssl.SSLError) as error:
-            return answered("tls", f"TLS failed: {_tls_reason(error)}.")
-        except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, RefusedTarget):
-                return answered("refused_target", str(error.os_error))
-            return answered("connection", f"The connection failed: {_os_reason(error.os_error)}.")
-        except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError) as error:
-            return answered("connection", f"The connection broke: {str(error)[:200] or type(error).__name__}.")
-
-    async def _post(self, url: str, body: bytes, headers: dict[str, str], at: int, began: float) -> Answered:
-        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
-            read = await _excerpt(response.content)
-            fine = 200 <= response.status < 300
-            return Answered(
-                "ok" if fine else "status",
-                at,
-                int((time.monotonic() - began) * 1000),
-                "Delivered." if fine else f"The endpoint answered {response.status}.",
-                headers,
-                response.status,
-                {name: value[:500] for name, value in list(response.headers.items())[:_HEADERS_KEPT]},
-                read.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}"),
-                _retry_after(response.headers.get("Retry-After", "")),
-            )
+            return "refused_target", str(error), None
+        except Unresolved:
+            kind = "address" if self._allow_private else "public address"
+            return "dns", f"The name {host} has no {kind}.", None
+        except Unreachable as failure:
+            return "connection", f"The connection failed: {os_reason(failure.error)}.", None
+        except HandshakeFailed as failure:
+            return "tls", f"TLS failed: {tls_reason(failure.error, host)}.", None
+        return *_verdict(url, reader), reader
 
 
-async def _excerpt(content: aiohttp.StreamReader) -> bytes:
-    read = b""
-    while len(read) < RESPONSE_BYTES and (chunk := await content.read(RESPONSE_BYTES - len(read))):
-        read += chunk
-    return read
+def _request(url: URL, headers: Mapping[str, str], body: bytes) -> bytes:
+    """The bytes of the request. What is in `headers` is ours, and yarl escapes what is in the URL."""
+    lines = [
+        f"POST {url.raw_path_qs} HTTP/1.1",
+        f"Host: {url.host_port_subcomponent}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+        "Accept: */*",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + body
+
+
+def _verdict(url: URL, reader: ResponseReader) -> tuple[Outcome, str]:
+    """The outcome by the status line alone: who sent a 2xx has taken the message, whatever the rest looks like."""
+    status = reader.status
+    if status is None:
+        return _no_status(url, reader)
+    problem = ""
+    if reader.problem is not None:
+        problem = f" Its answer could not be read after the status line: {reader.problem}."
+    if 200 <= status < 300:
+        return "ok", f"Delivered.{problem}"
+    location = _header(reader.headers, "location")
+    if status in _REDIRECTS and location:
+        return "status", f"The endpoint answered {status}: it redirects to {_target(url, location)}; use that address."
+    return "status", f"The endpoint answered {status}.{problem}"
+
+
+def _target(url: URL, location: str) -> str:
+    try:
+        return urljoin(str(url), location)[:HEADER_CHARACTERS]
+    except ValueError:  # such as an IPv6 address without its second bracket
+        return location
+
+
+def _no_status(url: URL, reader: ResponseReader) -> tuple[Outcome, str]:
+    error = reader.error
+    if isinstance(error, ssl.SSLError):
+        return "tls", f"TLS failed: {tls_reason(error, url.raw_host or '')}."
+    if error is not None:
+        return "connection", f"The connection broke before an answer came: {os_reason(error)}."
+    if reader.received == 0:
+        return "connection", "The endpoint closed the connection without an answer."
+    return "connection", f"The answer is not HTTP, or broke off: {reader.problem}."
+
+
+def _header(headers: Mapping[str, str], wanted: str) -> str:
+    return next((value for name, value in headers.items() if name.lower() == wanted), "")
 
 
 def _retry_after(value: str) -> float | None:
     """Seconds; the header's other form, a date, is not for retries of minutes."""
     return float(value) if value.isascii() and value.isdigit() and len(value) < 7 else None
-
-
-def _os_reason(error: OSError) -> str:
-    """`Connection refused`, where asyncio says `Connect call failed` and the address."""
-    return os.strerror(error.errno) if error.errno else str(error)[:200]
-
-
-def _tls_reason(error: Exception) -> str:
-    """What of the error tells a person something: `certificate verify failed: self-signed certificate`."""
-    inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
-    if isinstance(inner, ssl.SSLCertVerificationError):
-        return f"certificate verify failed: {inner.verify_message}"
-    reason = getattr(inner, "reason", None)
-    return str(reason or inner)[:200]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Collection, Sequence
 from typing import Any, Final
@@ -30,6 +31,7 @@ from sqlalchemy import (
 )
 
 from stagedoor.events.store import events
+from stagedoor.kernel.texts import storable
 from stagedoor.outbox.nouns import Answered, Attempt, Delivery, Endpoint
 from stagedoor.storage import Transaction, metadata
 from stagedoor.storage.records import record, values_of
@@ -270,11 +272,17 @@ def list_deliveries(
 def insert_attempt(tx: Transaction, attempt: Attempt) -> None:
     tx.execute(
         insert(attempts).values(
-            delivery_id=attempt.delivery_id,
-            number=attempt.number,
-            answered=msgspec.json.encode(attempt.answered).decode(),
+            delivery_id=attempt.delivery_id, number=attempt.number, answered=stored_form(attempt.answered)
         )
     )
+
+
+def stored_form(answered: Answered) -> str:
+    """The answer as JSON. It never fails: an attempt that could not be stored would be made again."""
+    try:
+        return msgspec.json.encode(answered).decode()
+    except UnicodeEncodeError:
+        return storable(json.dumps(msgspec.to_builtins(answered), ensure_ascii=False))
 
 
 def attempts_of(tx: Transaction, delivery_ids: Collection[str]) -> list[Attempt]:

@@ -1,1 +1,1 @@
-"""Other programs that work for Stagedoor: starting, watching, finding again and ending them."""
+"""Child processes: start, watch, find again after a crash, and end them."""

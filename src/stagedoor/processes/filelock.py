@@ -17,8 +17,8 @@ class FileLock:
     """An exclusive `flock` on a file that stays where it is.
 
     The file is never removed: a process that removed it while another one waits for the same inode would
-    let two of them in. The descriptor is not inherited by children, so a child that outlives us does not
-    keep the lock.
+    let both of them hold it. The descriptor is not inherited by children, so a child that outlives this process does
+    not keep the lock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,7 +26,7 @@ class FileLock:
         self._fd: int | None = None
 
     def try_acquire(self) -> bool:
-        """True when the lock is now ours, False when another process (or object) holds it.
+        """Take the lock; `False` when another process (or object) holds it.
 
         Raises:
             OSError: The file cannot be made or opened.
@@ -52,7 +52,7 @@ class FileLock:
 
 @asynccontextmanager
 async def held(path: Path, waiting: Callable[[float], None]) -> AsyncGenerator[None]:
-    """Hold the lock at `path`; `waiting` is told the seconds waited so far, about once a second.
+    """Hold the lock at `path`; `waiting` is called with the seconds waited so far, about once a second.
 
     Polls instead of blocking in a thread, so that cancelling the caller ends the wait at once.
 
@@ -60,12 +60,12 @@ async def held(path: Path, waiting: Callable[[float], None]) -> AsyncGenerator[N
         OSError: The file cannot be made or opened.
     """
     lock = FileLock(path)
-    began = told = time.monotonic()
+    began = reported = time.monotonic()
     while not lock.try_acquire():
         now = time.monotonic()
-        if told == began or now - told >= 1:
+        if reported == began or now - reported >= 1:
             waiting(now - began)
-            told = now
+            reported = now
         await asyncio.sleep(_POLL_SECONDS)
     try:
         yield

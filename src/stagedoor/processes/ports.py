@@ -48,7 +48,7 @@ def is_free(protocol: Protocol, host: str, port: int) -> bool:
 
 
 def owner(protocol: Protocol, port: int) -> str | None:
-    """`name (process 123)` for whoever has the port, None when that may not be seen. Blocks for a while."""
+    """`name (process 123)` of the process that has the port, `None` when it cannot be seen. Blocks for a while."""
     wanted = {f"socket:[{inode}]" for inode in _inodes(protocol, port)}
     if not wanted:
         return None

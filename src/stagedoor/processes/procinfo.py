@@ -1,7 +1,7 @@
-"""What `/proc` says about a process: which one it is, and what it runs.
+"""Process identity from `/proc`: which process it is, and what it runs.
 
-A process id alone names nobody for long, since the kernel hands it out again; together with the moment the
-process began it names one process until the machine restarts.
+A process id alone is not an identity, since the kernel reuses it; together with the process's start time it names
+one process until the machine restarts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class ProcessInfo:
         pid: Its process id.
         started_ticks: When it began, in clock ticks since the machine started (proc(5), field 22); 0 where
             there is no `/proc`.
-        boot_id: Which start of the machine that was; ticks and ids begin anew with each. Empty as above.
+        boot_id: Which start of the machine that was; ticks and ids begin again with each. Empty as above.
         executable: The program it runs, None when that may not be read; ends in ` (deleted)` when the file
             was replaced meanwhile.
         argv: Its arguments.

@@ -1,4 +1,4 @@
-"""A folder for half-made things, gone afterwards whatever happened."""
+"""A temporary folder that is removed however its block ends."""
 
 from __future__ import annotations
 

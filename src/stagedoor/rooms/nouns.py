@@ -30,6 +30,15 @@ INFERRED: Final[frozenset[TimeSource]] = frozenset({"reconcile", "session_end"})
 
 
 @dataclass(frozen=True, slots=True)
+class RoomLimits:
+    """What LiveKit holds a room to. Times in seconds; `None` and 0 are LiveKit's own default, or no limit."""
+
+    empty_timeout: int | None = None
+    departure_timeout: int | None = None
+    max_participants: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """A time and where it comes from."""
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, Invalid
 from stagedoor.kernel.ids import new_id
-from stagedoor.rooms import rooms, store
-from stagedoor.rooms.nouns import SESSION, Plan, Session
+from stagedoor.rooms import rooms, session_jobs, store
+from stagedoor.rooms.nouns import SESSION, Plan, RoomLimits, Session
 from stagedoor.storage import Database, Transaction
 from stagedoor.tenancy import room_names
 from stagedoor.tenancy.nouns import App, TranscriptPolicy
@@ -24,16 +25,14 @@ DEFAULT_WAIT: Final = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a backend asks for. Durations are seconds; `None` is LiveKit's own default, or no limit."""
+    """What a backend asks for. Durations are seconds; `None` is no limit."""
 
     kind: Literal["voice", "video"]
     room_name: str | None
     metadata: str
     agents: tuple[tuple[str, str], ...]
+    limits: RoomLimits
     max_duration: int | None
-    empty_timeout: int | None
-    departure_timeout: int | None
-    max_participants: int | None
     transcript: TranscriptPolicy | None = None
     wait: int = DEFAULT_WAIT
 
@@ -74,9 +73,9 @@ def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
         metadata=wanted.metadata,
         agents=wanted.agents,
         max_duration=wanted.max_duration,
-        empty_timeout=wanted.empty_timeout,
-        departure_timeout=wanted.departure_timeout,
-        max_participants=wanted.max_participants,
+        empty_timeout=wanted.limits.empty_timeout,
+        departure_timeout=wanted.limits.departure_timeout,
+        max_participants=wanted.limits.max_participants,
         created_at=now,
         wait_until=now + wanted.wait * 1000,
         cleaned_at=None,
@@ -107,6 +106,18 @@ class Plans:
                 self._rooms.add(livekit_room)
 
         tx.after_commit(add)
+
+    def announce(self, tx: Transaction, queue: Queue, app: App, wanted: Wanted) -> tuple[Session, Plan]:
+        """Announce a session, and have it end if its room does not start in time.
+
+        Raises:
+            Invalid: The room cannot have this name.
+            Conflict: A session of this room lives, or waits for it.
+        """
+        session, plan = announce(tx, app, wanted)
+        session_jobs.announced(tx, queue, plan)
+        self.note(tx, session.livekit_room)
+        return session, plan
 
     async def of(self, livekit_room: str) -> Plan | None:
         """The plan that the room is to be made by, or lives by.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Invalid, NotFound
 from stagedoor.kernel.ids import new_id
+from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.mediaserver.snapshots import RoomSnapshot
 from stagedoor.rooms import machine, store
 from stagedoor.rooms.nouns import Moment, Room, Session
@@ -102,6 +104,15 @@ def deleted(tx: Transaction, feed: Feed, room: Room, session_id: str | None) -> 
         store.update_session(tx, machine.terminated(session))
     store.save_room(tx, replace(room, deleted_at=now, updated_at=now))
     _say(tx, feed, room, "room.deleted", session)
+
+
+async def end_all(gateway: LiveKitGateway, app: App) -> None:
+    """End every room of the app that LiveKit has, known to us or not."""
+    for room in await gateway.rooms():
+        place = room_names.split(room.name)
+        if place is not None and place[0] == app.slug:
+            with contextlib.suppress(NotFound):  # it ended by itself meanwhile
+                await gateway.delete_room(room.name)
 
 
 def _say(tx: Transaction, feed: Feed, room: Room, type_: str, session: Session | None = None) -> None:

@@ -1,1 +1,1 @@
-"""Live JPEG frames: checked by their bounds, kept one a room, handed to whoever looks. No database, no decoding."""
+"""Who sends to which room now, and the frames on their way: the newest of each room, handed to every viewer."""

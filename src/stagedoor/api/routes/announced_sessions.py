@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter
+from msgspec import Meta
 from pydantic import Field, StringConstraints
 
 from stagedoor.access.grants import JoinRequest
 from stagedoor.api.access import SessionsWrite
 from stagedoor.api.addresses import watching_urls
+from stagedoor.api.joining import AgentDispatch, Duration, NewParticipant, RoomLimitsBody, agents_of, seconds_of
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.routes.sessions import SessionBody, SessionRef, body_of, fields_of
@@ -18,12 +20,11 @@ from stagedoor.api.services import Services, ServicesDep
 from stagedoor.api.wire import NO_NUL, AppRef, Data, RequestModel, ResponseModel
 from stagedoor.audit import store as trail
 from stagedoor.kernel.clock import rfc3339
-from stagedoor.kernel.durations import parse_duration
 from stagedoor.kernel.errors import Conflict, Invalid, NotFound
 from stagedoor.kernel.ids import new_id
-from stagedoor.rooms import limit_jobs, plans, session_jobs, sessions, store
+from stagedoor.rooms import limit_jobs, plans, sessions, store
 from stagedoor.rooms import rooms as rooms_verbs
-from stagedoor.rooms.nouns import SESSION, Plan, Session
+from stagedoor.rooms.nouns import SESSION, Session
 from stagedoor.rooms.plans import Wanted
 from stagedoor.rooms.sessions import SessionView
 from stagedoor.storage import Transaction
@@ -32,61 +33,19 @@ from stagedoor.tenancy.nouns import App, TranscriptPolicy
 
 router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/sessions", tags=["Sessions"])
 
-_LONGEST: int = 30 * 86_400
-_Text = Annotated[str, StringConstraints(max_length=256, pattern=NO_NUL)]
-_LongText = Annotated[str, StringConstraints(max_length=65_536, pattern=NO_NUL)]
-_Duration = Annotated[str, StringConstraints(max_length=20)] | int
+_LONGEST: Final = 30 * 86_400
 
 
-class NewSessionLimits(RequestModel):
-    """What the session is held to: 90s, 10m, 1h, 2d, or seconds."""
+class NewSessionLimits(RoomLimitsBody, frozen=True, kw_only=True):
+    """What the session is held to. Durations are 90s, 10m, 1h, 2d, or seconds."""
 
-    max_duration: _Duration | None = Field(
-        default=None, description="The room is ended after so long.", examples=["1h"]
+    max_duration: Annotated[Duration | None, Meta(description="The room is ended after so long.", examples=["1h"])] = (
+        None
     )
-    empty_timeout: _Duration | None = Field(
-        default=None, description="The room waits so long for somebody.", examples=["5m"]
-    )
-    departure_timeout: _Duration | None = Field(
-        default=None, description="It waits so long after the last left.", examples=["20s"]
-    )
-    max_participants: int | None = Field(
-        default=None, ge=1, le=100_000, description="Participants at the most.", examples=[10]
-    )
-    wait: _Duration = Field(
-        default="24h", description="A session whose room has not come after so long has expired.", examples=["24h"]
-    )
-
-
-class NewSessionAgent(RequestModel):
-    """An agent that LiveKit calls into the room."""
-
-    agent_name: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=NO_NUL)] = Field(
-        description="The agent's name.", examples=["helper"]
-    )
-    metadata: _LongText = Field(default="", description="What it is told.", examples=["{}"])
-
-
-class Invited(RequestModel):
-    """Somebody who gets a join token."""
-
-    identity: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=NO_NUL)] | None = Field(
-        default=None, description="Who it is; made up if not given.", examples=["phone-42"]
-    )
-    name: _Text | None = Field(default=None, description="Name that others see.", examples=["Ada"])
-    metadata: _LongText | None = Field(default=None, description="The participant's metadata.", examples=["{}"])
-    attributes: dict[_Text, Annotated[str, StringConstraints(max_length=8_192, pattern=NO_NUL)]] = Field(
-        default={}, max_length=64, description="The participant's attributes.", examples=[{"seat": "12"}]
-    )
-    can_publish: bool | None = Field(
-        default=None, description="May publish media; yes by default, no when hidden.", examples=[True]
-    )
-    can_subscribe: bool = Field(default=True, description="May receive media.", examples=[True])
-    can_publish_data: bool = Field(default=True, description="May send data and chat.", examples=[True])
-    hidden: bool = Field(default=False, description="Others don't see that it is there.", examples=[False])
-    ttl: _Duration | None = Field(
-        default=None, description="How long the token may be used. The app sets the maximum.", examples=["1h"]
-    )
+    wait: Annotated[
+        Duration,
+        Meta(description="A session whose room has not started after so long has expired.", examples=["24h"]),
+    ] = plans.DEFAULT_WAIT
 
 
 class NewSession(RequestModel):
@@ -95,14 +54,15 @@ class NewSession(RequestModel):
     kind: Literal["voice", "video"] = Field(
         default="video", description="In a `voice` session nobody may publish a picture.", examples=["voice"]
     )
-    room_name: _Text | None = Field(
+    room_name: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=NO_NUL)] | None = Field(
         default=None,
-        min_length=1,
         description="The room's short or LiveKit name; the session's id if not given.",
         examples=["support-4711"],
     )
-    metadata: _LongText = Field(default="", description="The backend's own; the room gets it too.", examples=["{}"])
-    agents: list[NewSessionAgent] = Field(
+    metadata: Annotated[str, StringConstraints(max_length=65_536, pattern=NO_NUL)] = Field(
+        default="", description="The backend's own; the room gets it too.", examples=["{}"]
+    )
+    agents: list[AgentDispatch] = Field(
         default=[], max_length=20, description="Agents that LiveKit calls into the room."
     )
     transcript: TranscriptPolicy | None = Field(
@@ -111,8 +71,10 @@ class NewSession(RequestModel):
         examples=["speech"],
     )
     limits: NewSessionLimits = Field(default=NewSessionLimits(), description="What the session is held to.")
-    participants: list[Invited] = Field(
-        default=[Invited()], max_length=100, description="Who gets a join token; one for anybody by default."
+    participants: list[NewParticipant] = Field(
+        default_factory=lambda: [NewParticipant()],
+        max_length=100,
+        description="Who gets a join token; one for anybody by default.",
     )
 
 
@@ -158,33 +120,12 @@ async def create_session(
         )
     found = await services.database.read(lambda tx: apps.get(tx, caller, app))
     room = body.room_name or new_id(SESSION)  # before anything is stored, and so before the session has its own id
-    await services.issuer.check(found, [_request(room, invited) for invited in body.participants])
+    await services.issuer.check(found, [invited.request(room) for invited in body.participants])
 
-    def announce(tx: Transaction) -> tuple[Session, Plan]:
-        session, plan = plans.announce(tx, found, wanted)
-        session_jobs.announced(tx, services.queue, plan)
-        services.plans.note(tx, session.livekit_room)
-        return session, plan
-
-    session, plan = await services.database.write(announce)
+    session, plan = await services.database.write(lambda tx: services.plans.announce(tx, services.queue, found, wanted))
     view = SessionView(session, plan, None, (), ())
-    tokens = [await _token(services, found, _request(session.livekit_room, invited)) for invited in body.participants]
+    tokens = [await _token(services, found, invited.request(session.livekit_room)) for invited in body.participants]
     return Data(data=NewSessionBody.model_validate(fields_of(found, view) | {"tokens": tokens}))
-
-
-def _request(room: str, invited: Invited) -> JoinRequest:
-    return JoinRequest(
-        room=room,
-        identity=invited.identity,
-        name=invited.name,
-        can_publish=invited.can_publish,
-        can_subscribe=invited.can_subscribe,
-        can_publish_data=invited.can_publish_data,
-        ttl=invited.ttl,
-        metadata=invited.metadata,
-        attributes=invited.attributes,
-        hidden=invited.hidden,
-    )
 
 
 async def _token(services: Services, app: App, request: JoinRequest) -> SessionToken:
@@ -235,29 +176,14 @@ def _find(tx: Transaction, caller: Any, app: str, reference: str) -> tuple[App, 
 
 
 def _wanted(body: NewSession) -> Wanted:
-    limits = body.limits
-    wait = _seconds("limits.wait", limits.wait)
+    wait = seconds_of("limits.wait", body.limits.wait, longest=_LONGEST, zero=False)
     return Wanted(
         kind=body.kind,
         room_name=body.room_name,
         metadata=body.metadata,
-        agents=tuple((agent.agent_name, agent.metadata) for agent in body.agents),
-        max_duration=_seconds("limits.maxDuration", limits.max_duration),
-        empty_timeout=_seconds("limits.emptyTimeout", limits.empty_timeout),
-        departure_timeout=_seconds("limits.departureTimeout", limits.departure_timeout),
-        max_participants=limits.max_participants,
+        agents=agents_of(body.agents),
+        limits=body.limits.limits("limits."),
+        max_duration=seconds_of("limits.maxDuration", body.limits.max_duration, longest=_LONGEST, zero=False),
         transcript=body.transcript,
         wait=plans.DEFAULT_WAIT if wait is None else wait,
     )
-
-
-def _seconds(field: str, value: str | int | None) -> int | None:
-    if value is None:
-        return None
-    try:
-        seconds = parse_duration(value)
-    except ValueError as error:
-        raise Invalid(f"{field}: {error}.", code="bad_duration") from None
-    if not 0 < seconds <= _LONGEST:
-        raise Invalid(f"{field}: more than nothing, and 30 days at the most.", code="bad_duration")
-    return seconds

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from stagedoor.api.access import AppsRead, AppsWrite
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Services, ServicesDep
+from stagedoor.api.services import ServicesDep
 from stagedoor.api.wire import NO_NUL, AppRef, Cursor, Data, Limit, Name, Page, RequestModel, ResponseModel, page
 from stagedoor.audit import store as trail
 from stagedoor.inbox import store as inbox
@@ -19,10 +19,11 @@ from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
 from stagedoor.kernel.durations import format_duration, parse_duration
 from stagedoor.kernel.errors import Conflict, NotFound
 from stagedoor.kernel.wording import form
+from stagedoor.rooms import rooms
 from stagedoor.rooms import store as rooms_store
 from stagedoor.sources.cameras.intake import LARGEST_FRAME
 from stagedoor.storage import Transaction
-from stagedoor.tenancy import apps, organisations, room_names, store
+from stagedoor.tenancy import apps, organisations, store
 from stagedoor.tenancy.nouns import App, AppSettings, CameraBridge, CameraConflict, TranscriptPolicy
 from stagedoor.tenancy.principals import Principal
 
@@ -356,7 +357,7 @@ async def delete_app(
             code="app_has_live_rooms",
             extra={"liveRooms": live},
         )
-    await end_live_rooms(services, found)
+    await rooms.end_all(services.gateway, found)
 
     def drop(tx: Transaction) -> None:
         apps.delete(tx, found)
@@ -377,14 +378,3 @@ def _changes(before: App, after: App) -> dict[str, Any]:
 def _note(tx: Transaction, caller: Principal, action: str, app: App, changes: dict[str, Any] | None = None) -> None:
     detail = {"slug": app.slug} | ({"changed": changes} if changes is not None else {})
     trail.note(tx, caller, action, app.id, organisation_id=app.organisation_id, app_id=app.id, detail=detail)
-
-
-async def end_live_rooms(services: Services, app: App) -> None:
-    """End every room of the app that LiveKit has, known to us or not."""
-    for room in await services.gateway.rooms():
-        place = room_names.split(room.name)
-        if place is not None and place[0] == app.slug:
-            try:
-                await services.gateway.delete_room(room.name)
-            except NotFound:
-                continue  # it ended by itself meanwhile

@@ -10,13 +10,13 @@ from pydantic import Field
 from stagedoor.api.access import OrganisationsRead, OrganisationsWrite
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.routes.apps import end_live_rooms
 from stagedoor.api.services import ServicesDep
 from stagedoor.api.wire import NO_NUL, Cursor, Data, Limit, Name, Page, RequestModel, ResponseModel, page
 from stagedoor.audit import store as trail
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.errors import Conflict
 from stagedoor.kernel.wording import form
+from stagedoor.rooms import rooms
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, organisations, store
 from stagedoor.tenancy.nouns import App, Organisation
@@ -161,7 +161,7 @@ async def delete_organisation(
             code="organisation_not_empty",
         )
     for app in its_apps:
-        await end_live_rooms(services, app)
+        await rooms.end_all(services.gateway, app)
 
     def drop(tx: Transaction) -> None:
         for app in organisations.apps_of(tx, organisation):

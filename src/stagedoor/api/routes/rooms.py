@@ -7,12 +7,14 @@ import binascii
 import contextlib
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Body, Query, Response
+from msgspec import Meta
 from pydantic import Field, StringConstraints, model_validator
 
 from stagedoor.access.grants import time_to_live
 from stagedoor.api.access import RoomsRead, RoomsWrite, TokensWrite
 from stagedoor.api.addresses import frames_url, page_url
+from stagedoor.api.joining import LongText, RoomLimitsBody, ShortText
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Services, ServicesDep
@@ -26,19 +28,17 @@ from stagedoor.api.wire import (
     RequestModel,
     ResponseModel,
     RoomRef,
-    Text,
     page,
 )
 from stagedoor.audit import store as trail
 from stagedoor.events.nouns import NewEvent
 from stagedoor.kernel.clock import now_ms, rfc3339
 from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
-from stagedoor.kernel.errors import Conflict, Invalid, NotFound, TooLarge
+from stagedoor.kernel.errors import Invalid, NotFound, TooLarge
 from stagedoor.rooms import rooms, store
 from stagedoor.rooms.nouns import Room, Session
 from stagedoor.storage import Transaction
-from stagedoor.storage.conflicts import write_retrying_conflicts
-from stagedoor.tenancy import apps, room_names
+from stagedoor.tenancy import apps
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.principals import Principal
 
@@ -68,31 +68,16 @@ class RoomBody(ResponseModel):
     updated_at: str = Field(description="When it was last changed.", examples=["2026-01-31T12:00:00.000Z"])
 
 
-class NewRoom(RequestModel):
+class NewRoom(RoomLimitsBody, frozen=True, kw_only=True):
     """A room to create in LiveKit now; it waits `emptyTimeout` for somebody to come."""
 
-    name: Text = Field(
-        min_length=1,
-        max_length=256,
-        description="Short name (`demo`) or LiveKit name (`live-demo`).",
-        examples=["demo"],
-    )
-    metadata: Metadata | None = Field(
-        default=None, description="Metadata that clients see.", examples=['{"topic":"news"}']
-    )
-    empty_timeout: int | None = Field(
-        default=None, ge=1, le=86_400, description="Seconds that the room waits for somebody.", examples=[300]
-    )
-    departure_timeout: int | None = Field(
-        default=None,
-        ge=1,
-        le=86_400,
-        description="Seconds that the room waits after the last left.",
-        examples=[20],
-    )
-    max_participants: int | None = Field(
-        default=None, ge=1, le=100_000, description="Participants at the most.", examples=[10]
-    )
+    name: Annotated[
+        ShortText,
+        Meta(min_length=1, description="Short name (`demo`) or LiveKit name (`live-demo`).", examples=["demo"]),
+    ]
+    metadata: Annotated[
+        LongText | None, Meta(description="Metadata that clients see.", examples=['{"topic":"news"}'])
+    ] = None
 
 
 class RoomChange(RequestModel):
@@ -197,7 +182,9 @@ def _body(app: App, room: Room, session: Session | None) -> RoomBody:
     summary="Create a room",
     responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503),
 )
-async def create_room(services: ServicesDep, caller: RoomsWrite, app: AppRef, body: NewRoom) -> Data[RoomBody]:
+async def create_room(
+    services: ServicesDep, caller: RoomsWrite, app: AppRef, body: Annotated[NewRoom, Body()]
+) -> Data[RoomBody]:
     """LiveKit makes the room at once. A room that is live already is refused.
 
     Joining with a token makes the room too; creating it first is for metadata, time-outs and limits. Those that
@@ -205,27 +192,7 @@ async def create_room(services: ServicesDep, caller: RoomsWrite, app: AppRef, bo
     """
 
     found = await services.database.read(lambda tx: apps.get(tx, caller, app))
-    name = room_names.new_livekit_name(found.slug, body.name)
-    # LiveKit alone knows: the webhook about a room that has just been ended may still be on its way to us.
-    if await services.gateway.find_room(name) is not None:
-        raise Conflict("The room is live already.", code="room_live")
-    plan = await services.plans.of(name)  # what was announced of it holds, whoever makes the room
-    made = await services.gateway.create_room(
-        name,
-        metadata=(plan and plan.metadata) or body.metadata or "",
-        empty_timeout=(plan and plan.empty_timeout) or body.empty_timeout or 0,
-        departure_timeout=(plan and plan.departure_timeout) or body.departure_timeout or 0,
-        max_participants=(plan and plan.max_participants) or body.max_participants or 0,
-        agents=plan.agents if plan else (),
-    )
-
-    def record(tx: Transaction) -> tuple[Room, Session | None]:
-        session = rooms.announced(
-            tx, services.feed, services.queue, found, made
-        )  # first, for the room's event belongs to it
-        return rooms.created(tx, services.feed, found, name, made.metadata), session
-
-    room, session = await write_retrying_conflicts(services.database, record)
+    room, session = await services.room_creator.create(found, body.name, body.metadata or "", body.limits())
     return Data(data=_body(found, room, session))
 
 

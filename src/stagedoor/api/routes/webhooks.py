@@ -33,8 +33,7 @@ from stagedoor.events.catalogue import CATALOGUE
 from stagedoor.kernel.clock import from_rfc3339, now_ms, rfc3339
 from stagedoor.kernel.durations import parse_duration
 from stagedoor.kernel.errors import Forbidden, Invalid
-from stagedoor.kernel.ids import new_id
-from stagedoor.outbox import endpoints, messages, secret, store
+from stagedoor.outbox import endpoints, store
 from stagedoor.outbox.nouns import DELIVERY_STATES, OUTCOMES, Answered, Delivery, Endpoint
 from stagedoor.outbox.targets import LONGEST_URL, check_url
 from stagedoor.storage import Transaction
@@ -469,16 +468,13 @@ async def rotate_webhook(
 @router.post(
     f"{PREFIX}/webhooks/{{webhook}}/test",
     summary="Send a test message",
-    responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
+    responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503),
 )
 async def test_webhook(services: ServicesDep, caller: WebhooksWrite, reference: WebhookRef) -> Data[AttemptBody]:
     """Sends a message of the type `webhook.test` at once, and once, and says what came of it: whether the name, the
-    connection, TLS, the time or the answer's status was wrong."""
+    connection, TLS, the time or the answer's status was wrong. A key may have two under way."""
     endpoint = await services.database.read(lambda tx: endpoints.get(tx, caller, reference))
-    signers = secret.signers(services.sealer, endpoint, now_ms())
-    test_id = new_id("evt_test")
-    body = messages.test_message(test_id, now_ms(), endpoint.id)
-    return Data(data=_attempt(await services.sender.send(endpoint.url, test_id, body, signers)))
+    return Data(data=_attempt(await services.tester.send(caller, endpoint)))
 
 
 @router.post(

@@ -1,4 +1,4 @@
-"""The process of one bridge, `python -m stagedoor.outputs.webrtc.child`: takes a camera's JPEG frames and publishes them.
+"""The process of one bridge, `python -m stagedoor.outputs.webrtc.child`: publishes a camera's JPEG frames as a track.
 
 It is a process of its own because decoders, x264 and LiveKit's client are native code that is fed by strangers, and
 because it takes a good part of a core. It ends when its standard input does, so nothing is left of it when the product
