@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,7 +70,9 @@ def _between(name: str, text: str, made: str) -> str:
 
 
 def metrics() -> str:
-    """The rows of the table of metrics of our own."""
+    """The rows of the table of metrics of our own, which stand in the folder that each is of."""
+    for file in sorted(tiers.PACKAGE.rglob("metrics.py")):
+        import_module(".".join(("stagedoor", *file.relative_to(tiers.PACKAGE).with_suffix("").parts)))
     rows: list[str] = []
     for family in sorted(REGISTRY.collect(), key=lambda family: family.name):
         name = f"{family.name}_total" if family.type == "counter" else family.name

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stagedoor.access.grants import Grant, JoinRequest, check_attributes, decide, under_plan
+from stagedoor.access.metrics import TOKENS
 from stagedoor.access.mint import mint, warning_of
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict
-from stagedoor.kernel.metrics import TOKENS
 from stagedoor.mediaserver.gateway import Endpoint
 from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.plans import Plans

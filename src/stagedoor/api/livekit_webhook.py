@@ -11,9 +11,9 @@ from stagedoor.api.middleware import DRAINED_BYTES
 from stagedoor.api.problems import documented
 from stagedoor.api.raw_routes import HotRoute
 from stagedoor.api.services import services_of
+from stagedoor.inbox.metrics import WEBHOOKS
 from stagedoor.inbox.verify import signature_header
 from stagedoor.kernel.errors import BadRequest, TooLarge
-from stagedoor.kernel.metrics import WEBHOOKS
 
 FIXED_PATH = "/webhooks/livekit"
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stagedoor.api.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from stagedoor.api.problems import render
 from stagedoor.kernel.errors import TooLarge
-from stagedoor.kernel.metrics import HTTP_REQUESTS, HTTP_SECONDS
 
 DRAINED_BYTES: Final = 64 * 1024 * 1024
 

@@ -32,11 +32,11 @@ from stagedoor.app.patience import Patience
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import OperatorError, Problem, StorageUnavailable
-from stagedoor.kernel.metrics import LIVEKIT_RESTARTS
 from stagedoor.kernel.secretfile import write_private
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.install import ensure_binary
 from stagedoor.mediaserver.managed import ManagedLiveKit
+from stagedoor.mediaserver.metrics import LIVEKIT_RESTARTS
 from stagedoor.mediaserver.snapshots import ServerState
 from stagedoor.mediaserver.version import server_version
 from stagedoor.outbox.fanout import Fanout

@@ -1,4 +1,4 @@
-"""The table of the audit trail: rows are added in the transaction of what they tell of, and never changed."""
+"""The table of the audit trail: rows are added in the transaction of the change that they record, and never changed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from stagedoor.tenancy.principals import Principal
 from stagedoor.tenancy.visibility import visible
 
 SYSTEM: Final = "system"
-"""Who did what nobody asked for at the moment, such as deleting what has been kept for long enough."""
+"""The actor of changes that the product makes by itself, such as deleting what retention has expired."""
 
-# No foreign keys: the trail outlives what it tells of.
+# No foreign keys: the trail outlives its subjects.
 audit = Table(
     "audit",
     metadata,

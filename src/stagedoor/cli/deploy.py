@@ -42,7 +42,7 @@ def systemd(
     _tell(output, write_all(output, files, force=force))
     if this_installation().in_home:
         typer.echo(
-            "\nThis Stagedoor lies in somebody's home, which the service may not be able to read: install it for all,"
+            "\nThis Stagedoor lies in a home directory, which the service may not be able to read: install it for all,"
             " for example into /opt/stagedoor, and run the command again from there.",
             err=True,
         )

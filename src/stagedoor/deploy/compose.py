@@ -74,7 +74,7 @@ def _environment(plan: ComposePlan) -> dict[str, str]:
     pair = find_or_make(settings, found, None)
     node_ip = settings.node_ip or primary_address() or "127.0.0.1"
     public = settings.public_url or f"http://{node_ip}:{settings.http_port}"
-    # With TLS before it, HTTP is for the proxy on this machine; without, for everybody.
+    # With TLS before it, HTTP is for the proxy on this machine; without, for every client.
     host = "127.0.0.1" if urlsplit(public).scheme == "https" else "0.0.0.0"  # noqa: S104 - published on purpose
     wanted = {
         "STAGEDOOR_IMAGE": plan.image,

@@ -17,7 +17,7 @@ class Program:
 
     Attributes:
         command: For ExecStart, quoted as systemd reads it.
-        in_home: It lies in somebody's home, which ProtectHome=yes would hide.
+        in_home: It lies in a home directory, which ProtectHome=yes would hide.
     """
 
     command: str

@@ -19,7 +19,7 @@ class EventType:
     Attributes:
         meaning: What happened.
         subject: An example of what it is about.
-        detail: An example of what else is said.
+        detail: An example of the event's other fields.
     """
 
     meaning: str
@@ -58,12 +58,12 @@ _ENDED: Final = {
 CATALOGUE: Final[dict[str, EventType]] = {
     "session.started": EventType("A room came to life.", _ROOM, {"roomSid": "RM_hycBMAjmt6Ub"}),
     "session.ended": EventType(
-        "A room's life is over: how, and what it used. Said once for each session, so it is what bills are made of.",
+        "A session ended: its disposition and its usage. Sent once for each session, so bills can be made from it.",
         _ROOM,
         _ENDED,
     ),
     "session.corrected": EventType(
-        "What came late has changed what `session.ended` said; this is the whole of it anew.", _ROOM, _ENDED
+        "Late events changed what `session.ended` reported; this is the whole report again.", _ROOM, _ENDED
     ),
     "session.reopened": EventType("LiveKit lists a session that we had closed.", _ROOM),
     "participant.joined": EventType(

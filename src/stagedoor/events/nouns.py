@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Origin = Literal["webhook", "reconcile", "api"]
-"""How we came to know: LiveKit told us, we found out by comparing, or a caller did it through us."""
+"""Where an event comes from: LiveKit's webhook, the reconcile with LiveKit's lists, or a call of the API."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,12 @@ from sqlalchemy.exc import DBAPIError
 
 from stagedoor.events.feed import Feed
 from stagedoor.inbox import store
+from stagedoor.inbox.metrics import INBOX_APPLIED, INBOX_LAG
 from stagedoor.inbox.store import InboxEvent
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, NotFound, StorageUnavailable
-from stagedoor.kernel.metrics import INBOX_APPLIED, INBOX_LAG
 from stagedoor.mediaserver.livekit_event import decode_event
 from stagedoor.rooms import store as rooms_store
 from stagedoor.rooms.apply import Outcome, apply_event

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+from stagedoor.inbox.metrics import WEBHOOK_REFUSALS, WEBHOOKS
 from stagedoor.inbox.redact import redact
 from stagedoor.inbox.verify import Keyring, SignatureRefused
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import BadRequest, StorageUnavailable, Unavailable
-from stagedoor.kernel.metrics import WEBHOOK_REFUSALS, WEBHOOKS
 from stagedoor.mediaserver.livekit_event import decode_event
 from stagedoor.storage import BulkInsert
 

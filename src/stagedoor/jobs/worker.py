@@ -17,13 +17,13 @@ from typing import Final, Literal, TypeVar
 import structlog
 
 from stagedoor.jobs import store
+from stagedoor.jobs.metrics import JOB_SECONDS, JOBS_ENDED
 from stagedoor.jobs.nouns import RECURRING, Effect, GiveUp, Job, JobKind, JobState, NewJob, Retry
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.kernel.ids import new_id
-from stagedoor.kernel.metrics import JOB_SECONDS, JOBS_ENDED
 from stagedoor.kernel.texts import storable
 from stagedoor.storage import Database, Transaction
 

@@ -45,7 +45,7 @@ class StorageUnavailable(StagedoorError):
 
     Args:
         sentence: What is the matter, for a person.
-        lasting: Somebody has to do something first: waiting alone does not help.
+        lasting: An operator has to act first: waiting alone does not help.
     """
 
     def __init__(self, sentence: str, *, lasting: bool = False) -> None:

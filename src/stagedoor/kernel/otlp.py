@@ -62,9 +62,9 @@ class OtlpTracer:
         self._tracer = provider.get_tracer("stagedoor", __version__)
 
     def traceparent(self) -> str | None:
-        carrier: dict[str, str] = {}
-        _W3C.inject(carrier)
-        return carrier.get("traceparent")
+        headers: dict[str, str] = {}
+        _W3C.inject(headers)
+        return headers.get("traceparent")
 
     @contextmanager
     def span(self, name: str, parent: str | None, kind: Kind, attributes: Attributes | None) -> Generator[_OpenSpan]:

@@ -1,4 +1,4 @@
-"""Sealing: what must be read again, but by nobody who only has the database."""
+"""Sealing: encryption of secrets that must be read again, so that the database alone does not give them away."""
 
 from __future__ import annotations
 

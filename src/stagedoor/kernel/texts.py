@@ -23,7 +23,7 @@ def storable(text: str) -> str:
 
 
 def shows_nothing(text: str) -> bool:
-    """True when nobody can see anything of the text: it is empty, or has blanks, controls and formatting only."""
+    """True when the text shows nothing: it is empty, or has blanks, controls and formatting only."""
     return not any(_seen(character) for character in text)
 
 

@@ -31,7 +31,7 @@ class Span:
         """Say better what it is, now that it is known."""
 
     def note(self, attributes: Attributes) -> None:
-        """Add attributes: ids and outcomes, never what people said or are called."""
+        """Add attributes: ids and outcomes, never names or content."""
 
     def failed(self, reason: str) -> None:
         """Mark it as failed."""
@@ -98,7 +98,7 @@ def span(
         name: What is done; few different names, so ids go into `attributes`.
         parent: A `traceparent` from a stored row or a header; without it the span that we are in, if any.
         kind: `server` and `client` around a request, `consumer` around what was stored before, else `internal`.
-        attributes: Ids and outcomes, never what people said or are called.
+        attributes: Ids and outcomes, never names or content.
     """
     return _NOTHING if _tracer is None else _tracer.span(name, parent, kind, attributes)
 
@@ -109,7 +109,7 @@ def carried(work: Callable[[Any], _T]) -> Callable[[Any], _T]:
 
 
 def _wanted(environment: Mapping[str, str]) -> bool:
-    """OpenTelemetry's default is to export to this machine; ours is not to, until somebody names an exporter."""
+    """OpenTelemetry's default is to export to this machine; Stagedoor exports only when an exporter is named."""
 
     def given(*names: str) -> str:
         return next((value for name in names if (value := environment.get(name, "").strip())), "")

@@ -21,9 +21,9 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.durations import format_duration
 from stagedoor.kernel.errors import Conflict
-from stagedoor.kernel.metrics import DELIVERIES, DELIVERY_SECONDS
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.outbox import secret, store
+from stagedoor.outbox.metrics import DELIVERIES, DELIVERY_SECONDS
 from stagedoor.outbox.nouns import Answered, Attempt, Delivery, DeliveryState, Endpoint
 from stagedoor.outbox.sender import Sender
 from stagedoor.storage import Database, Transaction

@@ -130,12 +130,12 @@ class Pages:
 
 
 class _AssetsMount(Mount):
-    public_because: Final = "the pages' scripts and styles are the same for everybody"
+    public_because: Final = "the pages' scripts and styles are the same for every visitor"
 
 
 class _Assets(StaticFiles):
-    """Files whose names change with their content, so they may be kept for ever; each in the smallest form that the
-    browser takes."""
+    """Files whose names change with their content, so they may be cached indefinitely; each in the smallest form that
+    the browser accepts."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         accepted = Headers(scope=scope).get("accept-encoding", "")

@@ -58,7 +58,7 @@ async def _transcripts(database: Database, queue: Queue, app: App) -> None:
 
 
 async def _events(database: Database, app: App) -> None:
-    """Events, LiveKit's own that they came from, and the messages that told of them.
+    """Events, LiveKit's own that they came from, and the messages that were made of them.
 
     What no endpoint has been offered yet is left.
     """

@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from stagedoor.kernel.errors import Problem, StorageUnavailable
-from stagedoor.kernel.metrics import LIVEKIT_UP, RECONCILE_RUNS, REPAIRS
 from stagedoor.mediaserver.gateway import LiveKitGateway
+from stagedoor.mediaserver.metrics import LIVEKIT_UP
 from stagedoor.rooms.ban_enforcer import BanEnforcer
+from stagedoor.rooms.metrics import RECONCILE_RUNS, REPAIRS
 from stagedoor.rooms.reconcile import Reconciler
 
 _log = structlog.get_logger()

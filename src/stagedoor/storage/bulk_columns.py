@@ -36,7 +36,7 @@ class BulkColumns:
         if not _is_unique(table, key):
             raise ValueError(f"{table.name}.{key} needs a unique constraint or a primary key of its own")
         if any(constraint.deferrable for constraint in table.foreign_key_constraints):
-            # One row would be refused at the commit, and with it those of everybody else.
+            # One row would be refused at the commit, and with it the rows of all other callers.
             raise ValueError(f"{table.name} has a foreign key that is checked at the commit")
         self.table = table
         self.key: Column[Any] = table.c[key]

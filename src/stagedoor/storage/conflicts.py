@@ -15,10 +15,10 @@ _ATTEMPTS: Final = 3
 
 
 async def write_retrying_conflicts(database: Database, work: Callable[[Transaction], T]) -> T:
-    """`database.write`, once more when a unique constraint says that somebody else was first.
+    """`database.write`, again when a unique constraint says that another transaction was first.
 
     On PostgreSQL two transactions may both find no row and both insert it; the second look finds the first one's. On
-    SQLite there is one writer and it can't happen.
+    SQLite there is one writer and it cannot happen.
 
     Raises:
         sqlalchemy.exc.IntegrityError: The constraint refuses the row for another reason.

@@ -46,7 +46,7 @@ class BulkInsert(Protocol):
             the same commit.
 
         Raises:
-            StorageUnavailable: The row was not stored, or nobody knows; inserting it again is safe.
+            StorageUnavailable: The row was not stored, or its state is unknown; inserting it again is safe.
             sqlalchemy.exc.DBAPIError: The database will never take this row: a NULL that may not be, a value
                 that does not fit, a foreign key that points nowhere. Other callers' rows are not affected.
             ValueError: The row does not have the lane's columns.
@@ -95,7 +95,7 @@ class Database(Protocol):
         writer's thread, with the works of other callers in the same commit; on PostgreSQL on the event loop.
         What it raises propagates unchanged and undoes its own changes only.
 
-        When the caller is cancelled, a work that was not begun never runs; one that was begun goes on and is
+        When the caller is cancelled, a callback that has not begun never runs; one that has goes on and is
         committed or not as a whole, and so are its `after_commit` callbacks.
 
         Raises:

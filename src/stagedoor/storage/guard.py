@@ -1,7 +1,7 @@
 """What a verb may not do with its transaction, on both engines: end it, or go on after a swallowed error.
 
 PostgreSQL aborts the transaction at the first error, and answers the COMMIT that follows with a silent
-ROLLBACK: the caller would be told that its work was stored. SQLite goes on. So that a laptop shows what
+ROLLBACK: the caller would believe that its work was stored. SQLite goes on. So that a laptop shows what
 production would do, both refuse.
 """
 
@@ -42,7 +42,7 @@ def guarded(connection: Connection) -> Generator[None]:
         while nested := connection.get_nested_transaction():
             nested.rollback()  # begun and forgotten: the next verb would find itself inside
         if error := info.get(_FAILED):
-            raise RuntimeError("a work went on after a failed statement; it must use savepoint()") from error
+            raise RuntimeError("a callback went on after a failed statement; it must use savepoint()") from error
     finally:
         info.pop(_GUARDED, None)
 
@@ -60,7 +60,7 @@ def clear_failure(connection: Connection) -> None:
 def _refuse_to_end(connection: Connection) -> None:
     # One that the server cut has no `info` any more, and must be rolled back to be given up.
     if not connection.invalidated and connection.info.get(_GUARDED):
-        raise RuntimeError("a work does not commit or roll back: whoever called it does")
+        raise RuntimeError("a callback does not commit or roll back: its caller does")
 
 
 def _remember(context: ExceptionContext) -> None:

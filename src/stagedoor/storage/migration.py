@@ -110,7 +110,7 @@ def run(connection: Connection, config: Config, directory: ScriptDirectory) -> N
 
 
 def configure(environment: Any, connection: Connection) -> None:
-    """Tell Alembic how our migrations run: in the transaction that `connection` is in, DDL included."""
+    """Configure how Alembic runs the migrations: in the transaction that `connection` is in, DDL included."""
     environment.configure(
         connection=connection,
         target_metadata=metadata,

@@ -14,7 +14,7 @@ _SCHEMES: Final = ("file", "s3", "gs", "az", "azure", "abfs", "abfss", "memory")
 
 
 class ObjectsUnavailable(StagedoorError):
-    """The object storage can't be used now."""
+    """The object storage cannot be used now."""
 
 
 class Objects:
@@ -26,7 +26,7 @@ class Objects:
         folder: Where objects are when there is no URL.
 
     Raises:
-        ObjectsUnavailable: The URL is none of these, or the folder can't be made.
+        ObjectsUnavailable: The URL is none of these, or the folder cannot be made.
     """
 
     def __init__(self, url: str | None, folder: Path) -> None:
@@ -46,7 +46,7 @@ class Objects:
         """Write an object; one that has the key is replaced as a whole.
 
         Raises:
-            ObjectsUnavailable: It can't be written.
+            ObjectsUnavailable: It cannot be written.
         """
         try:
             # A disk has nowhere to keep a content type, and refuses one.
@@ -60,7 +60,7 @@ class Objects:
         """Delete an object; nothing happens when there is none.
 
         Raises:
-            ObjectsUnavailable: It can't be deleted.
+            ObjectsUnavailable: It cannot be deleted.
         """
         try:
             await self._store.delete_async(key)
@@ -73,7 +73,7 @@ class Objects:
         """An object's content; `None` when there is none.
 
         Raises:
-            ObjectsUnavailable: It can't be read.
+            ObjectsUnavailable: It cannot be read.
         """
         try:
             found = await self._store.get_async(key)

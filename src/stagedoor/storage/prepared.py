@@ -84,9 +84,9 @@ def run_on_postgresql(connection: Connection, sql: str, values: Sequence[Any] = 
 
 def _compiled(statement: Executable, dialect: Any) -> tuple[str, tuple[str, ...]]:
     compiled = statement.compile(dialect=dialect)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
-    assert isinstance(compiled, SQLCompiler)  # noqa: S101 - every Executable of ours is SQL
+    assert isinstance(compiled, SQLCompiler)  # noqa: S101 - every Executable here is SQL
     names = tuple(compiled.positiontup or ())
     converted = [name for name in names if name in compiled._bind_processors]  # pyright: ignore[reportPrivateUsage]
     if converted or compiled.post_compile_params or compiled.literal_execute_params:
-        raise TypeError(f"a statement with values that must be converted can't be prepared: {compiled}")
+        raise TypeError(f"a statement with values that must be converted cannot be prepared: {compiled}")
     return str(compiled), names

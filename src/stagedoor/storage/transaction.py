@@ -21,7 +21,7 @@ Columns = TypeVarTuple("Columns")
 
 
 class Transaction:
-    """One transaction on one connection; whoever made it begins it and commits it.
+    """One transaction on one connection; its maker begins it and commits it.
 
     It lives as long as the call of the verb, and a result must be read before the verb returns. `commit` and
     `rollback` on `connection` are not the verb's to call; they raise.
@@ -94,7 +94,7 @@ class Transaction:
     def savepoint(self) -> Generator[None]:
         """A part that can fail: an exception inside undoes it, drops its callbacks and propagates."""
         registered = len(self._after_commit)
-        # SQLAlchemy compiles a savepoint anew each time, which costs more than what is usually done in one.
+        # SQLAlchemy compiles a savepoint again each time, which costs more than what is usually done in one.
         driver = self._sqlite
         part = on_postgresql(self.connection) if driver is None else on_sqlite(self.connection, driver)
         with part:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from stagedoor.kernel.metrics import REGISTRY
 from tests.support.product import RunningProduct
 
+import_module("stagedoor.app.product")  # each metric is declared beside its feature, and this knows every feature
 GRAFANA = Path(__file__).parents[3] / "deploy" / "grafana"
 TROUBLE = Path(__file__).parents[3] / "docs" / "troubleshooting.md"
 GIVEN = {"le", "instance"}

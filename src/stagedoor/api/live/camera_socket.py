@@ -12,9 +12,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from stagedoor.api.live import requests
 from stagedoor.api.services import services_of
 from stagedoor.kernel.errors import Problem
-from stagedoor.kernel.metrics import CAMERA_CONNECTIONS
 from stagedoor.sources.cameras.closing import IDLE, NOT_STATS, Close
 from stagedoor.sources.cameras.live import LiveCamera
+from stagedoor.sources.cameras.metrics import CAMERA_CONNECTIONS
 
 _LONGEST_STATS: Final = 4_096
 """Bytes."""

@@ -11,8 +11,8 @@ from stagedoor.api.live import requests
 from stagedoor.api.middleware import DRAINED_BYTES, drain
 from stagedoor.api.services import services_of
 from stagedoor.kernel.errors import BadRequest, Conflict, Invalid, Problem, TooLarge, TooMany, Unavailable
-from stagedoor.kernel.metrics import CAMERA_DROPPED
 from stagedoor.sources.cameras.closing import GOING_AWAY, TOO_FAST
+from stagedoor.sources.cameras.metrics import CAMERA_DROPPED
 from stagedoor.streams.jpeg import NotJpeg, measure
 
 PATH: Final = "/ingest/frame"

@@ -15,7 +15,7 @@ from stagedoor.api.live.headers import FOR_ANY_PAGE
 from stagedoor.api.live.raw_writer import RawWriter, pipe_of
 from stagedoor.api.live.throttle import frames
 from stagedoor.api.services import services_of
-from stagedoor.kernel.metrics import CAMERA_FRAMES_SENT, CAMERA_FRAMES_SKIPPED, CAMERA_VIEWERS
+from stagedoor.outputs.frames.metrics import CAMERA_FRAMES_SENT, CAMERA_FRAMES_SKIPPED, CAMERA_VIEWERS
 from stagedoor.streams.hub import Frame, Gone, Viewer
 
 _BOUNDARY: Final = b"--frame\r\n"

@@ -13,7 +13,7 @@ from stagedoor.api.live.headers import FOR_ANY_PAGE
 from stagedoor.api.services import services_of
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import NotFound
-from stagedoor.kernel.metrics import CAMERA_FRAMES_SENT
+from stagedoor.outputs.frames.metrics import CAMERA_FRAMES_SENT
 from stagedoor.streams.hub import Frame, Gone, Viewer
 
 _SENT = CAMERA_FRAMES_SENT.labels("snapshot")

@@ -18,10 +18,10 @@ from stagedoor.api.problems import documented
 from stagedoor.api.services import Services, ServicesDep
 from stagedoor.api.wire import EMPTY_IS_ABSENT, NO_NUL, AppRef
 from stagedoor.events import store as events_store
+from stagedoor.events.metrics import FEED_CLIENTS
 from stagedoor.events.nouns import Event
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.errors import Problem, StorageUnavailable
-from stagedoor.kernel.metrics import FEED_CLIENTS
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, room_names
 from stagedoor.tenancy.nouns import App

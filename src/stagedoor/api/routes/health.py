@@ -14,11 +14,14 @@ from stagedoor.api.access import bearer, public
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Services, ServicesDep
 from stagedoor.api.wire import Data, ResponseModel
+from stagedoor.events.metrics import FEED_CLIENTS
 from stagedoor.inbox import store
+from stagedoor.inbox.metrics import INBOX_OLDEST, INBOX_WAITING
 from stagedoor.jobs import store as jobs
+from stagedoor.jobs.metrics import JOBS, JOBS_OLDEST
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Problem, StorageUnavailable, Unauthenticated, Unavailable
-from stagedoor.kernel.metrics import FEED_CLIENTS, INBOX_OLDEST, INBOX_WAITING, JOBS, JOBS_OLDEST, REGISTRY
+from stagedoor.kernel.metrics import REGISTRY
 from stagedoor.storage import Transaction
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from stagedoor.kernel.metrics import BRIDGE_FRAMES, BRIDGES
+from stagedoor.outputs.webrtc.metrics import BRIDGE_FRAMES, BRIDGES
 from stagedoor.outputs.webrtc.protocol import LARGEST_PIXELS, Gone, Joined, Order, Published, Report, Took, prefix
 from stagedoor.processes.piped import start_piped
 from stagedoor.streams import hub

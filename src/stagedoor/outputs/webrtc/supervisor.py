@@ -14,9 +14,9 @@ import structlog
 
 from stagedoor.events.feed import Feed
 from stagedoor.kernel.errors import Problem, StorageUnavailable
-from stagedoor.kernel.metrics import BRIDGE_RESTARTS
 from stagedoor.outputs.webrtc.bridge import Bridge
 from stagedoor.outputs.webrtc.join_tokens import JoinTokens, NotReady
+from stagedoor.outputs.webrtc.metrics import BRIDGE_RESTARTS
 from stagedoor.outputs.webrtc.need import LINGER_SECONDS, SENT_AWAY, Need
 from stagedoor.processes.backoff import Backoff
 from stagedoor.rooms import store as rooms_store

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from stagedoor.kernel.metrics import CAMERA_BYTES, CAMERA_DROPPED, CAMERA_FRAMES
 from stagedoor.sources.cameras.closing import NOT_JPEG, TOO_BIG, TOO_FAST, Close
+from stagedoor.sources.cameras.metrics import CAMERA_BYTES, CAMERA_DROPPED, CAMERA_FRAMES
 from stagedoor.streams.hub import Slot
 from stagedoor.streams.jpeg import NotJpeg, measure
 

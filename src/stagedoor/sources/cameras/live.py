@@ -11,10 +11,10 @@ from typing import Any
 
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, Unavailable
-from stagedoor.kernel.metrics import CAMERAS
 from stagedoor.sources.cameras.authentication import AuthenticatedCamera
 from stagedoor.sources.cameras.closing import GOING_AWAY, REPLACED, Close
 from stagedoor.sources.cameras.intake import Intake
+from stagedoor.sources.cameras.metrics import CAMERAS
 from stagedoor.sources.cameras.nouns import Camera
 from stagedoor.streams.hub import Frame, Hub, Slot
 from stagedoor.streams.placeholder import placeholder

@@ -1,4 +1,4 @@
-"""Which of PostgreSQL's errors mean "not now", and what to tell a person about each."""
+"""Which of PostgreSQL's errors mean "not now", and the sentence for the operator for each."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from stagedoor.storage.types import decode_json, encode_json
 
 POOL_TIMEOUT_S: Final = 10.0
 STATEMENT_TIMEOUT_S: Final = 35.0
-"""Longer than the server's own limit: it ends what a dead network would leave waiting for ever."""
+"""Longer than the server's own limit: it ends what a dead network would leave waiting indefinitely."""
 
 
 def make_engine(url: str, connections: int) -> AsyncEngine:

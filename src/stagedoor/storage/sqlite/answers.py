@@ -26,7 +26,7 @@ class Answers:
 
     def give(self, items: Sequence[Item], *, committed: bool = False) -> None:
         """Have the loop run the items' callbacks and wake their callers; called on any thread."""
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed: no caller waits any more
             self._loop.call_soon_threadsafe(self._deliver, items, committed)
 
     def refuse(self, sentence: str) -> StorageUnavailable:
@@ -49,7 +49,7 @@ class Answers:
             return
         if item.error is None:
             item.future.set_result(item.value)
-        elif isinstance(item.error, StopIteration):  # a future refuses it, and its caller would wait for ever
-            item.future.set_exception(RuntimeError("a work raised StopIteration"))
+        elif isinstance(item.error, StopIteration):  # a future refuses it, and its caller would wait indefinitely
+            item.future.set_exception(RuntimeError("a callback raised StopIteration"))
         else:
             item.future.set_exception(item.error)

@@ -19,7 +19,7 @@ Values = Sequence[Any] | Mapping[str, Any]
 Mode = Literal["write", "read", "migrate"]
 
 STATEMENT_S: Final = 30.0
-"""How long a work's statement may run, as on PostgreSQL: the one writer would stand still for everybody."""
+"""How long a callback's statement may run, as on PostgreSQL: the one writer would stand still for all callers."""
 PROGRESS_STEPS: Final = 1_000_000
 """SQLite's instructions, some ten milliseconds of them, between two looks at the clock."""
 

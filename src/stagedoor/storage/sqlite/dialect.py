@@ -41,7 +41,7 @@ registry.register("sqlite.stagedoor", __name__, StagedoorSQLite.__name__)
 
 
 def make_engine(path: str, mode: Mode) -> Engine:
-    """An engine whose connections are opened for `mode` and belong to whoever asks for them."""
+    """An engine whose connections are opened for `mode` and belong to the code that asks for them."""
     engine = create_engine(
         URL.create("sqlite+stagedoor", database=path),
         connect_args={"mode": mode},

@@ -1,4 +1,4 @@
-"""Which of SQLite's errors mean "not now", and what to tell a person about each."""
+"""Which of SQLite's errors mean "not now", and the sentence for the operator for each."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def unavailable(error: BaseException, *, reading: bool = False) -> str | None:
 
 
 def for_operator(error: dbapi.Error) -> bool:
-    """Whether waiting does not help: somebody has to do something about the file."""
+    """Whether waiting does not help: an operator has to act on the file."""
     return error.code in {
         apsw.SQLITE_READONLY,
         apsw.SQLITE_PERM,

@@ -1,4 +1,4 @@
-"""The one thread that writes: it takes what waits, commits it together and then answers everybody at once.
+"""The one thread that writes: it takes what waits, commits it together and then completes all callers at once.
 
 A durable commit costs an fsync: 0.1 ms on a fast disk, 2 ms and more on a cloud's. One for each of the works
 would be the limit of the whole product; together they cost one.

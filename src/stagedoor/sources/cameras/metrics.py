@@ -1,0 +1,27 @@
+"""What Prometheus counts of cameras."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge
+
+from stagedoor.kernel.metrics import REGISTRY, from_zero
+
+CAMERAS: Final = Gauge("stagedoor_cameras", "Cameras that send to this node now.", registry=REGISTRY)
+CAMERA_FRAMES: Final = Counter("stagedoor_camera_frames", "Frames taken from cameras.", registry=REGISTRY)
+CAMERA_BYTES: Final = Counter("stagedoor_camera_bytes", "Bytes of the frames taken from cameras.", registry=REGISTRY)
+CAMERA_DROPPED: Final = Counter(
+    "stagedoor_camera_dropped_frames",
+    "Frames of cameras that were not taken, by reason: rate, too_big, not_jpeg.",
+    ("reason",),
+    registry=REGISTRY,
+)
+CAMERA_CONNECTIONS: Final = Counter(
+    "stagedoor_camera_connections",
+    "Connections of cameras, by what became of them: accepted, or the status that they were refused with.",
+    ("result",),
+    registry=REGISTRY,
+)
+
+from_zero(CAMERA_DROPPED, "rate", "too_big", "not_jpeg")
