@@ -17,14 +17,12 @@ from websockets.exceptions import PayloadTooBig
 from websockets.frames import Close, Frame, Opcode
 
 from stagedoor.api.live.raw_writer import PIPE, RawWriter
-from stagedoor.kernel.errors import CallerMistake, OperatorError
+from stagedoor.app.listening import listen
 from stagedoor.kernel.settings import Settings
 from stagedoor.sources.cameras.closing import TOO_BIG
 from stagedoor.sources.cameras.intake import LARGEST_FRAME
 
 _CLOSING_SECONDS: Final = 5
-_UNSENT_BYTES: Final = 16_384
-_STALLED_SECONDS: Final = 60
 _PING_SECONDS: Final = 20.0
 """Between two pings of a WebSocket, and until the answer to one must be here."""
 
@@ -109,10 +107,15 @@ class _WebSockets(WebSocketsSansIOProtocol):
 
 
 class HttpServer:
-    """Listens as soon as it is made, and serves once started."""
+    """Listens as soon as it is made, and serves once started.
 
-    def __init__(self, settings: Settings) -> None:
-        self._socket = _listen(settings.http_host, settings.http_port)
+    Args:
+        settings: Where to listen.
+        listening: The socket to serve, when there is one already.
+    """
+
+    def __init__(self, settings: Settings, listening: socket.socket | None = None) -> None:
+        self._socket = listening or listen(settings.http_host, settings.http_port)
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -144,26 +147,3 @@ class HttpServer:
             self._server.should_exit = True
             await asyncio.wait({self._task})
         self._socket.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # What it accepts inherits these. A viewer that stops reading has this much unsent in the kernel, not megabytes of
-    # pictures of the past; and whoever takes nothing for a minute, or is not there any more, is let go.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_SECONDS * 1000)
-    try:
-        listening.bind((host, port))
-        listening.listen(2048)
-    except socket.gaierror:
-        listening.close()
-        raise CallerMistake(f"The host {host} means no address on this machine; change --http.") from None
-    except OSError as error:
-        listening.close()
-        raise OperatorError(
-            f"HTTP can't listen on {host}:{port} ({error.strerror}); end what uses it, or choose another with --http."
-        ) from None
-    listening.setblocking(False)
-    return listening

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from stagedoor.app.datafolder import Secrets
 from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.config import ManagedConfig, choose_network
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint
 
 _WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not bound
 

@@ -11,7 +11,7 @@ from livekit import api
 from stagedoor.doctor.context import Context
 from stagedoor.doctor.process import START
 from stagedoor.doctor.result import CheckResult, broken, ok, skipped, warning
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.mediaserver.signing import access_token
 
 REACHABLE: Final = "livekit"

@@ -18,7 +18,7 @@ import aiohttp
 from livekit import api
 from livekit.protocol import rtc
 
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.mediaserver.signing import access_token
 
 _PATIENCE_SECONDS: Final = 10.0

@@ -25,9 +25,7 @@ from stagedoor.mediaserver.livekit_event import decode_event
 from stagedoor.rooms import store as rooms_store
 from stagedoor.rooms.apply import Outcome, apply_event
 from stagedoor.rooms.ban_enforcer import BanEnforcer
-from stagedoor.storage import Database, Transaction
-from stagedoor.storage.postgres import faults as postgres_faults
-from stagedoor.storage.sqlite import faults as sqlite_faults
+from stagedoor.storage import Database, Transaction, faults
 
 _log = structlog.get_logger()
 
@@ -186,8 +184,7 @@ class Applier:
 
 def _is_the_databases(tx: Transaction, error: Exception) -> bool:
     """Whether the database could not, rather than the event."""
-    faults = postgres_faults if tx.dialect == "postgresql" else sqlite_faults
-    return isinstance(error, StorageUnavailable) or faults.unavailable(error) is not None
+    return isinstance(error, StorageUnavailable) or faults.unavailable(tx.dialect, error) is not None
 
 
 def _count(event: InboxEvent, outcome: Outcome) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from livekit import api
+from stagedoor.mediaserver.endpoint import Endpoint
 
-from stagedoor.mediaserver.gateway import Endpoint
+if TYPE_CHECKING:
+    from livekit import api
+    from livekit.protocol.room import RoomConfiguration
 
 
 def access_token(
@@ -21,7 +23,7 @@ def access_token(
     kind: Literal["agent"] | None = None,
     metadata: str | None = None,
     attributes: Mapping[str, str] | None = None,
-    room_config: api.RoomConfiguration | None = None,
+    room_config: RoomConfiguration | None = None,
 ) -> str:
     """A JWT that LiveKit accepts for `ttl` seconds.
 
@@ -36,6 +38,8 @@ def access_token(
         attributes: The participant's attributes.
         room_config: How LiveKit makes the room, when this token is the one that creates it.
     """
+    from livekit import api  # not at the start, which it would make a tenth longer
+
     token = api.AccessToken(endpoint.api_key, endpoint.api_secret).with_ttl(timedelta(seconds=ttl)).with_grants(grants)
     if identity is not None:
         token = token.with_identity(identity)

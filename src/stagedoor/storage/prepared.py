@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Executable
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -19,8 +18,6 @@ from stagedoor.storage.sqlite.dialect import StagedoorSQLite
 from stagedoor.storage.sqlite.errors import RAISED, translated
 
 _SQLITE: Final = StagedoorSQLite()
-_make_postgresql: Callable[[], Any] = PGDialect_asyncpg
-_POSTGRESQL: Final = _make_postgresql()
 
 _instance: Final[Callable[..., Any]] = DBAPIError.instance
 
@@ -37,7 +34,7 @@ class Prepared:
 
     def __init__(self, statement: Executable) -> None:
         self._statement = statement
-        self._sqlite = _compiled(statement, _SQLITE)
+        self._sqlite: tuple[str, tuple[str, ...]] | None = None
         self._postgresql: tuple[str, tuple[str, ...]] | None = None
 
     def run_on_sqlite(self, connection: dbapi.Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -46,6 +43,8 @@ class Prepared:
         Raises:
             sqlalchemy.exc.DBAPIError: As SQLAlchemy raises it.
         """
+        if self._sqlite is None:
+            self._sqlite = _compiled(self._statement, _SQLITE)
         sql, names = self._sqlite
         try:
             return connection.apsw.execute(sql, [values[name] for name in names]).fetchall()
@@ -55,7 +54,7 @@ class Prepared:
     def run_on_postgresql(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """The same."""
         if self._postgresql is None:
-            self._postgresql = _compiled(self._statement, _POSTGRESQL)
+            self._postgresql = _compiled(self._statement, connection.dialect)
         sql, names = self._postgresql
         return run_on_postgresql(connection, sql, tuple(values[name] for name in names))
 

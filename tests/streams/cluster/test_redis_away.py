@@ -18,16 +18,16 @@ from tests.support.product import Api, RunningProduct, clean_environment, eventu
 
 ALONE = """
 import json, sys
-from stagedoor.app.parts import _elsewhere
-from stagedoor.streams.cluster.other_nodes import Alone
+from stagedoor.app.services import _other_nodes
+from stagedoor.streams.cluster.other_nodes import SingleNode
 from stagedoor.sources.cameras.live import LiveCameras
 from stagedoor.streams.hub import Hub
 from stagedoor.kernel.settings import resolve
-from stagedoor.usage.running_meters import Running
-import stagedoor.app.product, stagedoor.cli
+from stagedoor.usage.running_meters import RunningMeters
+import stagedoor.app.serving, stagedoor.cli
 
 hub = Hub()
-assert isinstance(_elsewhere(resolve({}, {}).settings, "only", hub, LiveCameras(hub, Running())), Alone)
+assert isinstance(_other_nodes(resolve({}, {}).settings, "only", hub, LiveCameras(hub, RunningMeters())), SingleNode)
 print(json.dumps([name for name in sys.modules if name.split(".")[0] == "redis"]))
 """
 
