@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Generator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import aiohttp
 import pytest
 
+from stagedoor.storage import upgrade
 from tests.support import slow
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.product import Api, Mode, RunningProduct, running
@@ -38,6 +41,27 @@ def postgres_server() -> Generator[PostgresServer]:
     """A real PostgreSQL that is thrown away afterwards."""
     with running_postgres() as server:
         yield server
+
+
+def _migrate(url: str) -> None:
+    with ThreadPoolExecutor(1) as pool:  # a test that asks for it may have its loop run here
+        pool.submit(upgrade, url).result()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with every table, to copy: a migration takes longer than most tests."""
+    path = tmp_path_factory.mktemp("migrated") / "test.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: PostgresServer) -> str:
+    """The name of a database with every table, to copy."""
+    url = postgres_server.create_database()
+    _migrate(url)
+    return url.rpartition("/")[2]
 
 
 @pytest.fixture(scope="session")

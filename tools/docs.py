@@ -18,8 +18,9 @@ from pydantic_core import PydanticUndefined
 from stagedoor.events.catalogue import CATALOGUE, VERSION, EventType
 from stagedoor.events.nouns import Event
 from stagedoor.kernel.metrics import REGISTRY
-from stagedoor.kernel.settings import Settings, environment_names
 from stagedoor.outbox.messages import message
+from stagedoor.settings.installation import Settings
+from stagedoor.settings.resolve import environment_names, former_names
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.scopes import SCOPES
 
@@ -49,15 +50,15 @@ def main() -> int:
 
 def pages() -> dict[Path, str]:
     """What each made page should hold."""
-    security = DOCS / "security.md"
+    security = DOCS / "reference" / "security.md"
     scopes = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in SCOPES.items())
-    observability = DOCS / "observability.md"
+    observability = DOCS / "reference" / "observability.md"
     contributing = DOCS.parent / "CONTRIBUTING.md"
     return {
         DOCS.parent / ".importlinter": tiers.contracts(),
         contributing: _between("folders", contributing.read_text(), tiers.table()),
-        DOCS / "settings.md": settings(),
-        DOCS / "events.md": events(),
+        DOCS / "reference" / "settings.md": settings(),
+        DOCS / "reference" / "events.md": events(),
         security: _between("scopes", security.read_text(), scopes),
         observability: _between("metrics", observability.read_text(), metrics()),
     }
@@ -82,7 +83,7 @@ def metrics() -> str:
 
 
 def settings() -> str:
-    """`docs/settings.md`."""
+    """`docs/reference/settings.md`."""
     lines = [
         "# Settings",
         "",
@@ -95,11 +96,9 @@ def settings() -> str:
     ]
     for name, field in Settings.model_fields.items():
         variables = ", ".join(f"`{variable}`" for variable in environment_names(name))
-        lines.append(f"| `{name}` | {variables} | {_default(name)} | {field.description} |")
+        former = "".join(f" Was `{before}`, which goes on to work." for before in former_names(name))
+        lines.append(f"| `{name}` | {variables} | {_default(name)} | {field.description}{former} |")
     return "\n".join(lines) + "\n"
-
-
-_LISTED: Final = ("livekit_stun_servers", "webhook_retry_delays")
 
 
 def _default(name: str) -> str:
@@ -107,8 +106,8 @@ def _default(name: str) -> str:
     if name in folders:
         return folders[name]
     default: Any = Settings.model_fields[name].default
-    if name in _LISTED:
-        default = ",".join(str(part) for part in default)
+    if isinstance(default, tuple):
+        default = ",".join(map(str, default))  # pyright: ignore[reportUnknownArgumentType]
     return (
         ""
         if default in (None, "", PydanticUndefined)
@@ -117,14 +116,15 @@ def _default(name: str) -> str:
 
 
 def events() -> str:
-    """`docs/events.md`."""
+    """`docs/reference/events.md`."""
     lines = [
         "# Events",
         "",
         "The types of events, in the catalogue's version "
         f"{VERSION}. A session's timeline and the live feed (`GET /api/v1/apps/{{app}}/events`) carry",
         "them with `detail`; an outgoing webhook's `data` has the fields of `detail` among its own (see",
-        "[webhooks](webhooks.md)). A field may be added to a type; those that are there keep their names and meanings.",
+        "[webhooks](../how-to/webhooks.md)). A field may be added to a type; those that are there keep their names and",
+        "meanings.",
         "",
         "| type | meaning |",
         "|---|---|",

@@ -46,6 +46,9 @@ ALLOWED: Final[tuple[tuple[str, str], ...]] = (
 )
 """Places that keep a word: the beginning of a path, and a piece of the line."""
 
+LOG_EVENT: Final = re.compile(r"_log\.(?:debug|info|warning|error|exception)\(\s*f?\"([^\"]*)\"")
+"""The static message of a log line, which is snake_case; what varies is a field."""
+
 CHECKED: Final = ("src/stagedoor", "docs", "README.md", "CONTRIBUTING.md", "tools", "benchmarks", "web/src", "examples")
 ENDINGS: Final = (".py", ".md", ".ts", ".tsx", ".html", ".css")
 
@@ -65,6 +68,11 @@ def main() -> int:
                 group = next(index for index in range(len(WORDS)) if match[f"w{index}"] is not None)
                 sys.stdout.write(f"{name}:{number}: {match[0]!r}: write {advice[group]}\n")
                 found += 1
+        if name.endswith(".py"):
+            for match in LOG_EVENT.finditer((ROOT / name).read_text()):
+                if not re.fullmatch(r"[a-z][a-z0-9_]*", match[1]):
+                    sys.stdout.write(f"{name}: the log event {match[1]!r} is not snake_case\n")
+                    found += 1
     if found:
         sys.stdout.write(f"{found} places\n")
     return 1 if found else 0

@@ -15,6 +15,7 @@ from stagedoor.kernel.errors import Invalid
 from stagedoor.kernel.texts import shows_nothing
 from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.tenancy.nouns import App, AppSettings
+from stagedoor.tenancy.settings import TokenSettings
 
 APP = App("app_1", "org_1", "live", "Live", 0, 0)
 KEY, SECRET = "APIkey", "a-secret-of-at-least-thirty-two-characters"
@@ -79,7 +80,7 @@ def test_ttl_that_is_no_duration_or_too_long(ttl: str | int) -> None:
 
 
 def test_the_app_sets_the_longest_ttl() -> None:
-    short = replace(APP, settings=AppSettings(max_token_ttl=60))
+    short = replace(APP, settings=AppSettings(TokenSettings(max_token_ttl=60)))
     assert decide(short, JoinRequest(room="demo")).ttl == 60
     with pytest.raises(Invalid) as refused:
         decide(short, JoinRequest(room="demo", ttl="61s"))

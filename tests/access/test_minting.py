@@ -19,10 +19,11 @@ from stagedoor.kernel.texts import shows_nothing
 from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.rooms.nouns import Plan
 from stagedoor.tenancy.nouns import App, AppSettings
+from stagedoor.tenancy.settings import TokenSettings
 
 KEY, SECRET = "APItest", "a-secret-for-tests-that-is-long-enough"
 LIVEKIT = Endpoint("http://127.0.0.1:7880", "ws://127.0.0.1:7880", KEY, SECRET)
-APP = App("app_x", "org_x", "live", "Live", 0, 0, AppSettings(max_token_ttl=86_400))
+APP = App("app_x", "org_x", "live", "Live", 0, 0, AppSettings(TokenSettings(max_token_ttl=86_400)))
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
 optional_texts = st.none() | texts
@@ -165,7 +166,7 @@ def test_a_ttl_beyond_the_app_or_of_no_form(ttl: str | int) -> None:
 
 @given(limit=st.integers(1, 30 * 86_400), ttl=st.none() | st.integers(1, 60 * 86_400))
 def test_no_token_lives_longer_than_the_app_allows(limit: int, ttl: int | None) -> None:
-    app = App("app_x", "org_x", "live", "Live", 0, 0, AppSettings(max_token_ttl=limit))
+    app = App("app_x", "org_x", "live", "Live", 0, 0, AppSettings(TokenSettings(max_token_ttl=limit)))
     try:
         grant = decide(app, JoinRequest("demo", ttl=ttl))
     except Invalid:

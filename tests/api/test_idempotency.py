@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.api.conftest import Here
 from tests.support.api_tenant import Tenant, fresh, new_key, problem
 from tests.support.product import Api, RunningProduct
 
@@ -83,14 +84,65 @@ async def test_requests_at_the_same_time_do_it_once(managed_api: Api) -> None:
     assert await again(managed_api, "/apps", {"slug": slug}, key) == (201, made[0], True)
 
 
-async def test_a_refusal_is_the_same_too(managed_api: Api) -> None:
+async def test_a_refusal_is_not_kept(managed_api: Api, managed_product: RunningProduct) -> None:
+    """Nothing was done, so what was wrong may be put right and sent again; and nothing of it is stored."""
     key, slug = fresh("order-"), fresh("later")
     path = f"/apps/{slug}/tokens"
-    status, first, _ = await again(managed_api, path, {"room": "demo"}, key)
-    assert status == 404
+    assert (await again(managed_api, path, {"room": "demo"}, key))[0] == 404
+    before = rows(managed_product)
+    for refused, body in (("/apps/live/tokens", {"room": "x", "y" * 100_000: 1}), ("/nope", {}), (path, {})):
+        assert (await again(managed_api, refused, body, fresh("order-")))[0] in {404, 422}
+    assert rows(managed_product) == before
     await managed_api("POST", "/apps", {"slug": slug}, expect=201)
-    assert await again(managed_api, path, {"room": "demo"}, key) == (404, first, True)
-    assert (await again(managed_api, path, {"room": "demo"}, fresh("order-")))[0] == 201
+    status, first, replayed = await again(managed_api, path, {"room": "demo"}, key)
+    assert (status, replayed) == (201, False)
+    assert await again(managed_api, path, {"room": "demo"}, key) == (201, first, True)
+
+
+async def test_an_answer_is_not_for_a_key_that_lost_its_scope(managed_api: Api) -> None:
+    both = {"name": "x", "scopes": ["keys:write", "apps:read"]}
+    made = (await managed_api("POST", "/keys", both, expect=201))["data"]
+    caller = managed_api.as_key(made["key"])
+    body, key = {"name": "child", "scopes": ["apps:read"]}, fresh("order-")
+    assert (await again(caller, "/keys", body, key))[0] == 201
+    await managed_api("PATCH", f"/keys/{made['id']}", {"scopes": ["apps:read"]}, expect=200)
+    status, answer, replayed = await again(caller, "/keys", body, key)
+    assert (status, answer["code"], replayed) == (403, "missing_scope", False)
+    await managed_api("PATCH", f"/keys/{made['id']}", {"scopes": ["keys:write", "apps:read"]}, expect=200)
+    assert (await again(caller, "/keys", body, key))[2]
+
+
+async def test_a_large_answer_is_not_kept_and_nothing_is_done_twice(here: Here) -> None:
+    key, body = fresh("order-"), {"roomName": "demo", "agents": agents(6, 60_000)}
+    assert (await again(here.api, "/apps/live/sessions", body, key))[0] == 201
+    status, answer, _ = await again(here.api, "/apps/live/sessions", body, key)
+    assert (status, answer["code"]) == (409, "idempotency_answer_too_large")
+    assert len((await here.api("GET", "/apps/live/sessions"))["data"]) == 1
+
+
+async def test_what_is_kept_for_a_key_has_a_bound(here: Here) -> None:
+    """The oldest go first, so that a retry, which comes soon, still gets its answer."""
+    body = {"room": "demo", "metadata": "x" * 60_000}
+    keys = [fresh("order-") for _ in range(20)]
+    answers = [await again(here.api, "/apps/live/tokens", body, key) for key in keys]
+    assert {status for status, _, _ in answers} == {201}
+    database = sqlite3.connect(f"file:{here.services.settings.data_dir / 'stagedoor.db'}?mode=ro", uri=True)
+    kept = database.execute("SELECT sum(length(sealed_body)) FROM idempotency_answers").fetchone()[0]
+    database.close()
+    assert 500_000 < kept < 1_048_576 * 17 // 16 + 150_000
+    assert await again(here.api, "/apps/live/tokens", body, keys[-1]) == (201, answers[-1][1], True)
+    assert not (await again(here.api, "/apps/live/tokens", body, keys[0]))[2]
+
+
+def agents(count: int, size: int) -> list[dict[str, str]]:
+    return [{"agentName": f"agent{number}", "metadata": "x" * size} for number in range(count)]
+
+
+def rows(product: RunningProduct) -> int:
+    database = sqlite3.connect(f"file:{product.data_dir / 'stagedoor.db'}?mode=ro", uri=True)
+    found: int = database.execute("SELECT count(*) FROM idempotency_answers").fetchone()[0]
+    database.close()
+    return found
 
 
 async def test_an_unknown_caller_leaves_nothing_behind(managed_api: Api) -> None:

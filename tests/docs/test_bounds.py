@@ -1,4 +1,4 @@
-"""The table "Bounds" of docs/security.md: each bound is set where it says, to the value it says, and has a test."""
+"""The table "Bounds" of docs/reference/security.md: each bound is set where and as it says, and has a test."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import ast
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from pydantic.alias_generators import to_camel
 
-from stagedoor.kernel.settings import Settings
-from stagedoor.tenancy.nouns import AppSettings
+from stagedoor.api.app_settings import SETTINGS
+from stagedoor.settings.installation import Settings
 
 ROOT: Final = Path(__file__).parents[2]
 SOURCE: Final = ROOT / "src" / "stagedoor"
@@ -32,7 +31,9 @@ ARITHMETIC: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
 
 def rows() -> list[list[str]]:
     """The cells of each row: what, who, bound, where, test."""
-    section = (ROOT / "docs" / "security.md").read_text().partition("## Bounds\n")[2].partition("\n## ")[0]
+    section = (
+        (ROOT / "docs" / "reference" / "security.md").read_text().partition("## Bounds\n")[2].partition("\n## ")[0]
+    )
     lines = [line for line in section.splitlines() if line.startswith("|")][2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
@@ -77,7 +78,7 @@ def values_of(place: str) -> set[float]:
     if place in Settings.model_fields:
         default: Any = Settings.model_fields[place].default
         return {float(default)}
-    defaults: dict[str, Any] = {to_camel(field.name): field.default for field in fields(AppSettings)}
+    defaults: dict[str, Any] = {to_camel(setting.name): setting.default for setting in SETTINGS}
     if place in defaults:
         return {float(defaults[place])}
     stem, _, name = place.rpartition(".")

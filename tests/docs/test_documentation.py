@@ -31,6 +31,23 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert not missing
 
 
+def test_the_index_links_every_page() -> None:
+    index = ROOT / "docs" / "README.md"
+    linked = {(index.parent / target).resolve() for target in re.findall(r"\]\(([^)#]+)", index.read_text())}
+    pages = {page for page in (ROOT / "docs").rglob("*.md") if "decisions" not in page.parts}
+    assert pages - linked == {index}
+
+
+def test_pages_named_in_the_code_exist() -> None:
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    named: set[str] = set()
+    for name in files:
+        if name.endswith((".py", ".ts", ".tsx", ".yaml", ".toml")) and (ROOT / name).is_file():
+            named |= set(re.findall(r"(?<![\w./-])docs/[\w/-]+\.md", (ROOT / name).read_text()))
+    assert named
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_exist(page: Path) -> None:
     app = make_app()

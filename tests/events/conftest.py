@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -17,10 +18,11 @@ from tests.support.rooms_harness import prepare
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database with tables and the first app."""
     if request.param == "sqlite":
+        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), tmp_path / "test.db")
         made = f"sqlite:///{tmp_path / 'test.db'}"
     else:
         server: PostgresServer = request.getfixturevalue("postgres_server")
-        made = server.create_database()
+        made = server.create_database(request.getfixturevalue("migrated_postgres"))
     await prepare(made)
     return made
 

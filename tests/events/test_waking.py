@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import aclosing
 
 import pytest
@@ -25,18 +24,14 @@ async def readers_of(feed: Feed, number: int) -> None:
 
 
 async def test_an_event_wakes_its_readers_at_once(database: Database, app_id: str) -> None:
-    feed = Feed(database, poll_seconds=60)
-    slowest = 0.0
+    feed = Feed(database, poll_seconds=600)  # which no reader here waits for
     seq = 0
     for number in range(20):
         reading = asyncio.create_task(read(feed, app_id, 1, after=seq))
         await readers_of(feed, 1)
-        began = time.monotonic()
         await database.write(lambda tx, number=number: feed.append(tx, event(app_id, str(number))))
         ((seq, subject),) = await reading
-        slowest = max(slowest, time.monotonic() - began)
         assert subject == str(number)
-    assert slowest < 1.0, "the poll is a minute; this was waking"
 
 
 async def test_only_the_asked_room(database: Database, app_id: str) -> None:

@@ -31,7 +31,7 @@ from tests.support.product import Api, RunningProduct, clean_environment, eventu
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "cameras"
-DEVICES = ROOT / "docs" / "devices"
+DEVICES = ROOT / "docs" / "how-to" / "devices"
 SOURCE = ("-re", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=10")
 
 

@@ -220,7 +220,7 @@ async def test_a_board_without_memory_for_pictures_says_so(tmp_path: Path, frame
 
 
 def test_its_page_names_every_close() -> None:
-    page = (SKETCH.parents[1] / "docs" / "devices" / "esp32-cam.md").read_text()
+    page = (SKETCH.parents[1] / "docs" / "how-to" / "devices" / "esp32-cam.md").read_text()
     closes = [value for value in vars(closing).values() if isinstance(value, closing.Close)]
     assert len(closes) > 5
     assert {str(close.code) for close in closes} <= set(re.findall(r"\b\d{4}\b", page))

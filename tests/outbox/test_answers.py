@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stagedoor.outbox import store
-from stagedoor.outbox.nouns import Answered
+from stagedoor.outbox.nouns import AttemptResult
 from stagedoor.outbox.response import ANSWER_BYTES, HEADER_CHARACTERS, HEADERS_KEPT
 from stagedoor.outbox.sender import Sender
 from stagedoor.outbox.signing import new_secret
@@ -47,7 +47,7 @@ async def answering(answer: bytes | _Answer, *, then_hang: bool = False) -> Asyn
         server.close()
 
 
-async def attempt(url: str, *, timeout: float = 5.0) -> Answered:  # noqa: ASYNC109 - the sender's own
+async def attempt(url: str, *, timeout: float = 5.0) -> AttemptResult:  # noqa: ASYNC109 - the sender's own
     sender = Sender(allow_private=True, timeout_seconds=timeout)
     try:
         return await sender.send(url, "evt_1", b"{}", [new_secret()])

@@ -18,7 +18,7 @@ from stagedoor.kernel.errors import Conflict, TooMany
 from stagedoor.outbox import endpoints, store
 from stagedoor.outbox.delivery import KIND
 from stagedoor.outbox.fanout import Fanout
-from stagedoor.outbox.nouns import Answered
+from stagedoor.outbox.nouns import AttemptResult
 from stagedoor.outbox.sender import Sender
 from stagedoor.outbox.tester import TESTS_OF_A_KEY, WebhookTester
 from stagedoor.storage import Database, Transaction
@@ -318,10 +318,10 @@ async def test_an_answer_that_no_encoder_takes_is_a_delivery_all_the_same(
 ) -> None:
     """The message has been taken: to send it again because its answer cannot be stored would be the worst of all."""
 
-    async def send(_self: Sender, url: str, message_id: str, body: bytes, signers: Sequence[str]) -> Answered:
+    async def send(_self: Sender, url: str, message_id: str, body: bytes, signers: Sequence[str]) -> AttemptResult:
         sent.append(message_id)
         odd = "Schl\udcfcssel\x00"
-        return Answered("ok", now_ms(), 1, odd, {odd: odd}, 200, {odd: odd}, odd)
+        return AttemptResult("ok", now_ms(), 1, odd, {odd: odd}, 200, {odd: odd}, odd)
 
     sent: list[str] = []
     monkeypatch.setattr(Sender, "send", send)
@@ -337,9 +337,9 @@ async def test_an_answer_that_no_encoder_takes_is_a_delivery_all_the_same(
 async def test_a_failure_that_no_encoder_takes_is_recorded(
     world: World, monkeypatch: pytest.MonkeyPatch, failure: int
 ) -> None:
-    async def send(_self: Sender, url: str, message_id: str, body: bytes, signers: Sequence[str]) -> Answered:
+    async def send(_self: Sender, url: str, message_id: str, body: bytes, signers: Sequence[str]) -> AttemptResult:
         odd = "Schl\udcfcssel\x00"
-        return Answered("status", now_ms(), 1, odd, {}, failure, {odd: odd}, odd)
+        return AttemptResult("status", now_ms(), 1, odd, {}, failure, {odd: odd}, odd)
 
     monkeypatch.setattr(Sender, "send", send)
     async with world.working():

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from stagedoor.outbox.nouns import Answered
+from stagedoor.outbox.nouns import AttemptResult
 from stagedoor.outbox.sender import Sender
 from stagedoor.outbox.signing import new_secret
 from tests.support.certificates import Authority, make_authority
@@ -26,7 +26,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return make_authority(tmp_path_factory.mktemp("authority"))
 
 
-async def attempt(url: str, authority: Authority) -> Answered:
+async def attempt(url: str, authority: Authority) -> AttemptResult:
     sender = Sender(allow_private=True, timeout_seconds=10, tls=authority.trusting())
     try:
         return await sender.send(url, "evt_1", b"{}", [new_secret()])

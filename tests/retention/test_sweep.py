@@ -10,25 +10,31 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, func, select
+from structlog.testing import capture_logs
 
 from stagedoor.audit import store as trail
 from stagedoor.events.nouns import NewEvent
+from stagedoor.events.settings import EventSettings
 from stagedoor.events.store import events
-from stagedoor.jobs.nouns import RECURRING, NewJob
+from stagedoor.jobs.nouns import RECURRING, Job, NewJob, Retry
 from stagedoor.jobs.store import jobs, list_jobs
 from stagedoor.jobs.worker import Worker
 from stagedoor.kernel.clock import now_ms
-from stagedoor.retention import sweep
+from stagedoor.kernel.clock_watch import ClockWatch
+from stagedoor.retention import rules
+from stagedoor.retention.sweep import SWEEP, Retention
 from stagedoor.rooms import store as rooms
 from stagedoor.rooms.nouns import Session
 from stagedoor.storage import Database, Transaction
 from stagedoor.storage.objects import Objects
 from stagedoor.tenancy import store as tenancy
-from stagedoor.tenancy.nouns import AppSettings
+from stagedoor.tenancy.nouns import App, AppSettings
 from stagedoor.tenancy.principals import OPERATOR
 from stagedoor.transcripts import archiving, store
 from stagedoor.transcripts.nouns import Segment, Transcript
+from stagedoor.transcripts.settings import TranscriptSettings
 from tests.outbox.world import World, make_world
+from tests.support.clocks import Clocks
 from tests.support.receiver import Receiver, receiving
 
 DAY_MS = 86_400_000
@@ -59,10 +65,16 @@ async def keep(world: World, settings: AppSettings) -> None:
     await world.database.write(lambda tx: tenancy.update_app(tx, after))
 
 
-async def swept(world: World, objects: Objects) -> None:
+def retention(world: World, clock: ClockWatch | None = None) -> Retention:
+    made = Retention(world.database, clock or ClockWatch())
+    rules.register(made, world.queue)
+    return made
+
+
+async def swept(world: World, objects: Objects, clock: ClockWatch | None = None) -> None:
     """Let the jobs run until none is left but those that come again."""
     kinds = [
-        sweep.kind(world.database, world.queue, 3600),
+        *retention(world, clock).kinds(3600),
         *archiving.kinds(world.database, world.feed, world.queue, objects),
     ]
     await world.database.write(lambda tx: world.queue.put(tx, NewJob("retention.sweep", unique_key=RECURRING)))
@@ -92,7 +104,7 @@ async def test_transcripts_go_when_they_are_due(world: World, tmp_path: Path) ->
         for format_ in archiving.FORMATS:
             key = archiving.key_of(world.organisation.id, world.app.id, name, format_)
             await objects.put(key, b"words", "text/plain")
-    await keep(world, AppSettings(transcript_retention=5 * 86_400))
+    await keep(world, AppSettings(TranscriptSettings(transcript_retention=5 * 86_400)))
     await swept(world, objects)
 
     def look(tx: Transaction) -> tuple[bool, bool]:
@@ -117,7 +129,7 @@ async def test_events_go_when_they_are_due_and_have_been_offered(world: World, t
                 world.app.id, "room.created", "api", now_ms() - days * DAY_MS, "live-demo", "demo", None, {}
             )
             await world.database.write(lambda tx, event=event: world.feed.append(tx, event))
-        await keep(world, AppSettings(event_retention=5 * 86_400))
+        await keep(world, AppSettings(EventSettings(event_retention=5 * 86_400)))
         objects = Objects(None, tmp_path / "objects")
         await swept(world, objects)
         assert await _count(world) == 3  # nobody has been offered them yet
@@ -158,3 +170,87 @@ async def _count(world: World) -> int:
 async def _taken(receiver: Receiver, count: int) -> None:
     assert len(receiver.taken) == count
     assert len({hashlib.sha256(taken.body).digest() for taken in receiver.taken}) == count
+
+
+def job_of(kind: str, *, created_at: int) -> Job:
+    return Job(
+        1, "job_1", kind, "running", {}, RECURRING, None, None, created_at, 1, False, "me", None, None, None,
+        created_at, None, None,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    clocks = Clocks()
+    clocks.use(monkeypatch, "stagedoor.retention.sweep")
+    return clocks
+
+
+async def sweep(world: World, clock: ClockWatch, *, created_at: int) -> str | None:
+    """Let the sweep run now; why it waits, if it does."""
+    (kind,) = [kind for kind in retention(world, clock).kinds(3600) if kind.name == SWEEP]
+    try:
+        await kind.handler(job_of(SWEEP, created_at=created_at))
+    except Retry as retry:
+        waits = retry
+    else:
+        return None
+    assert not waits.counted
+    assert 0 < (waits.after_seconds or 0) <= 3600
+    return str(waits)
+
+
+async def test_a_clock_that_was_set_forward_deletes_nothing(world: World, clocks: Clocks) -> None:
+    """Events of today look three weeks old; a day later the clock is believed."""
+    watch = clocks.watch()
+    await keep(
+        world,
+        AppSettings(EventSettings(event_retention=7 * 86_400), TranscriptSettings(transcript_retention=7 * 86_400)),
+    )
+    await session(world, "young", 2)
+    planned = clocks.wall
+    clocks.set_forward(21 * DAY_MS)
+    with capture_logs() as log:
+        assert "clock was set forward" in (await sweep(world, watch, created_at=planned) or "")
+    assert [entry["kind"] for entry in log if entry["event"] == "retention_waits"] == [SWEEP]
+    assert await world.database.read(lambda tx: store.transcript_of(tx, "young")) is not None
+    clocks.pass_time(DAY_MS)
+    assert await sweep(world, watch, created_at=clocks.wall - 3_600_000) is None
+    assert await world.database.read(lambda tx: store.transcript_of(tx, "young")) is None
+
+
+async def test_a_clock_that_is_set_back_again_is_believed_at_once(world: World, clocks: Clocks) -> None:
+    watch = clocks.watch()
+    clocks.set_forward(21 * DAY_MS)
+    assert await sweep(world, watch, created_at=clocks.wall) is not None
+    clocks.set_forward(-21 * DAY_MS)
+    assert await sweep(world, watch, created_at=clocks.wall) is None
+
+
+async def test_a_start_weeks_after_the_last_sweep_waits_an_hour(world: World, clocks: Clocks) -> None:
+    """The product may have been off, or the clock is wrong: nobody watched it."""
+    watch = clocks.watch()
+    last = clocks.wall - 21 * DAY_MS
+    assert "more than a day" in (await sweep(world, watch, created_at=last) or "")
+    clocks.pass_time(3_600_000)
+    assert await sweep(world, watch, created_at=last) is None
+
+
+async def test_one_app_that_cannot_be_swept_keeps_no_other_from_it(world: World, clocks: Clocks) -> None:
+    await keep(world, AppSettings(TranscriptSettings(transcript_retention=5 * 86_400)))
+    made = Retention(world.database, clocks.watch())
+    swept_apps: list[str] = []
+
+    def broken(*_: object) -> int:
+        raise OverflowError("int too big to convert")
+
+    def fine(_tx: Transaction, app: App, _before: int, _limit: int) -> int:
+        swept_apps.append(app.id)
+        return 0
+
+    made.register_of_apps(lambda _: 60, broken)
+    made.register_of_apps(lambda _: 60, fine)
+    with capture_logs() as log:
+        await made.kinds(3600)[-1].handler(job_of(SWEEP, created_at=clocks.wall))
+    assert swept_apps == [world.app.id]
+    assert [entry["app_id"] for entry in log if entry["event"] == "retention_failed"] == [world.app.id]

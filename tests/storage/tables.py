@@ -57,7 +57,7 @@ def names(tx: Transaction) -> list[str]:
 
 async def wait_until_waiting(database: Database, count: int) -> None:
     """Until so many works and rows wait to be written."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while database.waiting < count:  # noqa: ASYNC110 - a number, of which nobody tells
             await asyncio.sleep(0.001)
 
@@ -90,6 +90,13 @@ async def another_client(url: str) -> AsyncGenerator[Any]:
         yield connection
     finally:
         await connection.close()
+
+
+async def wait_until_locked_out(client: Any, count: int = 1) -> None:
+    """Until so many transactions wait for a lock."""
+    async with asyncio.timeout(30):
+        while await client.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
 
 
 def impatient(monkeypatch: pytest.MonkeyPatch, busy_timeout_ms: int) -> None:

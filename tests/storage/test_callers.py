@@ -10,7 +10,7 @@ import pytest
 
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.storage import Database, Transaction
-from tests.storage.tables import add, names, note, wait_until_waiting
+from tests.storage.tables import add, another_client, names, note, wait_until_waiting
 
 
 async def test_a_cancelled_caller_leaves_the_others_alone(database: Database) -> None:
@@ -84,39 +84,31 @@ async def test_a_cancelled_read_leaves_the_others_alone(database: Database) -> N
 
 
 async def test_too_many_are_refused_at_once_and_the_rest_is_stored(sqlite: Database) -> None:
-    held = threading.Event()
-    first = asyncio.ensure_future(sqlite.write(lambda _tx: held.wait(10)))
-    await asyncio.sleep(0.05)
+    begun, held = threading.Event(), threading.Event()
+    first = asyncio.ensure_future(sqlite.write(lambda _tx: begun.set() or held.wait(60)))
+    assert await asyncio.to_thread(begun.wait, 60)
     bulk = sqlite.bulk(note, "name", columns=["name"])
     waiting = [asyncio.ensure_future(bulk.insert((f"n{number}",))) for number in range(10_000)]
     await wait_until_waiting(sqlite, 10_000)
     for refused in (bulk.insert(("late",)), sqlite.write(names)):
         with pytest.raises(StorageUnavailable, match="cannot keep up"):
-            await asyncio.wait_for(refused, timeout=0.5)
+            await asyncio.wait_for(refused, timeout=30)  # half of the time for which the writer is held
     held.set()
     assert await first
     assert all(await asyncio.gather(*waiting))
     assert await bulk.insert(("late",))
 
 
-async def test_too_many_are_refused_by_postgres_too(postgres: Database) -> None:
-    begun = threading.Event()
-
-    def lock(tx: Transaction) -> None:
-        tx.connection.exec_driver_sql("LOCK note")
-        begun.set()
-        tx.connection.exec_driver_sql("SELECT pg_sleep(1)")
-
-    locking = asyncio.ensure_future(postgres.write(lock))
-    assert await asyncio.to_thread(begun.wait, 5)
+async def test_too_many_are_refused_by_postgres_too(postgres: Database, postgres_url: str) -> None:
     bulk = postgres.bulk(note, "name", columns=["name"])
-    waiting = [asyncio.ensure_future(bulk.insert((f"n{number}",))) for number in range(11_500)]
-    async with asyncio.timeout(10):
-        await asyncio.wait(waiting[10_000:])
+    async with another_client(postgres_url) as other, other.transaction():
+        await other.execute("LOCK note")
+        waiting = [asyncio.ensure_future(bulk.insert((f"n{number}",))) for number in range(11_500)]
+        async with asyncio.timeout(30):
+            await asyncio.wait(waiting[10_000:])
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert outcomes.count(True) == 10_000
     assert all(isinstance(outcome, StorageUnavailable) for outcome in outcomes[10_000:])
-    await locking
 
 
 async def test_what_waits_at_the_close_is_stored_and_later_calls_are_refused(database: Database, url: str) -> None:

@@ -11,7 +11,17 @@ import pytest
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.storage import Database, Transaction, open_database
 from stagedoor.storage.postgres import faults
-from tests.storage.tables import Verb, add, another_client, create, kinds, names, note, without_cache
+from tests.storage.tables import (
+    Verb,
+    add,
+    another_client,
+    create,
+    kinds,
+    names,
+    note,
+    wait_until_locked_out,
+    without_cache,
+)
 from tests.support.ports import free_ports
 from tests.support.postgres import PostgresServer, running_postgres
 
@@ -48,8 +58,13 @@ async def test_a_restart_of_the_server(
                 refused += 1
                 await asyncio.sleep(0.01)
 
+    async def more_than(count: int) -> None:
+        async with asyncio.timeout(30):
+            while len(stored) <= count:  # noqa: ASYNC110 - a plain set
+                await asyncio.sleep(0.01)
+
     callers = [asyncio.ensure_future(caller(number)) for number in range(10)]
-    await asyncio.sleep(0.3)
+    await more_than(0)
     await asyncio.to_thread(own_server.stop)
     with pytest.raises(StorageUnavailable, match=r"reached|lost|stopping"):
         await database.ping()
@@ -57,12 +72,11 @@ async def test_a_restart_of_the_server(
         await database.read(names)
     before = len(stored)
     await asyncio.to_thread(own_server.start)
-    await asyncio.sleep(0.5)
+    await more_than(before)
     going = False
     await asyncio.gather(*callers)
     await database.ping()
     assert refused
-    assert len(stored) > before
     assert stored <= set(await database.read(names))
 
 
@@ -83,9 +97,12 @@ async def test_a_connection_that_the_server_ends(postgres: Database) -> None:
     bulk = postgres.bulk(note, "name", columns=["name"])
     assert await bulk.insert(("a",))
     others = "pid <> pg_backend_pid() AND datname = current_database()"
-    end_others = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"
-    await postgres.write(lambda tx: tx.connection.exec_driver_sql(end_others).all())
-    await asyncio.sleep(0.05)
+    end_others = f"SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"
+    ended = await postgres.write(lambda tx: tx.connection.exec_driver_sql(end_others).scalars().all())
+    left = f"SELECT count(*) FROM pg_stat_activity WHERE pid IN ({', '.join(map(str, ended))})"
+    async with asyncio.timeout(30):
+        while await postgres.write(lambda tx: tx.connection.exec_driver_sql(left).scalar_one()):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     assert await bulk.insert(("b",))
     with pytest.raises(StorageUnavailable):
         await postgres.write(lambda tx: tx.connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())"))
@@ -116,21 +133,24 @@ async def test_a_database_that_is_read_only(postgres: Database, postgres_url: st
     await postgres.ping()
 
 
-async def test_works_that_wait_for_each_other(postgres: Database) -> None:
+async def test_works_that_wait_for_each_other(postgres: Database, postgres_url: str) -> None:
     await postgres.write(lambda tx: (add(tx, "a", size=0), add(tx, "b", size=0)))
     grow = note.update().values(size=note.c.size + 1)
 
     def both(first: str, second: str) -> Verb:
         def work(tx: Transaction) -> None:
             tx.execute(grow.where(note.c.name == first))
-            tx.connection.exec_driver_sql("SELECT pg_sleep(0.2)")
+            tx.connection.exec_driver_sql("SELECT pg_advisory_xact_lock_shared(1)")  # until the other is so far
             tx.execute(grow.where(note.c.name == second))
 
         return work
 
-    outcomes = await asyncio.gather(
-        postgres.write(both("a", "b")), postgres.write(both("b", "a")), return_exceptions=True
-    )
+    async with another_client(postgres_url) as other:
+        await other.execute("SELECT pg_advisory_lock(1)")
+        works = [asyncio.ensure_future(postgres.write(both(*order))) for order in ("ab", "ba")]
+        await wait_until_locked_out(other, 2)
+        await other.execute("SELECT pg_advisory_unlock(1)")
+        outcomes = await asyncio.gather(*works, return_exceptions=True)
     assert sorted(kinds(outcomes)) == ["NoneType", "StorageUnavailable"]
 
 
@@ -141,8 +161,7 @@ async def test_a_batch_that_is_undone_to_end_a_deadlock_is_stored_again(postgres
         async with other.transaction():
             await other.execute("INSERT INTO note (name) VALUES ('b')")
             rows = [asyncio.ensure_future(bulk.insert((name, 1))) for name in "abc"]
-            while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
-                await asyncio.sleep(0.005)
+            await wait_until_locked_out(other)
             await other.execute("INSERT INTO note (name) VALUES ('a')")
     assert await asyncio.gather(*rows) == [False, False, True]
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from stagedoor.storage import Database, Transaction
-from tests.storage.tables import Verb, add, kinds, names, note
+from tests.storage.tables import Verb, add, another_client, kinds, names, note, wait_until_locked_out
 
 
 class Refused(Exception):
@@ -125,25 +125,29 @@ async def test_a_read_cannot_write(database: Database) -> None:
     assert await database.read(names) == []
 
 
-async def test_a_read_sees_one_snapshot(database: Database) -> None:
+async def test_a_read_sees_one_snapshot(database: Database, url: str) -> None:
     loop = asyncio.get_running_loop()
 
     def look_twice(tx: Transaction) -> tuple[int, int]:
         count = select(func.count()).select_from(note)
         first = tx.execute(count).scalar_one()
         if tx.dialect == "sqlite":
-            asyncio.run_coroutine_threadsafe(database.write(lambda other: add(other, "b")), loop).result(5)
+            asyncio.run_coroutine_threadsafe(database.write(lambda other: add(other, "b")), loop).result(30)
         else:
-            # Works run on the loop, so another writer can only come from outside of this process's loop.
-            tx.connection.exec_driver_sql("SELECT pg_sleep(0.3)")
+            tx.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(1)")  # until the other has written
         return first, tx.execute(count).scalar_one()
 
     await database.write(lambda tx: add(tx, "a"))
-    reading = asyncio.ensure_future(database.read(look_twice))
-    await asyncio.sleep(0.1)
-    if database.dialect == "postgresql":
-        await database.write(lambda tx: add(tx, "b"))
-    assert await reading == (1, 1)
+    if database.dialect == "sqlite":
+        assert await database.read(look_twice) == (1, 1)
+    else:
+        async with another_client(url) as other:
+            await other.execute("SELECT pg_advisory_lock(1)")
+            reading = asyncio.ensure_future(database.read(look_twice))
+            await wait_until_locked_out(other)
+            await database.write(lambda tx: add(tx, "b"))
+            await other.execute("SELECT pg_advisory_unlock(1)")
+            assert await reading == (1, 1)
     assert await database.read(names) == ["a", "b"]
 
 

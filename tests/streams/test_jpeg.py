@@ -110,7 +110,7 @@ def test_what_is_long_to_walk_over_is_no_picture(many: bytes) -> None:
     """Ten times a second, half a megabyte of it would keep the event loop from everybody else."""
     assert measure(PLAIN[:2] + many * 500 + PLAIN[2:])[1].width == 48
     long = PLAIN[:2] + many * (500_000 // len(many)) + PLAIN[2:]
-    began = time.perf_counter()
+    began = time.thread_time()  # what else the machine does is not counted
     with pytest.raises(NotJpeg):
         measure(long)
-    assert time.perf_counter() - began < 0.01
+    assert time.thread_time() - began < 0.01

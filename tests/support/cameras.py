@@ -13,7 +13,7 @@ import aiohttp
 import numpy as np
 import simplejpeg
 
-from tests.support.product import Api, eventually
+from tests.support.product import PATIENCE_SECONDS, Api, eventually
 
 RED: Final = (220, 20, 20)
 BLUE: Final = (20, 20, 220)
@@ -128,7 +128,7 @@ class Sender:
         for data in frames:
             await self.socket.send_bytes(data)
 
-    async def closed(self, seconds: float = 10.0) -> int | None:
+    async def closed(self, seconds: float = PATIENCE_SECONDS) -> int | None:
         """The code with which the server ends the connection, after it has said the same in words."""
         message = await self.socket.receive(seconds)
         said = None
@@ -144,7 +144,7 @@ class Sender:
 async def sending(http: aiohttp.ClientSession, device: Device, key: str | None = None) -> AsyncGenerator[Sender]:
     """The camera, connected."""
     async with http.ws_connect(device.body["wsUrl"], headers=bearer(key or device.key)) as socket:
-        yield Sender(socket, await socket.receive_json(timeout=10))
+        yield Sender(socket, await socket.receive_json(timeout=PATIENCE_SECONDS))
 
 
 async def refusal(
@@ -249,7 +249,7 @@ async def has_viewers(http: aiohttp.ClientSession, device: Device, count: int) -
     async def so() -> bool:
         return await viewers(http, device) == count
 
-    await eventually(so, 10)
+    await eventually(so)
 
 
 async def is_live(api: Api, device: Device, live: bool) -> None:
@@ -258,7 +258,7 @@ async def is_live(api: Api, device: Device, live: bool) -> None:
     async def so() -> bool:
         return (await api("GET", device.path))["data"]["live"] is live
 
-    await eventually(so, 10)
+    await eventually(so)
 
 
 async def metric(http: aiohttp.ClientSession, url: str, name: str) -> float:

@@ -20,13 +20,16 @@ import aiohttp
 from livekit.api import LiveKitAPI
 from yarl import URL
 
-from stagedoor.kernel.settings import resolve
 from stagedoor.mediaserver.config import ManagedConfig, render
 from stagedoor.mediaserver.install import find_binary
+from stagedoor.settings.resolve import resolve
 from tests.support import slow
 from tests.support.ports import free_ports
 
 START_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 25.0
+"""For what is sure to come: a busy machine is slow, and it costs nothing where it is not. Less than the half minute
+between two comparisons with LiveKit, which would mend what a webhook should have done."""
 KEY: Final = "APIexternal"
 SECRET: Final = "a-secret-of-an-external-livekit-server"
 Mode = Literal["managed", "external"]
@@ -54,7 +57,8 @@ def clean_environment() -> dict[str, str]:
         if not name.startswith(_NOT_KEPT) or name == "STAGEDOOR_LIVEKIT_BINARY"
     }
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    return kept | {"PYTHONUNBUFFERED": "1"}
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    return kept | {"PYTHONUNBUFFERED": "1", "PATH": path}  # with `stagedoor` on it, however the tests were started
 
 
 class ExternalLiveKit:
@@ -304,7 +308,7 @@ class Api:
         return Api(self._session, self._url, key)
 
 
-async def eventually(check: Any, seconds: float = 15.0) -> Any:
+async def eventually(check: Any, seconds: float = PATIENCE_SECONDS) -> Any:
     """The first truthy answer of `check`, which is asked until then: for state that follows LiveKit's events."""
     deadline = time.monotonic() + seconds
     while True:

@@ -12,7 +12,7 @@ from typing import Any
 
 from livekit import rtc
 
-from tests.support.product import Api, eventually
+from tests.support.product import PATIENCE_SECONDS, Api, eventually
 
 _WIDTH, _HEIGHT, _FRAMES_A_SECOND = 160, 120, 20
 _PICTURE = bytes(_WIDTH * _HEIGHT * 3 // 2)
@@ -123,7 +123,9 @@ async def sessions_of(api: Api, room: str, state: str | None = None) -> list[dic
     return [(await api("GET", f"/apps/live/sessions/{one['id']}"))["data"] for one in listed]
 
 
-async def session_with(api: Api, room: str, people: int, *, seconds: float = 20, tracks: int = 0) -> dict[str, Any]:
+async def session_with(
+    api: Api, room: str, people: int, *, seconds: float = PATIENCE_SECONDS, tracks: int = 0
+) -> dict[str, Any]:
     """The room's live session once so many are active in it, with so many live tracks."""
 
     async def look() -> dict[str, Any] | None:
@@ -138,7 +140,7 @@ async def session_with(api: Api, room: str, people: int, *, seconds: float = 20,
     return found
 
 
-async def ended_session(api: Api, session_id: str, *, seconds: float = 20) -> dict[str, Any]:
+async def ended_session(api: Api, session_id: str, *, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
     """The session once it has ended."""
 
     async def look() -> dict[str, Any] | None:

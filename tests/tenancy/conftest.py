@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
-from stagedoor.storage import Database, migrate, open_database
+from stagedoor.storage import Database, open_database
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncGenerator[Database]:
-    url = f"sqlite:///{tmp_path / 'test.db'}"
-    await migrate(url)
-    opened = await open_database(url)
+async def database(tmp_path: Path, migrated_sqlite: Path) -> AsyncGenerator[Database]:
+    path = shutil.copyfile(migrated_sqlite, tmp_path / "test.db")
+    opened = await open_database(f"sqlite:///{path}")
     yield opened
     await opened.close()

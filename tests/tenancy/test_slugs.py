@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from stagedoor.kernel.errors import Conflict
@@ -11,6 +9,7 @@ from stagedoor.storage import Database, Transaction
 from stagedoor.tenancy import apps, organisations
 from stagedoor.tenancy.nouns import AppSettings, Organisation
 from stagedoor.tenancy.principals import OPERATOR
+from stagedoor.tenancy.settings import TokenSettings
 
 HOUR = 3_600
 
@@ -38,14 +37,14 @@ def two(tx: Transaction) -> tuple[Organisation, Organisation]:
 
 def brief(tx: Transaction, organisation: Organisation, ttl: int) -> None:
     """An app that is there and gone."""
-    app = apps.create(tx, organisation, "show", None, AppSettings(max_token_ttl=ttl))
+    app = apps.create(tx, organisation, "show", None, AppSettings(TokenSettings(max_token_ttl=ttl)))
     apps.delete(tx, app)
 
 
 def refused(tx: Transaction, organisation: Organisation) -> bool:
     try:
         with tx.savepoint():
-            apps.delete(tx, apps.create(tx, organisation, "show", None, AppSettings(max_token_ttl=1)))
+            apps.delete(tx, apps.create(tx, organisation, "show", None, AppSettings(TokenSettings(max_token_ttl=1))))
     except Conflict as conflict:
         return conflict.code == "slug_reserved"
     return False
@@ -82,8 +81,8 @@ async def test_a_shorter_life_of_tokens_does_not_shorten_the_wait(database: Data
     one, other = await database.write(two)
 
     def live_and_die(tx: Transaction) -> None:
-        app = apps.create(tx, one, "show", None, AppSettings(max_token_ttl=HOUR))
-        shorter = replace(app.settings, max_token_ttl=1)
+        app = apps.create(tx, one, "show", None, AppSettings(TokenSettings(max_token_ttl=HOUR)))
+        shorter = app.settings.changed({"max_token_ttl": 1})
         apps.delete(tx, apps.update(tx, OPERATOR, "show", name=None, settings=shorter))
 
     await database.write(live_and_die)

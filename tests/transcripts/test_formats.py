@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stagedoor.rooms.nouns import Session
-from stagedoor.transcripts.formats import Whole, as_json, as_txt, as_vtt
+from stagedoor.transcripts.formats import Whole, as_json, as_txt, as_vtt, speaker_label
 from stagedoor.transcripts.nouns import Segment, Transcript
 
 START = 1_700_000_000_000
@@ -58,3 +59,40 @@ def test_json_has_every_segment_as_it_was(said: list[Segment]) -> None:
     found = json.loads(as_json(Whole("live", SESSION, TRANSCRIPT, said)))["segments"]
     assert [entry["text"] for entry in found] == [segment.text for segment in said]
     assert all(entry["offsetMs"] >= 0 for entry in found)
+
+
+def said(name: str, text: str = "hello", speaker: str = "phone-42") -> Segment:
+    return Segment("chat", speaker, "SG_1", name, None, None, text, True, START, START)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Ada", "Ada"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("a\u2066b\u2069c\u202d\u202c", "a\\u2066b\\u2069c\\u202d\\u202c"),
+        ("\u05d3\u05df\u200f", "\u05d3\u05df\u200f"),
+        ("", "phone-42"),
+        ("   ", "phone-42"),
+        ("\u200b\u00a0\u2800", "phone-42"),
+        ("\u202e", "phone-42"),
+        ("\x1b]0;pwned\x07", "\ufffd]0;pwned\ufffd"),
+        ("A\n[00:00:09] Bob", "A [00:00:09] Bob"),
+        ("👩\u200d👩\u200d👧", "👩\u200d👩\u200d👧"),
+    ],
+)
+def test_a_name_shows_who_it_was_and_turns_no_line_round(name: str, shown: str) -> None:
+    assert speaker_label(said(name)) == shown
+    whole = Whole("live", SESSION, TRANSCRIPT, [said(name)])
+    assert as_txt(whole).decode() == f"[00:00:00] {shown}: hello\n"
+    assert f"<v {shown}>hello\n" in as_vtt(whole).decode()
+
+
+def test_a_speaker_without_anything_to_show() -> None:
+    assert speaker_label(said(" ", speaker="\u2028")) == "?"
+
+
+def test_text_gives_a_terminal_no_orders() -> None:
+    whole = Whole("live", SESSION, TRANSCRIPT, [said("Ada", "a\x1b[2Jb\x9bc\x00")])
+    for text in (as_txt(whole).decode(), as_vtt(whole).decode()):
+        assert "a\ufffd[2Jb\ufffdc\ufffd" in text

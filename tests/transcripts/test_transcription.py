@@ -146,6 +146,33 @@ async def test_a_guess_that_comes_right_after_what_is_final_replaces_nothing(man
         assert {entry["text"] for entry in found} == {"the last word", "the end"}
 
 
+async def test_what_was_heard_stays_and_an_utterance_is_one_line(managed_api: Api, app: str) -> None:
+    await managed_api("PATCH", f"/apps/{app}", {"settings": {"transcript": "speech"}})
+    async with guest_in(managed_api, app, "demo", "ada") as ada, guest_in(managed_api, app, "demo", "bob") as bob:
+        session = await session_of(managed_api, app)
+        await listening(managed_api, app, session)
+        await say(ada, "So you made a big purchase", "SG_A", final=False)
+        await say(ada, "", "SG_A")
+        await say(ada, "final F", "SG_F")
+        await say(ada, "  ", "SG_F")
+        for text in ("Good", "Good morning", "Good morning to you"):  # as older agents send it: without a segment id
+            final = str(text.endswith("you")).lower()
+            await bob.me.send_text(text, topic=TOPIC, attributes={"lk.transcription_final": final})
+        await say(ada, "the end", "SG_end")
+
+        async def all_there() -> Any:
+            found = (await managed_api("GET", f"/apps/{app}/sessions/{session}/transcript"))["data"]["segments"]
+            lines = {entry["text"]: entry["final"] for entry in found}
+            return lines if {"the end", "Good morning to you"} <= lines.keys() else None
+
+        assert await eventually(all_there) == {
+            "So you made a big purchase": False,
+            "final F": True,
+            "Good morning to you": True,
+            "the end": True,
+        }
+
+
 async def test_the_listener_is_killed_in_the_middle(
     managed_api: Api, managed_product: RunningProduct, app: str
 ) -> None:

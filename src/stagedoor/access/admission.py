@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from stagedoor.access.grants import JoinRequest
 from stagedoor.access.links import LinkSigner, Use
+from stagedoor.access.settings import PlaybackSettings
 from stagedoor.kernel.errors import Invalid, NotFound
 from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.room_names import livekit_name
+from stagedoor.tenancy.settings import TokenSettings
 
 if TYPE_CHECKING:
     from livekit.api import TokenVerifier
@@ -70,7 +72,7 @@ class AdmissionControl:
             room = livekit_name(app.slug, reference)
         except Invalid:
             raise refused from None
-        if use == "play" and app.settings.playback_policy == "public" and not token:
+        if use == "play" and app.settings.of(PlaybackSettings).playback_policy == "public" and not token:
             return Admission(app, room, use)
         admission = self._by_token(app, room, use, token or "")
         if admission is None:
@@ -119,7 +121,7 @@ def page_request(admission: Admission, name: str | None, visitor: str | None) ->
         name=name,
         can_publish=meeting,
         can_publish_data=meeting,
-        ttl=min(PAGE_TOKEN_TTL, admission.app.settings.max_token_ttl),
+        ttl=min(PAGE_TOKEN_TTL, admission.app.settings.of(TokenSettings).max_token_ttl),
         # A thousand viewers would otherwise each be told to everybody in the room.
         hidden=not meeting,
     )

@@ -13,6 +13,7 @@ from stagedoor.kernel.errors import Invalid
 from stagedoor.rooms.nouns import SESSION_ATTRIBUTE, SESSION_ID_LENGTH, Plan, RoomLimits
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.room_names import new_livekit_name
+from stagedoor.tenancy.settings import TokenSettings
 
 SOURCES: Final = ("camera", "microphone", "screen_share", "screen_share_audio")
 """What LiveKit lets a grant name in `canPublishSources`."""
@@ -167,14 +168,15 @@ def time_to_live(app: App, ttl: str | float | None) -> int:
     Raises:
         Invalid: It is no duration, or longer than the app allows.
     """
+    longest = app.settings.of(TokenSettings).max_token_ttl
     if ttl is None:
-        return min(DEFAULT_TTL, app.settings.max_token_ttl)
+        return min(DEFAULT_TTL, longest)
     try:
         seconds = parse_duration(ttl)
     except ValueError as error:
         raise Invalid(f"ttl is wrong: {error}.", code="bad_ttl") from None
-    if seconds > app.settings.max_token_ttl:
-        limit = format_duration(app.settings.max_token_ttl)
+    if seconds > longest:
+        limit = format_duration(longest)
         raise Invalid(
             f"ttl is longer than the {limit} that this app allows.",
             code="ttl_too_long",

@@ -8,8 +8,9 @@ from fastapi import Depends
 from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
+from starlette.types import Scope
 
-from stagedoor.api.services import services_of
+from stagedoor.api.services import Services, services_of
 from stagedoor.kernel.errors import Unauthenticated
 from stagedoor.tenancy.principals import Principal
 
@@ -36,6 +37,16 @@ def bearer(authorization: str | None) -> str:
             headers={"WWW-Authenticate": "Bearer"},
         )
     return secret
+
+
+async def authenticated(services: Services, scope: Scope) -> Principal:
+    """The caller of a request that a front route answers, by the first of its `Authorization` headers.
+
+    Raises:
+        Unauthenticated: It has no key, or one that is not known.
+    """
+    header = next((value for name, value in scope["headers"] if name == b"authorization"), None)
+    return await services.authenticator.authenticate(bearer(None if header is None else header.decode("latin-1")))
 
 
 class Needs:

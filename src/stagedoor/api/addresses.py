@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import quote, urlencode
 
 from stagedoor.access.links import Use
+from stagedoor.access.settings import PlaybackSettings
 from stagedoor.api.services import Services
 from stagedoor.tenancy.nouns import App
 
@@ -40,7 +41,7 @@ def frames_url(services: Services, kind: FramesKind, app: App, livekit_room: str
 
 
 def _query(services: Services, kind: PageKind, app: App, livekit_room: str, ttl: int) -> str:
-    if kind != "meet" and app.settings.playback_policy == "public":
+    if kind != "meet" and app.settings.of(PlaybackSettings).playback_policy == "public":
         return ""
     use: Use = "meet" if kind == "meet" else "play"
     return f"?token={services.signer.sign(use, livekit_room, ttl)}"

@@ -13,9 +13,11 @@ from starlette.routing import BaseRoute
 from stagedoor import __version__
 from stagedoor.api import livekit_webhook, openapi, problems
 from stagedoor.api.access import public
+from stagedoor.api.front import Front, FrontedApp
 from stagedoor.api.idempotency.middleware import IdempotencyMiddleware
 from stagedoor.api.live import frame_post
 from stagedoor.api.live import routes as live
+from stagedoor.api.livekit_webhook import WebhookEndpoint
 from stagedoor.api.middleware import BodyLimitMiddleware, MetricsMiddleware, SecurityHeadersMiddleware
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.routes import (
@@ -35,6 +37,7 @@ from stagedoor.api.routes import (
     tokens,
     transcripts,
     usage,
+    webhook_deliveries,
     webhooks,
 )
 from stagedoor.api.services import Services
@@ -57,6 +60,7 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     inbox.router,
     jobs.router,
     webhooks.router,
+    webhook_deliveries.router,
     usage.router,
     audit.router,
 )
@@ -69,7 +73,7 @@ def build(services: Services, pages: list[BaseRoute]) -> FastAPI:
         parts: What routes call.
         pages: The routes of the pages and their files.
     """
-    app = FastAPI(
+    app = FrontedApp(
         title="Stagedoor",
         version=__version__,
         openapi_url=None,
@@ -82,9 +86,13 @@ def build(services: Services, pages: list[BaseRoute]) -> FastAPI:
     app.router.redirect_slashes = False
     app.state.services = services
     problems.install(app)
-    hooks = livekit_webhook.routes(services.settings.webhook_path)
-    app.router.routes.extend(hooks)
-    app.router.routes.append(tokens.route(PREFIX))
+    settings = services.settings
+    hooks = livekit_webhook.routes(
+        settings.livekit_webhook_path, WebhookEndpoint(services.receiver, settings.livekit_webhook_max_bytes)
+    )
+    fronted = [*hooks, tokens.route(PREFIX, services)]
+    app.front = Front(fronted)
+    app.router.routes.extend(fronted)
     app.router.routes.extend(live.routes())
     # Not include_router, which nests: a flat list is what the access test and the metrics walk.
     for router in (*_ROUTERS, health.router(""), health.router(PREFIX)):
@@ -101,7 +109,7 @@ def build(services: Services, pages: list[BaseRoute]) -> FastAPI:
     app.add_middleware(IdempotencyMiddleware, services=services, prefix=f"{PREFIX}/")
     app.add_middleware(
         BodyLimitMiddleware,
-        limit=services.settings.api_max_body_bytes,
+        limit=settings.api_max_body_bytes,
         exempt=frozenset([*(route.path for route in hooks), frame_post.PATH]),
     )
     app.add_middleware(SecurityHeadersMiddleware)

@@ -1,65 +1,63 @@
-"""LiveKit's webhook: a hot route, outside `/api/v1`, on every path that it is known by."""
+"""LiveKit's webhook: a front route, outside `/api/v1`, on every path that it is known by."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.types import Receive, Scope
 
-from stagedoor.api.middleware import DRAINED_BYTES
+from stagedoor.api.bodies import read_body
+from stagedoor.api.front import FrontRoute, Reply
 from stagedoor.api.problems import documented
-from stagedoor.api.raw_routes import HotRoute
-from stagedoor.api.services import services_of
 from stagedoor.inbox.metrics import WEBHOOKS
+from stagedoor.inbox.receive import Receiver
 from stagedoor.inbox.verify import signature_header
-from stagedoor.kernel.errors import BadRequest, TooLarge
+from stagedoor.kernel.errors import TooLarge
 
 FIXED_PATH = "/webhooks/livekit"
 
-
-async def receive_webhook(request: Request) -> Response:
-    """200 once the event is durable; 401, 400, 413 or 503 otherwise."""
-    services = services_of(request)
-    headers = request.headers
-    authorization = signature_header(headers.getlist("authorization"))
-    signature = headers.get("x-livekit-signature")
-    services.receiver.precheck(authorization, signature)
-    body = await _body(request, services.settings.webhook_max_bytes)
-    await services.receiver.receive(body, authorization, signature)
-    return Response(status_code=200)
+_TAKEN: Final = Reply(200, b"", ((b"content-length", b"0"),))
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    """The body. One that is too large is read on all the same, and not kept: see `stagedoor.api.middleware.drain`."""
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > DRAINED_BYTES:
-                break
-            if size <= limit:
-                chunks.append(chunk)
-    except ClientDisconnect:
-        raise BadRequest("The body ended too early.", code="body_cut_off") from None
-    if size > limit:
-        raise _too_large(limit)
-    return b"".join(chunks)
+class WebhookEndpoint:
+    """Answers LiveKit's webhooks.
+
+    Args:
+        receiver: Where events go.
+        limit: The largest body, in bytes.
+    """
+
+    def __init__(self, receiver: Receiver, limit: int) -> None:
+        self._receiver = receiver
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive) -> Reply:
+        """200 once the event is durable; 401, 400, 413 or 503 otherwise."""
+        authorizations: list[str] = []
+        signature = None
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                authorizations.append(value.decode("latin-1"))
+            elif name == b"x-livekit-signature":
+                signature = value.decode("latin-1")
+        authorization = signature_header(authorizations)
+        self._receiver.precheck(authorization, signature)
+        try:
+            body = await read_body(receive, self._limit)
+        except TooLarge:
+            WEBHOOKS.labels("too_large").inc()
+            raise
+        await self._receiver.receive(body, authorization, signature)
+        return _TAKEN
 
 
-def _too_large(limit: int) -> TooLarge:
-    WEBHOOKS.labels("too_large").inc()
-    return TooLarge(f"The body has more than {limit} bytes.", extra={"limit": limit})
-
-
-def routes(configured_path: str) -> list[HotRoute]:
+def routes(configured_path: str, endpoint: WebhookEndpoint) -> list[FrontRoute]:
     """The webhook's routes."""
     paths = dict.fromkeys((FIXED_PATH, configured_path))
     return [
-        HotRoute(
+        FrontRoute(
             path,
-            receive_webhook,
+            endpoint,
             method="POST",
             public_because="LiveKit signs it",
             operation=_operation(f"receive_webhook{number or ''}"),

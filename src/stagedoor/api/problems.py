@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -13,10 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stagedoor.kernel import errors
 from stagedoor.kernel.errors import Problem, StorageUnavailable
-from stagedoor.kernel.wording import wording
+from stagedoor.kernel.wording import shortened, wording
 
 _log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
@@ -52,10 +54,20 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def encoded(problem: Problem) -> bytes:
+    """The problem document as JSON."""
+    document = problem.document()
+    try:
+        return msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        # A lone surrogate (`"\ud800"`) of the caller's is legal JSON and no Unicode text; it goes back as it came.
+        return json.dumps(document, separators=(",", ":")).encode()
+
+
 def render(problem: Problem) -> Response:
     """The answer that a problem makes."""
     return Response(
-        msgspec.json.encode(problem.document()),
+        encoded(problem),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
         headers=problem.headers,
@@ -69,7 +81,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _cut_off)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(Exception, _raised_by_middleware)
+    app.add_middleware(UnexpectedErrorMiddleware)
 
 
 async def _problem(_: Request, error: Exception) -> Response:
@@ -83,7 +96,7 @@ async def _storage(_: Request, error: Exception) -> Response:
 
 def storage_unavailable(error: Exception) -> Response:
     """The answer when the database did not take or give what was asked."""
-    _log.warning("the database is not available", error=str(error))
+    _log.warning("database_unavailable", error=str(error))
     return render(
         errors.Unavailable(
             "The database is not available now; nothing was changed. Try again shortly.",
@@ -132,7 +145,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _cut_off(_: Request, __: Exception) -> Response:
-    """Nobody is there to read it; it keeps a caller's going away out of the log of our failures."""
+    """No client is there to read it; it keeps a caller's going away out of the log of failures."""
     return render(errors.BadRequest("The body ended too early.", code="body_cut_off"))
 
 
@@ -146,9 +159,47 @@ def _allowed_methods(request: Request) -> str:
     return ", ".join(sorted(methods))
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    _log.error("a request failed", path=request.url.path, exc_info=error)
+class UnexpectedErrorMiddleware:
+    """Answers 500 for whatever a route raises; the innermost, so that the answer is like every other.
+
+    Starlette calls a handler of `Exception` outside of the middleware, where neither metrics nor headers know of the
+    answer, and raises the error again: the server logs it once more and closes a connection that was to be kept.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except (HTTPException, Problem, StorageUnavailable):
+            raise
+        except Exception as error:
+            if started:
+                raise
+            await _unexpected(scope, error)(scope, receive, send)
+
+
+def _unexpected(scope: Scope, error: Exception) -> Response:
+    _log.error("request_failed", path=scope["path"], exc_info=error)
     return render(Problem("Something went wrong here; the log has more."))
+
+
+async def _raised_by_middleware(request: Request, error: Exception) -> Response:
+    """The server closes the connection after this one, because Starlette raises the error again."""
+    answer = _unexpected(request.scope, error)
+    answer.headers["Connection"] = "close"
+    return answer
 
 
 class MethodNotAllowed(Problem):
@@ -162,7 +213,7 @@ class MethodNotAllowed(Problem):
 def _field(location: tuple[Any, ...]) -> str:
     # In a union pydantic adds which of its members it tried: `constrained-str`, `int`, `function-after[…]`.
     return ".".join(
-        str(part)
+        shortened(str(part))
         for part in location
         if part not in {"body", "query", "path", "header"} and not _MEMBER.fullmatch(str(part))
     )

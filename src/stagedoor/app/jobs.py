@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stagedoor.api.services import Services
-from stagedoor.jobs import forget
+from stagedoor.jobs import store as jobs
 from stagedoor.jobs.nouns import JobKind
 from stagedoor.jobs.worker import Worker
-from stagedoor.outbox import delivery, endpoints
+from stagedoor.outbox import endpoints
+from stagedoor.outbox import store as outbox
 from stagedoor.outbox.delivery import Deliverer
-from stagedoor.retention import sweep
+from stagedoor.retention import rules
+from stagedoor.retention.sweep import Retention
 from stagedoor.rooms import final_usage
 from stagedoor.rooms.limit_jobs import Enforcer
 from stagedoor.transcripts import archiving
-from stagedoor.transcripts.transcription import Recorder
+from stagedoor.transcripts.transcription import TranscriptionJobs
 
 
 def make_worker(services: Services, node: str) -> Worker:
     """The worker of this node, by the name that it keeps over restarts."""
-    return Worker(services.database, services.queue, kinds(services), node=node)
+    worker = Worker(services.database, services.queue, kinds(services), node=node)
+    services.clock.listen(worker.clock_jumped)
+    return worker
 
 
 def kinds(services: Services) -> Sequence[JobKind]:
@@ -34,13 +38,22 @@ def kinds(services: Services) -> Sequence[JobKind]:
         settings.webhook_disable_after,
     )
     return [
-        forget.kind(services.database, settings.jobs_keep_done, settings.jobs_keep_ended),
         *final_usage.kinds(services.database, services.feed),
         *Enforcer(services.database, services.feed, services.queue, services.gateway, services.bans).kinds(),
         deliverer.kind(settings.webhook_timeout),
-        delivery.forget_kind(services.database, settings.webhook_keep_deliveries),
-        Recorder(services.database, services.queue, services.gateway, services.transcriber).kind(),
+        TranscriptionJobs(services.database, services.queue, services.gateway, services.transcriber).kind(),
         *archiving.kinds(services.database, services.feed, services.queue, services.objects),
-        sweep.kind(services.database, services.queue, settings.retention_interval),
+        *_retention(services).kinds(settings.retention_interval),
         endpoints.recover_kind(services.database, services.queue),
     ]
+
+
+def _retention(services: Services) -> Retention:
+    """What is deleted when it is old enough."""
+    settings = services.settings
+    retention = Retention(services.database, services.clock)
+    retention.register("jobs.forget", settings.jobs_keep_done, jobs.delete_done)
+    retention.register("jobs.forget", settings.jobs_keep_ended, jobs.delete_ended)
+    retention.register("webhook.forget", settings.webhook_keep_deliveries, outbox.delete_old_deliveries)
+    rules.register(retention, services.queue)
+    return retention

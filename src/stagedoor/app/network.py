@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from stagedoor.app.datafolder import Secrets
-from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.config import ManagedConfig, choose_network
 from stagedoor.mediaserver.endpoint import Endpoint
+from stagedoor.settings.installation import Settings
 
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not bound
 
 
@@ -28,6 +29,11 @@ class Network:
     local_url: str
     endpoint: Endpoint
     managed: ManagedConfig | None
+
+    @property
+    def same_machine(self) -> bool:
+        """Whether LiveKit runs on this machine, and so by the same clock."""
+        return self.managed is not None or (urlsplit(self.endpoint.url).hostname or "") in _LOOPBACK
 
 
 def lay_out(settings: Settings, secrets: Secrets) -> Network:

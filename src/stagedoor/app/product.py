@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stagedoor.app import early
 from stagedoor.app.runtime import Runtime, Service
 from stagedoor.kernel.errors import OperatorError, Problem, StorageUnavailable
-from stagedoor.kernel.settings import Settings
+from stagedoor.settings.installation import Settings
 
 if TYPE_CHECKING:
     from stagedoor.app.summary import Summary

@@ -12,7 +12,7 @@ import structlog
 
 from stagedoor.app.patience import Patience
 from stagedoor.kernel.errors import OperatorError
-from stagedoor.kernel.settings import Settings
+from stagedoor.settings.installation import Settings
 
 if TYPE_CHECKING:
     import socket

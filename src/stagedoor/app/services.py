@@ -18,9 +18,9 @@ from stagedoor.inbox.receive import Receiver
 from stagedoor.inbox.store import intake
 from stagedoor.inbox.verify import Keyring
 from stagedoor.jobs.queue import Queue
+from stagedoor.kernel.clock_watch import ClockWatch
 from stagedoor.kernel.errors import OperatorError, StorageUnavailable
 from stagedoor.kernel.sealing import Sealer
-from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outbox import delivery
 from stagedoor.outbox.sender import Sender
@@ -30,8 +30,10 @@ from stagedoor.outputs.webrtc.join_tokens import JoinTokens
 from stagedoor.outputs.webrtc.supervisor import Bridges
 from stagedoor.rooms.ban_enforcer import BanEnforcer
 from stagedoor.rooms.bans import Bans
+from stagedoor.rooms.clock_jump import SessionClock
 from stagedoor.rooms.creating import RoomCreator
 from stagedoor.rooms.plans import Plans
+from stagedoor.settings.installation import Settings
 from stagedoor.sources.cameras.authentication import CameraAuthenticator
 from stagedoor.sources.cameras.http_ingest import HttpIngest
 from stagedoor.sources.cameras.key_revocation import KeyRevocation
@@ -67,9 +69,11 @@ def make_services(
         when_cancelled={delivery.KIND: delivery.cancelled, transcription.RECORD: transcription.cancelled},
         when_retried={delivery.KIND: delivery.retried},
     )
-    applier = Applier(database, feed, queue, ban_enforcer)
-    extra = {key: secret.get_secret_value() for key, secret in settings.webhook_extra_keys.items()}
-    keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.webhook_hmac_enabled)
+    clock = ClockWatch()
+    clock.listen(SessionClock(database, shared=network.same_machine).jumped)
+    applier = Applier(database, feed, queue, ban_enforcer, clock)
+    extra = {key: secret.get_secret_value() for key, secret in settings.livekit_webhook_extra_keys.items()}
+    keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.livekit_webhook_hmac_enabled)
     signer = LinkSigner(secrets.link_secret)
     bans, plans = Bans(database), Plans(database)
     issuer = TokenIssuer(database, bans, plans, endpoint)
@@ -94,6 +98,7 @@ def make_services(
         gateway=gateway,
         receiver=Receiver(keyring, intake(database), applier.wake),
         applier=applier,
+        clock=clock,
         signer=signer,
         admission_control=AdmissionControl(signer, endpoint),
         sealer=sealer,

@@ -186,6 +186,7 @@ SERVICES: Final = (
     _background("jobs", lambda rt: make_worker(rt.services, rt.folder.node).run()),
     _background("webhooks", lambda rt: Fanout(rt.database, rt.services.feed, rt.services.queue).run()),
     _background("key use", _record_use),
+    _background("clock", lambda rt: rt.services.clock.run()),
     _background("camera keys", lambda rt: rt.services.key_revocation.run()),
     _background("media usage", lambda rt: rt.services.media_usage.run()),
     _background("other nodes", lambda rt: rt.services.other_nodes.run()),

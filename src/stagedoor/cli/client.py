@@ -16,7 +16,7 @@ import msgspec
 
 from stagedoor.app.datafolder import DataFolder
 from stagedoor.kernel.errors import CallerMistake, OperatorError
-from stagedoor.kernel.settings import Settings
+from stagedoor.settings.installation import Settings
 
 PREFIX: Final = "/api/v1"
 _TIMEOUT: Final = 60.0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from stagedoor.kernel.settings import Resolved
+    from stagedoor.settings.resolve import Resolved
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of database, secrets and LiveKit's files.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML).")]
@@ -38,7 +38,7 @@ def resolved(config: Path | None = None, **flags: Any) -> Resolved:
     """The settings, and logs set up after them."""
     with _left_out("rich"):
         from stagedoor.app.logs import configure
-    from stagedoor.kernel.settings import resolve
+    from stagedoor.settings.resolve import resolve
 
     found = resolve(flags, os.environ, config)
     configure(found.settings)

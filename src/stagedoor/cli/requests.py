@@ -77,7 +77,7 @@ def _parameter(parameter: Parameter) -> inspect.Parameter:
 
 def _run(verb: Verb, given: dict[str, Any], data_dir: Path | None, *, as_json: bool) -> None:
     from stagedoor.cli.client import call
-    from stagedoor.kernel.settings import resolve
+    from stagedoor.settings.resolve import resolve
 
     if verb.text and as_json:
         given["format"] = "json"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from stagedoor.app.product import Product
 from stagedoor.cli.output import visible
-from stagedoor.kernel.settings import Settings
+from stagedoor.settings.installation import Settings
 
 if TYPE_CHECKING:
     from stagedoor.app.summary import Summary

@@ -12,7 +12,7 @@ from stagedoor.cli.options import AsJson, ConfigFile, DataDir, resolved
 from stagedoor.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from stagedoor.kernel.settings import Resolved
+    from stagedoor.settings.resolve import Resolved
 
 _MASK = "********"
 _SECRET = re.compile(r"key|secret|token|password|sig|credential", re.IGNORECASE)
@@ -36,7 +36,8 @@ def describe(found: Resolved) -> list[dict[str, Any]]:
     """A row per setting."""
     from pydantic_core import PydanticUndefined
 
-    from stagedoor.kernel.settings import Settings, environment_names
+    from stagedoor.settings.installation import Settings
+    from stagedoor.settings.resolve import environment_names
 
     rows: list[dict[str, Any]] = []
     for name, field in Settings.model_fields.items():

@@ -27,7 +27,7 @@ def up(
 ) -> None:
     """Start everything, and stop it on Ctrl-C or SIGTERM."""
     from stagedoor.cli.running import run
-    from stagedoor.kernel.settings import unknown_variables
+    from stagedoor.settings.resolve import unknown_variables
 
     found = resolved(
         config,

@@ -9,8 +9,6 @@ from typing import Final
 
 from stagedoor.kernel.errors import CallerMistake
 
-from stagedoor.kernel.errors import CallerMistake
-
 LIVEKIT_PLACE: Final = Path("/usr/local/bin/livekit-server")
 _HOMES: Final = ("/home", "/root", "/run/user")
 

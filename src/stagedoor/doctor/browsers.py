@@ -19,7 +19,7 @@ def check(network: Network) -> CheckResult:
             CHECK,
             f"Browsers refuse {network.endpoint.client_url} from pages that come from {network.public_url}.",
             f"Put a TLS proxy before LiveKit and set STAGEDOOR_LIVEKIT_PUBLIC_URL=wss://{page.hostname}, or the name"
-            " that the proxy has; docs/deploy.md shows one for nginx and one for Caddy.",
+            " that the proxy has; docs/how-to/deploy.md shows one for nginx and one for Caddy.",
         )
     if _is_loopback(livekit.hostname) and not _is_loopback(page.hostname):
         return broken(

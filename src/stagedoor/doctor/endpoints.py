@@ -17,7 +17,7 @@ async def check(instance: Instance) -> CheckResult:
     """Look for endpoints that were disabled for their failures, and for those that fail now; all are named."""
     found = await _all(instance)
     if found is None:
-        return skipped(CHECK, "The running Stagedoor does not show its endpoints.", "Mend `stagedoor` first.")
+        return skipped(CHECK, "The running Stagedoor does not show its endpoints.", "Fix `stagedoor` first.")
     disabled = [one for one in found if not one["enabled"] and one["disabledReason"] is not None]
     failing = [one for one in found if one["enabled"] and one["failingSince"] is not None]
     if not disabled and not failing:
@@ -68,7 +68,7 @@ async def _all(instance: Instance) -> list[dict[str, Any]] | None:
 
 
 async def _last_failure(instance: Instance, endpoint_id: str) -> str:
-    """What came back last, as a sentence to be put behind others; empty when nobody knows."""
+    """The detail of the last failed attempt, as a sentence that follows others; empty when there is none."""
     listed = await instance.get(f"webhooks/{endpoint_id}/deliveries", {"limit": "20"})
     for delivery in listed.json().get("data", ()):
         if delivery["lastOutcome"] in {None, "ok"}:

@@ -22,6 +22,13 @@ async def check(context: Context, instance: Instance | None) -> CheckResult:
         return skipped(CHECK, f"No Stagedoor runs on the data folder {context.folder}.", START)
     answer = await instance.ready()
     if answer.status == 200:
+        jumped = answer.json().get("data", {}).get("clock")
+        if jumped:
+            return warning(
+                CHECK,
+                f"Stagedoor runs and says that it is ready. {jumped} Retention waits for a day after a jump forward.",
+                "Let the machine set its clock by NTP: `timedatectl set-ntp true`, or chrony.",
+            )
         return ok(CHECK, f"Stagedoor runs, answers at {instance.url} and says that it is ready.")
     if answer.status == 503:
         reasons = " ".join(map(str, answer.json().get("reasons", ())))

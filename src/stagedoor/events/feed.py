@@ -14,9 +14,6 @@ from stagedoor.kernel.errors import StorageUnavailable, TooMany
 from stagedoor.storage import Database, Transaction
 
 _BATCH = 200
-_POLL_SECONDS = {"sqlite": 15.0, "postgresql": 1.0}
-"""With SQLite every event is of this process and wakes its readers; with PostgreSQL another node's does not."""
-
 _RETRY_SECONDS = 1.0
 
 
@@ -43,7 +40,7 @@ class Feed:
 
     def __init__(self, database: Database, *, poll_seconds: float | None = None, max_clients: int = 200) -> None:
         self._database = database
-        self._poll_seconds = poll_seconds or _POLL_SECONDS[database.dialect]
+        self._poll_seconds = poll_seconds or database.poll_seconds
         self._max_clients = max_clients
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._wakes: Counter[str] = Counter()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection
 from typing import Any
 
@@ -52,7 +51,6 @@ _INSERT = Prepared(
     .values({column.name: bindparam(column.name) for column in events.c if column.name != "seq"})
     .returning(events.c.seq)
 )
-_LOCK = Prepared(select(func.pg_advisory_xact_lock(bindparam("lock_class"), bindparam("number"))))
 
 
 def insert_event(tx: Transaction, event: NewEvent) -> int:
@@ -61,8 +59,7 @@ def insert_event(tx: Transaction, event: NewEvent) -> int:
     On PostgreSQL two transactions could take numbers in one order and commit in the other, and a reader between the
     commits would miss one for ever; a lock per app until the commit keeps both orders the same.
     """
-    if tx.dialect == "postgresql":
-        tx.rows(_LOCK, {"lock_class": _LOCK_CLASS, "number": zlib.crc32(event.app_id.encode()) >> 1})
+    tx.lock("events", (event.app_id,))
     ((seq,),) = tx.rows(
         _INSERT,
         {
@@ -78,9 +75,6 @@ def insert_event(tx: Transaction, event: NewEvent) -> int:
         },
     )
     return int(seq)
-
-
-_LOCK_CLASS = 0x5D01
 
 
 def events_after(tx: Transaction, app_id: str, seq: int, *, livekit_room: str | None, limit: int) -> list[Event]:

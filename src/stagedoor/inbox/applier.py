@@ -10,7 +10,6 @@ import time
 from typing import Final
 
 import structlog
-from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from stagedoor.events.feed import Feed
@@ -20,22 +19,23 @@ from stagedoor.inbox.store import InboxEvent
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.clock_watch import ClockWatch
 from stagedoor.kernel.errors import Conflict, NotFound, StorageUnavailable
 from stagedoor.mediaserver.livekit_event import decode_event
 from stagedoor.rooms import store as rooms_store
 from stagedoor.rooms.apply import Outcome, apply_event
 from stagedoor.rooms.ban_enforcer import BanEnforcer
-from stagedoor.storage import Database, Transaction, faults
+from stagedoor.storage import Database, Transaction
 
 _log = structlog.get_logger()
 
 BATCH: Final = 50
 MAX_ATTEMPTS: Final = 3
-TURN_SECONDS: Final = {"sqlite": 0.01, "postgresql": 0.25}
+TURN_SECONDS: Final = 0.01
+LONG_TURN_SECONDS: Final = 0.25
 """How long one transaction may take. On SQLite the webhooks that come in meanwhile wait for it: with turns of a hundred
 events they were acknowledged at a third of the rate. PostgreSQL takes them in on other connections."""
 POLL_SECONDS: Final = 1.0
-_LOCK: Final = 0x5D02
 
 
 class Applier:
@@ -46,10 +46,15 @@ class Applier:
         feed: Where the resulting events go.
         queue: Where what is more than state is asked for.
         bouncer: Told of everybody who comes in.
+        clock: Looked at before events are applied: the times of open sessions are adjusted before they end.
     """
 
-    def __init__(self, database: Database, feed: Feed, queue: Queue, ban_enforcer: BanEnforcer) -> None:
+    def __init__(
+        self, database: Database, feed: Feed, queue: Queue, ban_enforcer: BanEnforcer, clock: ClockWatch | None = None
+    ) -> None:
+        self._clock = clock or ClockWatch()
         self._database = database
+        self._turn_seconds = TURN_SECONDS if database.sole_writer else LONG_TURN_SECONDS
         self._feed = feed
         self._queue = queue
         self._ban_enforcer = ban_enforcer
@@ -82,7 +87,7 @@ class Applier:
         try:
             newest = await self._database.read(store.newest_pending_seq)
         except StorageUnavailable as error:
-            _log.warning("the inbox can't be applied now", error=str(error))
+            _log.warning("inbox_unavailable", error=str(error))
             return
         if newest is not None:
             await self._drain(newest)
@@ -90,13 +95,14 @@ class Applier:
     async def _drain(self, up_to: int | None) -> None:
         held: set[str] = set()
         while True:
+            await self._clock.notify()
             try:
                 first = await self._database.write(lambda tx: self._batch(tx, held, wait=up_to is not None))
             except StorageUnavailable as error:
-                _log.warning("the inbox can't be applied now", error=str(error))
+                _log.warning("inbox_unavailable", error=str(error))
                 return
             except Exception:  # noqa: BLE001 - what is pending stays so, and a later pass may well work
-                _log.exception("a pass over the inbox broke off")
+                _log.exception("inbox_pass_failed")
                 return
             if first is None or (up_to is not None and first > up_to):
                 return
@@ -130,18 +136,17 @@ class Applier:
             held: Rooms whose next event failed and waits for another pass; those of this batch are added.
             wait: For another node, which holds the inbox for one batch at a time.
         """
-        if tx.dialect == "postgresql":  # two nodes at once would break the order
-            if wait:
-                tx.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-            elif not tx.execute(select(func.pg_try_advisory_xact_lock(_LOCK))).scalar():
-                return None
+        if wait:  # two nodes at once would break the order
+            tx.lock("inbox", ("",))
+        elif not tx.try_lock("inbox", ("",)):
+            return None
         began = time.monotonic()
         events = store.pending(tx, BATCH, without_rooms=held)
         rooms_store.lock_rooms(tx, {event.livekit_room for event in events})
         for event in events:
             if event.livekit_room not in held and not self._apply(tx, event):
                 held.add(event.livekit_room)
-            if time.monotonic() - began > TURN_SECONDS[tx.dialect]:
+            if time.monotonic() - began > self._turn_seconds:
                 break
         return events[0].seq if events else None
 
@@ -157,10 +162,10 @@ class Applier:
                 outcome = self._take_in(tx, event)
                 store.set_state(tx, event.seq, outcome, attempts=attempts, applied_at=now_ms())
         except Exception as error:
-            if _is_the_databases(tx, error):
+            if tx.blames_database(error):
                 raise  # and the event waits, however long that takes
             last = attempts >= MAX_ATTEMPTS
-            _log.exception("a stored event could not be applied", event_id=event.id, attempts=attempts)
+            _log.exception("inbox_event_failed", event_id=event.id, attempts=attempts)
             # Not the whole of a database's error, which repeats the statement with everything in it.
             cause = error.orig if isinstance(error, DBAPIError) else error
             reason = f"{type(error).__name__}: {cause}"[:500]
@@ -180,11 +185,6 @@ class Applier:
         if outcome == "applied" and decoded.event == "participant_joined" and decoded.participant:
             self._ban_enforcer.look(tx, decoded.room_name, decoded.participant.identity)
         return outcome
-
-
-def _is_the_databases(tx: Transaction, error: Exception) -> bool:
-    """Whether the database could not, rather than the event."""
-    return isinstance(error, StorageUnavailable) or faults.unavailable(tx.dialect, error) is not None
 
 
 def _count(event: InboxEvent, outcome: Outcome) -> None:

@@ -18,6 +18,7 @@ from stagedoor.storage import BulkInsert
 
 Received = Literal["stored", "duplicate"]
 _LONGEST_ID = 128
+_STORED, _DUPLICATE = WEBHOOKS.labels("stored"), WEBHOOKS.labels("duplicate")
 
 
 class Receiver:
@@ -89,10 +90,12 @@ class Receiver:
                 code="storage_unavailable",
                 headers={"Retry-After": "1"},
             ) from None
-        WEBHOOKS.labels("stored" if new else "duplicate").inc()
-        if new:
-            self._wake()
-        return "stored" if new else "duplicate"
+        if not new:
+            _DUPLICATE.inc()
+            return "duplicate"
+        _STORED.inc()
+        self._wake()
+        return "stored"
 
 
 def _count_refusal(refused: SignatureRefused) -> None:

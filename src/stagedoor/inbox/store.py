@@ -28,7 +28,7 @@ from stagedoor.storage.records import record
 from stagedoor.storage.types import row_id
 
 InboxState = Literal["pending", "applied", "unclaimed", "ignored", "failed"]
-INBOX_STATES: Final[dict[str, str]] = {
+INBOX_STATES: Final[dict[InboxState, str]] = {
     "pending": "Stored, not applied yet.",
     "applied": "Taken into the state.",
     "unclaimed": "About a room whose name begins with no app's slug.",

@@ -2,7 +2,7 @@
 
 queued -> running -> done
                   -> queued      to be tried again: the handler failed, said `Retry`, or its worker died
-                  -> failed      the handler said `GiveUp`: another attempt can't help
+                  -> failed      the handler said `GiveUp`: another attempt cannot help
                   -> dead        the attempts are used up
 queued, running -> cancelled     an operator said so
 failed, dead, cancelled, done -> queued   an operator said so
@@ -19,7 +19,7 @@ from stagedoor.kernel.errors import StagedoorError
 from stagedoor.storage import Transaction
 
 JobState = Literal["queued", "running", "done", "failed", "dead", "cancelled"]
-JOB_STATES: Final[dict[str, str]] = {
+JOB_STATES: Final[dict[JobState, str]] = {
     "queued": "Waits for its time and for a worker.",
     "running": "A worker has it on lease.",
     "done": "Its effect is committed.",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -32,11 +30,9 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from stagedoor.jobs.nouns import Job, JobState, NewJob
-from stagedoor.storage import Transaction, metadata
+from stagedoor.jobs.nouns import RECURRING, Job, JobState, NewJob
+from stagedoor.storage import Transaction, metadata, upsert
 from stagedoor.storage.records import record
 from stagedoor.storage.types import row_id
 
@@ -128,13 +124,12 @@ _VALUES: Final[dict[str, Any]] = {name: bindparam(name) for name in _COLUMNS}
 _INSERT: Final = insert(jobs).values(_VALUES)
 
 
-def _insert_unique(dialect: str) -> Any:
+def _insert_unique() -> Any:
     """Insert, or mark the unfinished job of the same key: an earlier time counts, and one that runs runs once more.
 
     While a job runs, its time is that of the next run, once there is to be one.
     """
-    make = postgresql_insert if dialect == "postgresql" else sqlite_insert
-    statement = make(jobs).values(_VALUES)
+    statement = upsert(jobs).values(_VALUES)
     runs = jobs.c.state == _RUNNING
     first = runs & ~jobs.c.again
     sooner = statement.excluded.run_at < jobs.c.run_at
@@ -148,7 +143,7 @@ def _insert_unique(dialect: str) -> Any:
     ).returning(jobs.c.id)
 
 
-_INSERT_UNIQUE: Final = {dialect: _insert_unique(dialect) for dialect in ("sqlite", "postgresql")}
+_INSERT_UNIQUE: Final = _insert_unique()
 _other = jobs.alias("other")
 _IS_FIRST_OF_LANE: Final = or_(
     jobs.c.lane.is_(None),
@@ -219,7 +214,7 @@ def insert_job(tx: Transaction, job_id: str, job: NewJob, now: int) -> str:
     if job.unique_key is None:
         tx.execute(_INSERT, values)
         return job_id
-    return str(tx.execute(_INSERT_UNIQUE[tx.dialect], values).scalar_one())
+    return str(tx.execute(_INSERT_UNIQUE, values).scalar_one())
 
 
 def claim(
@@ -247,8 +242,7 @@ def claim(
     )
     if full:
         query = query.where(or_(jobs.c.group_key.is_(None), jobs.c.group_key.not_in(full)))
-    if tx.dialect == "postgresql":
-        query = query.with_for_update(skip_locked=True, of=jobs)
+    query = query.with_for_update(skip_locked=True, of=jobs)
     counts = dict(running_of_group)
     chosen: list[tuple[int, str | None]] = []
     for row in tx.execute(query):
@@ -273,17 +267,7 @@ def _lock_lanes(tx: Transaction, lanes: Collection[str]) -> Collection[str]:
     Two nodes may each see another job as the first of a lane: one that was asked for earlier may appear, by its late
     commit or an operator's retry, while a later one is being claimed. The claim looks again under this lock.
     """
-    if tx.dialect == "sqlite" or not lanes:
-        return lanes
-    numbers = {lane: zlib.crc32(lane.encode()) >> 1 for lane in lanes}
-    rows = tx.execute(_LOCK_LANES, {"numbers": sorted(set(numbers.values()))})
-    locked = {row.number for row in rows if row.locked}
-    return {lane for lane, number in numbers.items() if number in locked}
-
-
-_number = func.unnest(bindparam("numbers", type_=ARRAY(Integer))).column_valued("number")
-_LOCK_CLASS: Final = 0x5D05
-_LOCK_LANES: Final = select(_number, func.pg_try_advisory_xact_lock(_LOCK_CLASS, _number).label("locked"))
+    return tx.try_lock("jobs", lanes)
 
 
 def keep(tx: Transaction, claims: Collection[tuple[int, str]], until: int) -> set[tuple[int, str]]:
@@ -332,8 +316,7 @@ def expired(tx: Transaction, now: int, limit: int) -> list[Job]:
     query = (
         select(jobs).where(jobs.c.state == _RUNNING, jobs.c.lease_until < now).order_by(jobs.c.lease_until).limit(limit)
     )
-    if tx.dialect == "postgresql":
-        query = query.with_for_update(skip_locked=True)
+    query = query.with_for_update(skip_locked=True)
     return [_job(row) for row in tx.execute(query)]
 
 
@@ -346,6 +329,30 @@ def expire_of(tx: Transaction, node: str) -> None:
 def expire_all(tx: Transaction) -> None:
     """End every lease: whoever held one is known to be gone."""
     tx.execute(update(jobs).where(jobs.c.state == _RUNNING).values(lease_until=0))
+
+
+def bring_forward(tx: Transaction, recurring: Mapping[str, int], now: int) -> None:
+    """Have recurring jobs, given with their periods in milliseconds, wait for no longer than that.
+
+    The clock was set back since they were planned.
+    """
+    for kind, every in recurring.items():
+        tx.execute(
+            update(jobs)
+            .where(jobs.c.kind == kind, jobs.c.unique_key == RECURRING, jobs.c.state == _QUEUED)
+            .where(jobs.c.run_at > now + every)
+            .values(run_at=now + every)
+        )
+
+
+def move_waiting(tx: Transaction, by: int, now: int) -> None:
+    """Move the times and leases that lie ahead by `by` milliseconds: they were reckoned by the clock before."""
+    tx.execute(update(jobs).where(jobs.c.state == _QUEUED, jobs.c.run_at > now).values(run_at=jobs.c.run_at + by))
+    tx.execute(
+        update(jobs)
+        .where(jobs.c.state == _RUNNING, jobs.c.lease_until > now)
+        .values(lease_until=jobs.c.lease_until + by)
+    )
 
 
 def set_state(tx: Transaction, job: Job, state: JobState, *, now: int) -> None:
@@ -369,7 +376,7 @@ def set_state(tx: Transaction, job: Job, state: JobState, *, now: int) -> None:
 def job_by_id(tx: Transaction, job_id: str, *, locked: bool = False) -> Job | None:
     """A job; `locked` keeps others from changing it until the transaction ends."""
     query = select(jobs).where(jobs.c.id == job_id)
-    if locked and tx.dialect == "postgresql":
+    if locked:
         query = query.with_for_update()
     row = tx.execute(query).first()
     return None if row is None else _job(row)
@@ -419,19 +426,18 @@ def oldest_ready(tx: Transaction, now: int) -> dict[str, int]:
     return {row.kind: row.since for row in tx.execute(query)}
 
 
-def delete_finished(tx: Transaction, *, done_before: int, ended_before: int, limit: int) -> int:
-    """Forget jobs that are done, and those that ended otherwise, in a bounded bite; how many."""
-    old = (
-        select(jobs.c.seq)
-        .where(
-            or_(
-                (jobs.c.state == "done") & (jobs.c.finished_at < done_before),
-                jobs.c.finished_at < ended_before,
-            )
-        )
-        .limit(limit)
-    )
-    return tx.execute(delete(jobs).where(jobs.c.seq.in_(old))).rowcount
+def delete_done(tx: Transaction, before: int, limit: int) -> int:
+    """Delete jobs that were done before a time, in a bounded batch; how many."""
+    return _delete_finished(tx, (jobs.c.state == "done") & (jobs.c.finished_at < before), limit)
+
+
+def delete_ended(tx: Transaction, before: int, limit: int) -> int:
+    """Delete jobs that ended before a time, however they did, in a bounded batch; how many."""
+    return _delete_finished(tx, jobs.c.finished_at < before, limit)
+
+
+def _delete_finished(tx: Transaction, old: ColumnElement[bool], limit: int) -> int:
+    return tx.execute(delete(jobs).where(jobs.c.seq.in_(select(jobs.c.seq).where(old).limit(limit)))).rowcount
 
 
 COUNTED: Final = ("queued", "running", "failed", "dead")

@@ -22,6 +22,7 @@ from stagedoor.jobs.nouns import RECURRING, Effect, GiveUp, Job, JobKind, JobSta
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.clock_watch import Jump
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.kernel.ids import new_id
 from stagedoor.kernel.texts import storable
@@ -75,7 +76,7 @@ async def _attempt(kind: JobKind, job: Job) -> _Verdict:
     except TimeoutError:
         return _Verdict("retry", f"It took longer than {kind.timeout_seconds:g} s.")
     except Exception as error:  # noqa: BLE001 - whatever a handler raises, the job is tried again
-        _log.exception("a job's attempt failed", job_id=job.id, kind=job.kind, attempts=job.attempts)
+        _log.exception("job_attempt_failed", job_id=job.id, kind=job.kind, attempts=job.attempts)
         return _Verdict("retry", _sentence(error))
 
 
@@ -110,7 +111,7 @@ class Worker:
         self._queue = queue
         self._kinds = {kind.name: kind for kind in kinds}
         self._lease_seconds = lease_seconds
-        self._alone = database.dialect == "sqlite" if alone is None else alone
+        self._alone = database.sole_writer if alone is None else alone
         self._node = node
         self._name = new_id("wrk") if node is None else f"{node}.{new_id('wrk')}"
         self._claims = 0
@@ -147,6 +148,30 @@ class Worker:
         finally:
             keeper.cancel()
             await self._let_go()
+
+    async def clock_jumped(self, jump: Jump) -> None:
+        """Reschedule what would wait for a time that the clock shows again much later.
+
+        A recurring job is at most one period late. On a database with one writer all waits are this process's, and
+        stay as long as they were; what is due because the clock was set forward is done at once.
+        """
+        if jump.by > 0:
+            self._ready.update(self._kinds)
+            self._awake.set()
+            return
+
+        def work(tx: Transaction) -> None:
+            now = now_ms()
+            if self._database.sole_writer:
+                store.move_waiting(tx, jump.by, now)
+            every = {
+                kind.name: int(kind.every_seconds * 1000)
+                for kind in self._kinds.values()
+                if kind.every_seconds is not None
+            }
+            store.bring_forward(tx, every, now)
+
+        await self._try(work)
 
     def ready(self, kind: str) -> None:
         """A job of the kind may be ready."""
@@ -200,10 +225,10 @@ class Worker:
                 outcome = await self._settle(kind, job, await _attempt(kind, job))
             except _LeaseLost:
                 outcome = "lost"
-                _log.warning("a job was not this worker's any more when it ended", job_id=job.id, kind=job.kind)
+                _log.warning("job_lease_lost", job_id=job.id, kind=job.kind)
             except StorageUnavailable as error:
                 outcome = "lost"  # the lease runs out, and whoever finds it tries again
-                _log.warning("a job's end could not be stored", job_id=job.id, kind=job.kind, error=str(error))
+                _log.warning("job_result_not_stored", job_id=job.id, kind=job.kind, error=str(error))
             span.note({"stagedoor.job.outcome": outcome})
             if outcome != "done":
                 span.failed(outcome)
@@ -217,7 +242,7 @@ class Worker:
         except (_LeaseLost, StorageUnavailable):
             raise
         except Exception as error:  # noqa: BLE001 - the effect's own mistake, which must not end the worker
-            _log.exception("a job's effect could not be stored", job_id=job.id, kind=job.kind)
+            _log.exception("job_effect_not_stored", job_id=job.id, kind=job.kind)
             wrong = _Verdict("retry", _sentence(error))
             return await self._database.write(lambda tx: self._record(tx, kind, job, wrong))
 
@@ -316,7 +341,7 @@ class Worker:
         try:
             return await self._database.write(work)
         except StorageUnavailable as error:
-            _log.warning("jobs can't be worked on now", error=str(error))
+            _log.warning("jobs_unavailable", error=str(error))
         except Exception:  # noqa: BLE001 - what is stored stays, and the next pass may well work
-            _log.exception("a pass over the jobs broke off")
+            _log.exception("jobs_pass_failed")
         return None

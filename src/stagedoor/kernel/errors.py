@@ -9,10 +9,12 @@
         ├── Unauthenticated      401
         ├── Forbidden            403
         ├── NotFound             404, also for what the caller may not know of
+        ├── RequestTimeout       408
         ├── Conflict             409
         ├── TooLarge             413
         ├── Invalid              422
         ├── TooMany              429
+        ├── HeadTooLarge         431
         ├── MediaServerFailed    502
         └── Unavailable          503
 
@@ -117,6 +119,12 @@ class NotFound(Problem):
     default_code = "not_found"
 
 
+class RequestTimeout(Problem):
+    status = 408
+    title = "Request timeout"
+    default_code = "request_timeout"
+
+
 class Conflict(Problem):
     status = 409
     title = "Conflict"
@@ -139,6 +147,12 @@ class TooMany(Problem):
     status = 429
     title = "Too many requests"
     default_code = "too_many_requests"
+
+
+class HeadTooLarge(Problem):
+    status = 431
+    title = "Request head too large"
+    default_code = "head_too_large"
 
 
 class MediaServerFailed(Problem):

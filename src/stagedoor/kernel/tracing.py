@@ -68,7 +68,7 @@ def start(environment: Mapping[str, str]) -> None:
     try:
         _tracer = otlp.make_tracer()
     except Exception as error:  # noqa: BLE001 - whatever the SDK makes of the environment, calls come first
-        _log.warning("nothing is traced, because OpenTelemetry could not be set up", error=str(error))
+        _log.warning("tracing_setup_failed", error=str(error))
 
 
 def stop() -> None:
@@ -119,10 +119,10 @@ def _wanted(environment: Mapping[str, str]) -> bool:
     if exporter == "none" or given("OTEL_SDK_DISABLED").lower() == "true":
         return False
     if exporter != "otlp":
-        _log.warning("nothing is traced: OTEL_TRACES_EXPORTER must be otlp or none", given=exporter)
+        _log.warning("tracing_exporter_unknown", given=exporter)
         return False
     protocol = given("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL") or "http/protobuf"
     if protocol != "http/protobuf":
-        _log.warning("nothing is traced: OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf", given=protocol)
+        _log.warning("tracing_protocol_unknown", given=protocol)
         return False
     return True

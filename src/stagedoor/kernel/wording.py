@@ -35,12 +35,21 @@ _SENTENCES: Final[dict[str, str]] = {
     "string_pattern_mismatch": "it is not of the form {pattern}",
 }
 
+LONGEST_NAME: Final = 100
+"""Characters of a field's name, as a caller wrote it, that an answer repeats."""
+
+
+def shortened(name: str) -> str:
+    """A field's name, as an answer repeats it."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+
+
 FORMS: Final[dict[str, str]] = {}
-"""What a pattern means, by pattern: said by whoever made it with `form`."""
+"""What a pattern means, by pattern, as `form` was given it."""
 
 
 def form(pattern: str, meaning: str) -> str:
-    """The pattern, with a meaning that people are told when a text does not match it."""
+    """The pattern, with a meaning that is shown when a text does not match it."""
     FORMS[pattern] = meaning
     return pattern
 
@@ -87,7 +96,7 @@ def wording_of_msgspec(error: str) -> tuple[str, str]:
     what, path = (found["what"], found["path"] or "") if found else (error, "")
     field = path.removeprefix(".").replace("[...]", "").replace("[", ".").replace("]", "")
     if parts := _FIELD.fullmatch(what):
-        name = f"{field}.{parts[2]}".lstrip(".")
+        name = f"{field}.{shortened(parts[2])}".lstrip(".")
         return name, _SENTENCES["missing" if parts[1].startswith("missing") else "extra_forbidden"]
     if parts := _LENGTH.fullmatch(what):
         unit = ("character" if parts[1] == "str" else "item") + ("" if parts[3] == "1" else "s")

@@ -24,6 +24,7 @@ from stagedoor.mediaserver.snapshots import (
     ServerState,
     TrackSnapshot,
     clean,
+    plausible,
 )
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=10, connect=5)
@@ -245,7 +246,7 @@ def _room(info: models.Room) -> RoomSnapshot:
     return RoomSnapshot(
         info.sid,
         info.name,
-        info.creation_time_ms or None,
+        plausible(info.creation_time_ms),
         info.metadata,
         info.num_participants,
         info.max_participants,
@@ -262,7 +263,7 @@ def _participant(info: models.ParticipantInfo) -> ParticipantSnapshot:
         clean(info.name),
         _enum(info, "kind"),
         _enum(info, "state"),
-        info.joined_at_ms or None,
+        plausible(info.joined_at_ms),
         None,
         info.metadata,
         dict(info.attributes),

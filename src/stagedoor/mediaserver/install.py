@@ -16,6 +16,7 @@ from stagedoor.mediaserver.failure import InstallAttemptFailed, os_reason
 from stagedoor.mediaserver.gobuild import build_binary
 from stagedoor.mediaserver.release import BINARY_NAME, DEFAULT_BASE_URL, PINNED_VERSION, archive_name
 from stagedoor.processes.command import run
+from stagedoor.processes.environment import environment_of_child
 from stagedoor.processes.filelock import held
 from stagedoor.processes.scratch import remove_tree, scratch_folder
 
@@ -94,7 +95,7 @@ async def binary_version(path: Path) -> str:
         OperatorError: It cannot be started, or it is not a livekit-server.
     """
     try:
-        done = await run([str(path), "--version"], timeout_seconds=30)
+        done = await run([str(path), "--version"], env=environment_of_child(), timeout_seconds=30)
     except OSError as error:
         why = "no answer in 30 s" if isinstance(error, TimeoutError) else os_reason(error)
         raise OperatorError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from stagedoor.mediaserver.probe import accepts_key, answers, local_url
 from stagedoor.mediaserver.state import Record, StateFolder
 from stagedoor.processes import logfile
 from stagedoor.processes.child import Child, spawn_detached
+from stagedoor.processes.environment import environment_of_child
 from stagedoor.processes.procinfo import inspect
 
 LOG_LIMIT_BYTES = 20_000_000
@@ -28,10 +28,13 @@ _ASK_EVERY_SECONDS = 0.1
 # (pkg/service/server.go: `Stop` returns early, `Start` sleeps); stopping would then take the second SIGTERM.
 _SETTLING_SECONDS = 0.2
 
-# LiveKit takes settings from these too, and they win over its file: LIVEKIT_CONFIG replaces it, LIVEKIT_KEYS
-# the keys, LIVEKIT_RTC_TCP_PORT and its like single values (cmd/server/main.go, config.GenerateCLIFlags). Our
-# own environment has some of them for another purpose.
-_NOT_INHERITED = frozenset({"NODE_IP", "UDP_PORT", "REDIS_HOST", "REDIS_PASSWORD"})
+# What Go's runtime and its HTTP client read, and no more: LiveKit takes settings from its environment too, and they win
+# over its file. LIVEKIT_CONFIG replaces it, LIVEKIT_KEYS the keys, NODE_IP, UDP_PORT, REDIS_HOST, LIVEKIT_RTC_TCP_PORT
+# and their like single values (cmd/server/main.go, config.GenerateCLIFlags).
+_PASSED_ON = (
+    *("GOMAXPROCS", "GOMEMLIMIT", "GOGC", "GODEBUG", "GOTRACEBACK"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+)
 
 
 async def begin(
@@ -55,7 +58,7 @@ async def begin(
         record = Record(config=fingerprint(rendered), binary=str(binary), started_at_ms=now_ms)
         folder.write(record)
         argv = [str(binary), *folder.arguments()]
-        pid = spawn_detached(argv, folder.log, env=_environment(), cwd=folder.path)
+        pid = spawn_detached(argv, folder.log, env=environment_of_child(*_PASSED_ON), cwd=folder.path)
         if info := inspect(pid):
             folder.write(recorded(record, info.pid, info.started_ticks, info.boot_id))
         return pid, offset
@@ -118,11 +121,3 @@ def why_it_ended(folder: StateFolder, offset: int, config: ManagedConfig) -> str
 def why_it_was_lost(folder: StateFolder, offset: int) -> str | None:
     """The reason that a running LiveKit gave for its end, `None` for one that was killed. Blocks as above."""
     return reason_in(logfile.written_since(folder.log, offset))
-
-
-def _environment() -> dict[str, str]:
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name not in _NOT_INHERITED and not name.startswith("LIVEKIT_")
-    }

@@ -19,6 +19,7 @@ from stagedoor.mediaserver.snapshots import (
     RoomSnapshot,
     TrackSnapshot,
     clean,
+    plausible,
 )
 
 ROOM_EVENTS: Final = frozenset(
@@ -55,7 +56,7 @@ class WireRoom(_Wire, frozen=True):
         return RoomSnapshot(
             clean(self.sid, LONGEST_SID),
             clean(self.name),
-            self.creation_time_ms or None,
+            plausible(self.creation_time_ms),
             clean(self.metadata, LONGEST_METADATA),
             self.num_participants,
             self.max_participants,
@@ -103,7 +104,7 @@ class WireParticipant(_Wire, frozen=True):
             clean(self.name),
             clean(self.kind.lower(), LONGEST_WORD),
             clean(self.state.lower(), LONGEST_WORD),
-            self.joined_at_ms or self.joined_at * 1000 or None,
+            plausible(self.joined_at_ms) or plausible(self.joined_at * 1000),
             clean(self.disconnect_reason, LONGEST_WORD) or None,
             self.metadata,
             self.attributes,
@@ -136,6 +137,7 @@ class WireTrack(_Wire, frozen=True):
 
 class WireEgress(_Wire, frozen=True):
     egress_id: str = ""
+    room_id: str = ""
     room_name: str = ""
     status: str = "EGRESS_STARTING"
     error: str = ""
@@ -147,15 +149,31 @@ class WireEgress(_Wire, frozen=True):
     segments: Any = None
 
     @property
+    def began(self) -> int | None:
+        """When it began, in milliseconds since the epoch; `None` for one that never did. LiveKit gives nanoseconds."""
+        return plausible(self.started_at // 1_000_000)
+
+    @property
+    def ended(self) -> int | None:
+        """When it ended, likewise."""
+        return plausible(self.ended_at // 1_000_000)
+
+    @property
     def recorded(self) -> bool:
         """Whether it wrote files or segments; the two without `results` are the older form of the same."""
         return bool(self.file_results or self.segment_results or self.file or self.segments)
+
+
+class WireIngressState(_Wire, frozen=True):
+    room_id: str = ""
+    started_at: int = 0
 
 
 class WireIngress(_Wire, frozen=True):
     ingress_id: str = ""
     room_name: str = ""
     participant_identity: str = ""
+    state: WireIngressState | None = None
 
 
 class LiveKitEvent(_Wire, frozen=True):
@@ -183,8 +201,26 @@ class LiveKitEvent(_Wire, frozen=True):
         return ""
 
     @property
-    def room_sid(self) -> str:
-        return self.room.sid if self.room else ""
+    def media_room_sid(self) -> str:
+        """The SID of the room that an egress or ingress event names; empty when it names none."""
+        if self.egress_info is not None:
+            return clean(self.egress_info.room_id, LONGEST_SID)
+        state = self.ingress_info and self.ingress_info.state
+        return clean(state.room_id, LONGEST_SID) if state else ""
+
+    @property
+    def media_began(self) -> int | None:
+        """When the egress or ingress began, in milliseconds since the epoch, if LiveKit says."""
+        if self.egress_info is not None:
+            return self.egress_info.began
+        state = self.ingress_info and self.ingress_info.state
+        return plausible(state.started_at // 1_000_000) if state else None
+
+    @property
+    def sent_at(self) -> int | None:
+        """When LiveKit sent it off, in whole seconds since the epoch."""
+        at = plausible(self.created_at * 1000)
+        return None if at is None else at // 1000
 
 
 _DECODER = msgspec.json.Decoder(LiveKitEvent, strict=False)  # lenient, because int64 comes as a string

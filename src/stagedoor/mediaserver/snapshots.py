@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.texts import storable
 
 LONGEST_SID: Final = 64
@@ -28,6 +29,20 @@ def clean(text: str, longest: int = LONGEST_TEXT) -> str:
     LiveKit's own texts never need this; a holder of a webhook key may send anything.
     """
     return storable(text)[:longest]
+
+
+_EARLIEST_MS: Final = 946_684_800_000
+"""The year 2000. What is before it comes from a clock that was never set, or from an attacker."""
+
+_AHEAD_MS: Final = 86_400_000
+
+
+def plausible(at: int) -> int | None:
+    """A time of LiveKit's in milliseconds since the epoch; `None`, as if it were absent, where it cannot be true.
+
+    Times bound loops and are stored as 64-bit numbers, and a holder of a webhook key may send any number.
+    """
+    return at if _EARLIEST_MS <= at <= now_ms() + _AHEAD_MS else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from stagedoor.kernel.errors import Conflict
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.outbox import secret, store
 from stagedoor.outbox.metrics import DELIVERIES, DELIVERY_SECONDS
-from stagedoor.outbox.nouns import Answered, Attempt, Delivery, DeliveryState, Endpoint
+from stagedoor.outbox.nouns import Attempt, AttemptResult, Delivery, DeliveryState, Endpoint
 from stagedoor.outbox.sender import Sender
 from stagedoor.storage import Database, Transaction
 
@@ -37,7 +37,7 @@ _OVERHEAD_SECONDS: Final = 30.0
 
 
 def job_of(endpoint: Endpoint, delivery: Delivery, trace: str | None) -> NewJob:
-    """The job that delivers it, as a part of the trace of what it tells of."""
+    """The job that delivers it, as a part of the trace of its event."""
     place = delivery.session_id or delivery.app_id
     return NewJob(
         KIND,
@@ -95,7 +95,7 @@ class Deliverer:
     async def _deliver(self, job: Job) -> Effect | None:
         found = await self._database.read(lambda tx: _load(tx, str(job.payload["delivery"])))
         if found is None:
-            return None  # the endpoint or the app is gone, and everything of theirs with it
+            return None  # the endpoint or the app is deleted, and its deliveries with it
         endpoint, delivery = found
         if delivery.state != "pending":
             return None
@@ -114,12 +114,12 @@ class Deliverer:
             wait = min(max(wait, answered.retry_after), _LONGEST_WAIT)
         raise Retry(answered.detail, after_seconds=wait, effect=lambda tx: _failed(tx, delivery.id, answered))
 
-    def _delivered(self, tx: Transaction, delivery_id: str, answered: Answered) -> None:
+    def _delivered(self, tx: Transaction, delivery_id: str, answered: AttemptResult) -> None:
         endpoint = _record(tx, delivery_id, answered, "delivered")
         if endpoint is not None and endpoint.failing_since is not None:
             store.update_endpoint(tx, replace(endpoint, failing_since=None))
 
-    def _gone(self, tx: Transaction, delivery_id: str, app_id: str, answered: Answered) -> None:
+    def _gone(self, tx: Transaction, delivery_id: str, app_id: str, answered: AttemptResult) -> None:
         endpoint = _record(tx, delivery_id, answered, "dead")
         if endpoint is not None and endpoint.enabled:
             self._disable(tx, endpoint, app_id, "It answered 410 Gone.")
@@ -138,24 +138,10 @@ class Deliverer:
         """Disable it, and say so where its owner looks: in the app's events, which other endpoints get."""
         now = now_ms()
         store.update_endpoint(tx, replace(endpoint, enabled=False, disabled_reason=reason, updated_at=now))
-        # Whoever sees the app's events may not see the endpoint, and the rest of its URL may hold a secret.
+        # A caller who sees the app's events may not see the endpoint, and the rest of its URL may hold a secret.
         detail = {"endpoint": endpoint.id, "host": urlsplit(endpoint.url).hostname, "reason": reason}
         self._feed.append(tx, NewEvent(app_id, "webhook.disabled", "api", now, "", endpoint.id, None, detail))
-        tx.after_commit(lambda: _log.warning("a webhook endpoint was disabled", endpoint_id=endpoint.id, reason=reason))
-
-
-def forget_kind(database: Database, keep_seconds: int) -> JobKind:
-    """The job that forgets deliveries that are over, after a while."""
-
-    async def forget(_: Job) -> None:
-        before = now_ms() - keep_seconds * 1000
-        while await database.write(lambda tx: store.delete_old_deliveries(tx, before, _BATCH_SIZE)) == _BATCH_SIZE:
-            continue
-
-    return JobKind("webhook.forget", forget, every_seconds=3600, timeout_seconds=600)
-
-
-_BATCH_SIZE: Final = 500
+        tx.after_commit(lambda: _log.warning("webhook_endpoint_disabled", endpoint_id=endpoint.id, reason=reason))
 
 
 def _load(tx: Transaction, delivery_id: str) -> tuple[Endpoint, Delivery] | None:
@@ -164,7 +150,7 @@ def _load(tx: Transaction, delivery_id: str) -> tuple[Endpoint, Delivery] | None
     return None if delivery is None or endpoint is None else (endpoint, delivery)
 
 
-def _record(tx: Transaction, delivery_id: str, answered: Answered, state: DeliveryState) -> Endpoint | None:
+def _record(tx: Transaction, delivery_id: str, answered: AttemptResult, state: DeliveryState) -> Endpoint | None:
     """Store the attempt and what it made of the delivery; the endpoint, unless it was deleted meanwhile."""
     delivery = store.delivery_by_id(tx, delivery_id, locked=True)
     if delivery is None:
@@ -182,14 +168,14 @@ def _record(tx: Transaction, delivery_id: str, answered: Answered, state: Delive
     return store.endpoint_by_id(tx, delivery.endpoint_id, locked=True)
 
 
-def _failed(tx: Transaction, delivery_id: str, answered: Answered) -> None:
+def _failed(tx: Transaction, delivery_id: str, answered: AttemptResult) -> None:
     endpoint = _record(tx, delivery_id, answered, "pending")
     if endpoint is not None and endpoint.failing_since is None:
         store.update_endpoint(tx, replace(endpoint, failing_since=answered.at))
 
 
 def cancelled(tx: Transaction, _queue: Queue, job: Job) -> None:
-    """An operator cancelled the job: the message can be sent again, by whoever wants it."""
+    """An operator cancelled the job: the message can be sent again by hand."""
     _set_dead(tx, str(job.payload["delivery"]))
 
 

@@ -61,7 +61,7 @@ def create(
         app_id=None if app is None else app.id,
         url=url,
         description=description,
-        types=_known(types),
+        types=_checked_types(types),
         enabled=enabled,
         ordered=ordered,
         from_seq=store.last_event(tx),
@@ -100,13 +100,13 @@ def change(
     enabled: bool | None,
     ordered: bool | None,
 ) -> Endpoint:
-    """Change what is given. Enabling one that was disabled for its failures starts their count anew; what happened
+    """Change what is given. Enabling one that was disabled for its failures starts their count again; what happened
     meanwhile is not sent by itself, `recover` does that."""
     before = _locked(tx, principal, endpoint_id)
     after = replace(
         before,
         url=before.url if url is None else url,
-        types=before.types if types is None else _known(types),
+        types=before.types if types is None else _checked_types(types),
         description=before.description if description is None else description,
         enabled=before.enabled if enabled is None else enabled,
         ordered=before.ordered if ordered is None else ordered,
@@ -178,7 +178,7 @@ def redeliver(tx: Transaction, queue: Queue, principal: Principal, endpoint_id: 
     delivery = store.delivery_by_id(tx, delivery_id, locked=True)
     if delivery is None or delivery.state == "pending":
         raise Conflict("This message is being delivered.", code="delivery_pending")
-    return _again(tx, queue, endpoint, delivery)
+    return _requeue(tx, queue, endpoint, delivery)
 
 
 def recover(tx: Transaction, queue: Queue, principal: Principal, endpoint_id: str, since: int) -> str:
@@ -238,11 +238,11 @@ def _recover_bite(tx: Transaction, queue: Queue, endpoint_id: str, app_id: str, 
             store.insert_deliveries(tx, [delivery])
             queue.put(tx, job_of(endpoint, delivery, event.trace))
         elif delivery.state == "dead":
-            _again(tx, queue, endpoint, delivery)
+            _requeue(tx, queue, endpoint, delivery)
     return batch[-1].seq if len(batch) == _BATCH_SIZE else None
 
 
-def _again(tx: Transaction, queue: Queue, endpoint: Endpoint, delivery: Delivery) -> Delivery:
+def _requeue(tx: Transaction, queue: Queue, endpoint: Endpoint, delivery: Delivery) -> Delivery:
     after = replace(delivery, state="pending", delivered_at=None)
     store.update_delivery(tx, after)
     queue.forget_given_up(tx, KIND, delivery.id)
@@ -257,7 +257,7 @@ def _locked(tx: Transaction, principal: Principal, endpoint_id: str) -> Endpoint
     return endpoint
 
 
-def _known(types: Sequence[str]) -> tuple[str, ...]:
+def _checked_types(types: Sequence[str]) -> tuple[str, ...]:
     groups = {f"{type_.partition('.')[0]}.*" for type_ in CATALOGUE}
     unknown = [type_ for type_ in types if type_ not in CATALOGUE and type_ not in groups]
     if unknown:

@@ -28,8 +28,6 @@ from stagedoor.tenancy.store import app_by_id
 
 _log = structlog.get_logger()
 _BATCH: Final = 200
-_POLL_SECONDS: Final = {"sqlite": 15.0, "postgresql": 1.0}
-"""With SQLite every event is of this process and wakes us; with PostgreSQL another node's does not."""
 
 
 class Fanout:
@@ -47,10 +45,10 @@ class Fanout:
             self._awake.clear()
             await self.drain()
             try:
-                async with asyncio.timeout(_POLL_SECONDS[self._database.dialect]):
+                async with asyncio.timeout(self._database.poll_seconds):
                     await self._awake.wait()
             except TimeoutError:
-                pass  # another node's events wake nobody here
+                pass  # another node's events do not wake this one
 
     async def drain(self) -> None:
         """Give out what there is now."""
@@ -60,12 +58,12 @@ class Fanout:
                 if not any(moved):
                     return  # another node is at it
         except StorageUnavailable as error:
-            _log.warning("events can't be given out to webhooks now", error=str(error))
+            _log.warning("webhook_fanout_unavailable", error=str(error))
         except Exception:  # noqa: BLE001 - the cursor has not moved, and a later pass may well work
-            _log.exception("giving events out to webhooks broke off")
+            _log.exception("webhook_fanout_failed")
 
     def _serve(self, tx: Transaction, app_id: str) -> bool:
-        """One batch of one app's events; false when somebody else has the app."""
+        """One batch of one app's events; false when another node has the app."""
         app = app_by_id(tx, app_id)
         if app is None or not store.lock_app(tx, app_id):
             return False

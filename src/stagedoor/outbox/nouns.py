@@ -2,7 +2,7 @@
 
 delivery   pending -> delivered
                    -> dead       every attempt failed, or the endpoint was disabled meanwhile
-           delivered, dead -> pending   somebody asked for it again
+           delivered, dead -> pending   asked for again by hand
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 DeliveryState = Literal["pending", "delivered", "dead"]
-DELIVERY_STATES: Final[dict[str, str]] = {
+DELIVERY_STATES: Final[dict[DeliveryState, str]] = {
     "pending": "Not delivered yet.",
     "delivered": "The endpoint answered with 2xx.",
     "dead": "Every attempt failed, or the endpoint was disabled meanwhile.",
 }
 Outcome = Literal["ok", "status", "dns", "connection", "tls", "timeout", "refused_target"]
-OUTCOMES: Final[dict[str, str]] = {
-    "ok": "Answered with 2xx, whatever the rest of the answer looks like.",
-    "status": "Answered, with another status; a redirect is not followed, and the detail names its target.",
+OUTCOMES: Final[dict[Outcome, str]] = {
+    "ok": "AttemptResult with 2xx, whatever the rest of the answer looks like.",
+    "status": "AttemptResult, with another status; a redirect is not followed, and the detail names its target.",
     "dns": "The host's name has no address, or only private ones where the operator does not allow those.",
     "connection": "No connection, or it broke before a status line came.",
     "tls": "The certificate or the handshake is wrong.",
@@ -94,7 +94,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AttemptResult:
     """What came of sending something once.
 
     Attributes:
@@ -121,4 +121,4 @@ class Attempt:
 
     number: int
     delivery_id: str
-    answered: Answered
+    answered: AttemptResult

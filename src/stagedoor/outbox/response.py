@@ -50,7 +50,7 @@ class ResponseReader(asyncio.Protocol):
         self.problem: str | None = None
         self.error: Exception | None = None
         self._parser = HttpResponseParser(self)
-        # What is read here is shown and never forwarded, so nobody can smuggle anything by it.
+        # What is read here is shown and never forwarded, so it cannot smuggle a request past anything.
         self._parser.set_dangerous_leniencies(
             lenient_headers=True,
             lenient_chunked_length=True,
@@ -150,5 +150,5 @@ class _Enough(Exception):
 
 
 def readable(text: bytes) -> str:
-    """Bytes of somebody else's as text that every encoder and every database takes."""
+    """Bytes of an endpoint as text that every encoder and every database takes."""
     return text.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")

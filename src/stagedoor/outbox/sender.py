@@ -17,7 +17,7 @@ from stagedoor.kernel.clock import now_ms
 from stagedoor.outbox import targets
 from stagedoor.outbox.connecting import Connector, HandshakeFailed, Unreachable, Unresolved
 from stagedoor.outbox.failures import os_reason, tls_reason
-from stagedoor.outbox.nouns import Answered, Outcome
+from stagedoor.outbox.nouns import AttemptResult, Outcome
 from stagedoor.outbox.response import HEADER_CHARACTERS, ResponseReader, readable
 from stagedoor.outbox.signing import signed_headers
 from stagedoor.outbox.targets import RefusedTarget
@@ -54,7 +54,7 @@ class Sender:
     async def close(self) -> None:
         await self._connector.close()
 
-    async def send(self, url: str, message_id: str, body: bytes, signers: Sequence[str]) -> Answered:
+    async def send(self, url: str, message_id: str, body: bytes, signers: Sequence[str]) -> AttemptResult:
         """POST `body`; whatever happens is an answer."""
         at = now_ms()
         headers = {
@@ -66,7 +66,7 @@ class Sender:
         target = URL(url)
         outcome, detail, reader = await self._exchange(target, _request(target, headers, body))
         answered = reader is not None and reader.status is not None
-        return Answered(
+        return AttemptResult(
             outcome,
             at,
             int((time.monotonic() - began) * 1000),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Collection, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from sqlalchemy import (
@@ -32,7 +31,7 @@ from sqlalchemy import (
 
 from stagedoor.events.store import events
 from stagedoor.kernel.texts import storable
-from stagedoor.outbox.nouns import Answered, Attempt, Delivery, Endpoint
+from stagedoor.outbox.nouns import Attempt, AttemptResult, Delivery, Endpoint
 from stagedoor.storage import Transaction, metadata
 from stagedoor.storage.records import record, values_of
 from stagedoor.storage.types import row_id
@@ -127,9 +126,15 @@ def find_endpoint(tx: Transaction, principal: Principal, endpoint_id: str) -> En
 
 
 def endpoint_by_id(tx: Transaction, endpoint_id: str, *, locked: bool = False) -> Endpoint | None:
-    """Whoever asks: for our own work on it. `locked` keeps others from changing it until the transaction ends."""
+    """The endpoint without a check of who asks: for Stagedoor's own work on it.
+
+    Args:
+        tx: The transaction.
+        endpoint_id: Its id.
+        locked: Keep others from changing it until the transaction ends.
+    """
     query = select(endpoints).where(endpoints.c.id == endpoint_id)
-    if locked and tx.dialect == "postgresql":
+    if locked:
         query = query.with_for_update()
     return _endpoint(tx.execute(query).first())
 
@@ -195,13 +200,7 @@ def apps_to_serve(tx: Transaction) -> list[str]:
 
 def lock_app(tx: Transaction, app_id: str) -> bool:
     """Keep other nodes from giving out this app's events until the transaction ends; false if one is at it."""
-    if tx.dialect == "sqlite":
-        return True
-    number = zlib.crc32(app_id.encode()) >> 1
-    return bool(tx.execute(select(func.pg_try_advisory_xact_lock(_LOCK_CLASS, number))).scalar())
-
-
-_LOCK_CLASS: Final = 0x5D04
+    return bool(tx.try_lock("outbox", (app_id,)))
 
 
 def cursor_of(tx: Transaction, app_id: str) -> int | None:
@@ -243,7 +242,7 @@ def update_delivery(tx: Transaction, delivery: Delivery) -> None:
 
 def delivery_by_id(tx: Transaction, delivery_id: str, *, locked: bool = False) -> Delivery | None:
     query = select(deliveries).where(deliveries.c.id == delivery_id)
-    if locked and tx.dialect == "postgresql":
+    if locked:
         query = query.with_for_update()
     row = tx.execute(query).first()
     return None if row is None else Delivery(**record(row))
@@ -277,7 +276,7 @@ def insert_attempt(tx: Transaction, attempt: Attempt) -> None:
     )
 
 
-def stored_form(answered: Answered) -> str:
+def stored_form(answered: AttemptResult) -> str:
     """The answer as JSON. It never fails: an attempt that could not be stored would be made again."""
     try:
         return msgspec.json.encode(answered).decode()
@@ -289,7 +288,7 @@ def attempts_of(tx: Transaction, delivery_ids: Collection[str]) -> list[Attempt]
     """Attempts, oldest first."""
     query = select(attempts).where(attempts.c.delivery_id.in_(delivery_ids)).order_by(attempts.c.seq)
     return [
-        Attempt(row.number, row.delivery_id, msgspec.json.decode(row.answered, type=Answered))
+        Attempt(row.number, row.delivery_id, msgspec.json.decode(row.answered, type=AttemptResult))
         for row in tx.execute(query)
     ]
 
@@ -301,7 +300,7 @@ def delete_old_deliveries(tx: Transaction, before: int, limit: int) -> int:
 
 
 def delete_deliveries_of_app(tx: Transaction, app_id: str, before: int, limit: int) -> int:
-    """Forget an app's deliveries that are over and tell of what it keeps no longer; how many."""
+    """Forget an app's deliveries that are over and are of events that it keeps no longer; how many."""
     old = select(deliveries.c.id).where(
         deliveries.c.app_id == app_id, deliveries.c.created_at < before, deliveries.c.state != "pending"
     )
@@ -326,7 +325,7 @@ def _decoded(row: Row[Any]) -> dict[str, Any]:
 
 
 def offered_until(tx: Transaction, app_id: str) -> int | None:
-    """The number of the last event of the app that every endpoint has been offered; `None` when nobody is to be."""
+    """The number of the last event of the app that every endpoint has been offered; `None` without an endpoint."""
     enabled = endpoints_of_app(tx, app_id)
     if not enabled:
         return None

@@ -41,7 +41,7 @@ _SPECIAL: Final = tuple(
         "3fff::/20",  # documentation
     )
 )
-"""What nobody reaches over the internet, by IANA's registries of special-purpose addresses as of November 2026
+"""What cannot be reached over the internet, by IANA's registries of special-purpose addresses as of November 2026
 (iana-ipv4-special-registry, iana-ipv6-special-registry). `ipaddress.is_global` is as old as the Python that runs."""
 
 AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[Any, ...]]
@@ -73,7 +73,7 @@ def check_url(url: str, *, allow_private: bool) -> str:
     if parts.scheme not in ({"https", "http"} if allow_private else {"https"}):
         raise _invalid("it must begin with https://")
     if parts.username is not None or parts.password is not None:
-        raise _invalid("a user or password in it would be shown to whoever reads it")
+        raise _invalid("a user or password in it would be shown to every reader of the webhook")
     if parts.fragment:
         raise _invalid("a fragment (#…) is never sent")
     if not allow_private and _is_private_host(host):
@@ -97,8 +97,8 @@ def is_public(address: str) -> bool:
 
 
 class CheckedResolver(AbstractResolver):
-    """Resolves a name and refuses it if any of its addresses is private. A name that has no other addresses is, for
-    whoever asks, a name without any.
+    """Resolves a name and refuses it if any of its addresses is private. A name that has no other addresses is
+    answered as a name without any.
 
     What it returns is what is connected to, so a name that changes its address between a check and the connection gains
     nothing. aiohttp does not ask it about a host that is an address already: `check_host` does, and `checked_socket`
@@ -118,7 +118,7 @@ class CheckedResolver(AbstractResolver):
         if len(private) < len(found):
             kind = "AAAA" if private[0]["family"] == socket.AF_INET6 else "A"
             raise RefusedTarget(f"{host} has public addresses, but also a private one in its {kind} record; remove it.")
-        # As for a name that nobody has: which names the operator's network knows is nobody else's business.
+        # As for an unknown name: a tenant shall not learn which names the operator's network knows.
         raise OSError(f"{host} has no public address")
 
     async def close(self) -> None:
@@ -174,4 +174,4 @@ def _is_private_host(host: str) -> bool:
 
 
 def _invalid(why: str) -> Invalid:
-    return Invalid(f"This URL can't be a webhook's: {why}.", code="bad_webhook_url")
+    return Invalid(f"This URL cannot be a webhook's: {why}.", code="bad_webhook_url")

@@ -1,4 +1,4 @@
-"""Test messages: sent at once and once, for somebody who waits for the answer."""
+"""Test messages: sent at once and once, for a caller who waits for the answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stagedoor.kernel.errors import TooMany
 from stagedoor.kernel.ids import new_id
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.outbox import messages, secret
-from stagedoor.outbox.nouns import Answered, Endpoint
+from stagedoor.outbox.nouns import AttemptResult, Endpoint
 from stagedoor.outbox.sender import Sender
 from stagedoor.tenancy.principals import Principal
 
@@ -26,7 +26,7 @@ class WebhookTester:
         self._sealer = sealer
         self._under_way: Counter[str] = Counter()
 
-    async def send(self, caller: Principal, endpoint: Endpoint) -> Answered:
+    async def send(self, caller: Principal, endpoint: Endpoint) -> AttemptResult:
         """What came of a message of the type `webhook.test`.
 
         Raises:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from stagedoor.pages.kinds import PageKind
+from stagedoor.pages.settings import PageSettings
 from stagedoor.tenancy.nouns import AppSettings
 
 
@@ -39,6 +40,6 @@ def frame_ancestors(kind: PageKind, settings: AppSettings | None) -> Sequence[st
     if kind in {"docs", "gone"} or settings is None:
         # A page that says no is framed where the page that says yes would be; it holds nothing to steal a click for.
         return ["*"] if kind == "gone" else ["'none'"]
-    if settings.frame_ancestors is not None:
-        return settings.frame_ancestors or ["'none'"]
+    if settings.of(PageSettings).frame_ancestors is not None:
+        return settings.of(PageSettings).frame_ancestors or ["'none'"]
     return ["*"] if kind == "embed" else ["'self'"]

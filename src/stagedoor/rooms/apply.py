@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
+from typing import Final, Literal
 
 from stagedoor.events.feed import Feed
 from stagedoor.events.nouns import NewEvent
@@ -58,7 +58,7 @@ def apply_event(
     if not event.room_name:
         store.lock_rooms(tx, [room.name])  # whoever applies events holds only those that they name
     obs = Observer(tx, feed, queue, "webhook", now_ms(), Counter())
-    moment = machine.event_moment(received_at, event.created_at)
+    moment = machine.event_moment(received_at, event.sent_at)
     if event.event in MEDIA_EVENTS:
         if not again:  # they change no state, so the event of the first time is all there is to say
             _media_event(obs, app, event, moment.at)
@@ -135,7 +135,7 @@ def _participant_event(obs: Observer, session: Session, event: LiveKitEvent, mom
 
 def _media_event(obs: Observer, app: App, event: LiveKitEvent, at: int) -> None:
     name = event.room_name
-    session = store.newest_session_of_room(obs.tx, name)
+    session = _session_of_media(obs.tx, event)
     detail = subject_of(event)
     if event.event == "egress_ended" and session is not None and event.egress_info is not None:
         _meter_egress(obs, session, event.egress_info, at)
@@ -147,13 +147,35 @@ def _media_event(obs: Observer, app: App, event: LiveKitEvent, at: int) -> None:
     )
 
 
+def _session_of_media(tx: Transaction, event: LiveKitEvent) -> Session | None:
+    """The session that an egress or ingress belongs to: the one whose room it names, or that lived when it began.
+
+    An upload ends long after its room, when the next session of the same name may live already.
+    """
+    name = event.room_name
+    named = store.session_by_sid(tx, event.media_room_sid) if event.media_room_sid else None
+    if named is not None and named.livekit_room == name:
+        return named
+    began = event.media_began
+    found = None if began is None else store.session_of_room_at(tx, name, began + _LATEST_START_MS)
+    return found or store.newest_session_of_room(tx, name)
+
+
+_LATEST_START_MS: Final = 1_000
+"""LiveKit's clock and that of its egress service are two; an egress that seems to begin a little before its room is of
+that room."""
+
+
 def _meter_egress(obs: Observer, session: Session, info: WireEgress, at: int) -> None:
     """Of an egress that never began there is nothing to meter."""
-    if info.started_at > 0:
-        began = info.started_at // 1_000_000
-        ended = info.ended_at // 1_000_000 or at
+    if info.began is not None:
         egress = usage.Egress(
-            clean(info.egress_id), session.id, session.app_id, began, max(began, ended), recording=info.recorded
+            clean(info.egress_id),
+            session.id,
+            session.app_id,
+            info.began,
+            max(info.began, info.ended or at),
+            recording=info.recorded,
         )
         usage.save_egress(obs.tx, egress)
         if session.state == "ended":

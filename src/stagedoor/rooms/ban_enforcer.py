@@ -52,7 +52,7 @@ class BanEnforcer:
             except NotFound:
                 continue  # gone by itself
             except (Problem, StorageUnavailable) as error:
-                _log.warning("a banned participant could not be removed now", error=str(error))
+                _log.warning("banned_participant_not_removed", error=str(error))
 
     def _put(self, livekit_room: str, identity: str) -> None:
         if not self._queue.full():

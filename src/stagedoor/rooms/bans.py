@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from stagedoor.kernel.clock import now_ms, rfc3339
-from stagedoor.kernel.errors import Conflict
+from stagedoor.kernel.errors import Conflict, TooMany
 from stagedoor.kernel.ids import new_id
 from stagedoor.rooms import store
-from stagedoor.storage import Database, Transaction
+from stagedoor.storage import Database, GenerationCache, Transaction
+
+MOST_BANS: Final = 10_000
+"""Of an app, which are kept in memory."""
 
 
 class Bans:
@@ -18,22 +23,27 @@ class Bans:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: dict[tuple[str, str], int] | None = None
-        self._generation = 0
+        self._in_force = GenerationCache[tuple[()], dict[tuple[str, str], int]](database)
 
     def ban(self, tx: Transaction, app_id: str, livekit_room: str, identity: str, seconds: int) -> int:
         """Keep an identity out of a room; returns until when, in milliseconds since the epoch."""
         now = now_ms()
         store.delete_past_bans(tx, now)
+        if store.count_bans(tx, app_id) >= MOST_BANS:
+            raise TooMany(
+                f"{MOST_BANS} bans of the app are in force; ban for less long, or close the rooms.",
+                code="too_many_bans",
+                extra={"limit": MOST_BANS},
+            )
         until = now + seconds * 1000
         store.set_ban(tx, new_id("ban"), app_id, livekit_room, identity, until)
-        tx.after_commit(self._forget)
+        tx.after_commit(self._in_force.forget)
         return until
 
     def lift(self, tx: Transaction, livekit_room: str) -> None:
         """Let everybody into a room again."""
         store.delete_bans_of_room(tx, livekit_room)
-        tx.after_commit(self._forget)
+        tx.after_commit(self._in_force.forget)
 
     async def refuse_banned(self, livekit_room: str, identity: str) -> None:
         """Raise `Conflict` when the identity is kept out of the room."""
@@ -46,16 +56,7 @@ class Bans:
             )
 
     async def _until(self, livekit_room: str, identity: str) -> int | None:
-        if self._database.dialect != "sqlite":
+        if not self._database.sole_writer:
             return await self._database.read(lambda tx: store.banned_until(tx, livekit_room, identity, now_ms()))
-        known = self._known
-        if known is None:
-            generation = self._generation
-            known = await self._database.read(store.bans_in_force)
-            if generation == self._generation:  # or a ban was set while they were read
-                self._known = known
-        return known.get((livekit_room, identity))
-
-    def _forget(self) -> None:
-        self._known = None
-        self._generation += 1
+        in_force = await self._in_force.get((), store.bans_in_force)
+        return None if in_force is None else in_force.get((livekit_room, identity))

@@ -10,17 +10,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import structlog
+
 from stagedoor.events.feed import Feed
 from stagedoor.events.nouns import NewEvent
 from stagedoor.jobs.nouns import Effect, Job, JobKind, NewJob
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.rooms import session_usage, store
 from stagedoor.rooms.nouns import Session
 from stagedoor.storage import Database, Transaction
 from stagedoor.usage import accounting
 from stagedoor.usage import store as usage
 from stagedoor.usage.meters import Amounts, Span, total
+
+_log = structlog.get_logger()
 
 SETTLE: Final = "session.settle"
 METER: Final = "usage.meter"
@@ -53,7 +58,12 @@ def kinds(database: Database, feed: Feed) -> Sequence[JobKind]:
 
     async def meter(_: Job) -> None:
         for session in await database.read(store.open_sessions):
-            await database.write(lambda tx, session_id=session.id: settle(tx, feed, session_id))
+            try:
+                await database.write(lambda tx, session_id=session.id: settle(tx, feed, session_id))
+            except StorageUnavailable:
+                raise
+            except Exception:  # noqa: BLE001 - one session that cannot be metered keeps no other from it
+                _log.exception("session_not_metered", session_id=session.id)
 
     return [
         JobKind(SETTLE, work),

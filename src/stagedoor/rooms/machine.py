@@ -13,6 +13,7 @@ it again (`reopened`). A time that LiveKit's clock gave replaces one that we had
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
@@ -40,14 +41,14 @@ _FAILURES: Final = frozenset(
 )
 
 
-def event_moment(received_at: int, created_at_seconds: int) -> Moment:
+def event_moment(received_at: int, created_at_seconds: int | None) -> Moment:
     """When something without a millisecond time of LiveKit's happened.
 
     LiveKit sends whole seconds, cut off, so the truth lies within that second. Our receive time is finer while it does
     too; when the event was delayed, or the clocks differ, it does not, and the nearest end of the second is the better
     answer.
     """
-    if created_at_seconds <= 0:
+    if created_at_seconds is None:
         return Moment(received_at, "received")
     earliest = created_at_seconds * 1000
     at = min(max(received_at, earliest), earliest + 999)
@@ -129,7 +130,7 @@ def disposition(session: Session, participants: Iterable[Participant]) -> str:
     """
     if session.disposition in {"terminated", "timed_out"}:
         return session.disposition
-    people = list(participants)
+    people = [person for person in participants if person.takes_part]
     reasons = {person.reason for person in people}
     if any(person.joined_at is not None for person in people):
         if "ROOM_DELETED" in reasons:
@@ -155,30 +156,52 @@ def _unanswered(people: Iterable[Participant]) -> str | None:
     others = {
         person.identity
         for person in people
-        if person.joined_at is not None and person.kind not in _NO_PEOPLE and person.reason not in _UNANSWERED
+        if person.joined_at is not None and person.role == "person" and person.reason not in _UNANSWERED
     }
     reasons = {person.reason for person in people}
     found = [disposition for reason, disposition in _UNANSWERED.items() if reason in reasons]
     return found[0] if found and len(others) <= 1 else None
 
 
-_NO_PEOPLE: Final = frozenset({"egress", "ingress"})
 _UNANSWERED: Final = {"USER_REJECTED": "rejected", "USER_UNAVAILABLE": "no_answer"}
 
 
 def peak(participants: Iterable[Participant], ended_at: int) -> int:
-    """The most participants that were active at the same time."""
+    """The most participants that were active at the same time, by identity: LiveKit lets an identity be there once, and
+    who reconnects has joined anew a few milliseconds before the end of the old connection is heard of."""
     steps: list[tuple[int, int]] = []
-    for person in participants:
-        if person.joined_at is not None:
-            leaving = person.left_at if person.left_at is not None else ended_at
-            steps.append((person.joined_at, 1))
-            steps.append((max(leaving, person.joined_at + 1), -1))
+    for stays in presence(participants, ended_at).values():
+        for joined_at, left_at in stays:
+            steps.append((joined_at, 1))
+            steps.append((max(left_at, joined_at + 1), -1))
     highest = current = 0
     for _, step in sorted(steps):  # at the same millisecond a leaving (-1) counts before a joining
         current += step
         highest = max(highest, current)
     return highest
+
+
+def presence(participants: Iterable[Participant], ended_at: int) -> dict[str, list[tuple[int, int]]]:
+    """When each identity was active, from and until, without overlaps; who is still there counts until `ended_at`.
+
+    A recorder is left out.
+    """
+    stays: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    for person in participants:
+        if person.joined_at is not None and person.takes_part:
+            left_at = person.left_at if person.left_at is not None else max(ended_at, person.joined_at)
+            stays[person.identity or person.sid].append((person.joined_at, left_at))
+    return {identity: _merged(found) for identity, found in stays.items()}
+
+
+def _merged(stays: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(stays):
+        if merged and start < merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return merged
 
 
 # Participants

@@ -5,10 +5,11 @@ Their fields are in the order of their tables' columns: `store` makes them of ro
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from stagedoor.tenancy.nouns import TranscriptPolicy
+from stagedoor.rooms.settings import TranscriptPolicy
 
 SESSION: Final = "ses"
 """What the ids of sessions begin with."""
@@ -25,6 +26,13 @@ TimeSource = Literal["livekit", "received", "reconcile", "session_end"]
 """Where a time comes from: LiveKit's own clock, our clock at receipt, the last list of LiveKit's that still had the
 thing, or an end that it cannot have outlived: of the session, of the participant, or of a track that we first heard of
 when it was over."""
+Role = Literal["person", "ingress", "recorder"]
+"""What a participant is in a room. Only a recorder (LiveKit's egress service) does not take part: it is in no count,
+and its presence is no call. An ingress takes part, but is metered by itself and is nobody who can answer."""
+
+_RECORDER: Final = re.compile(r"EG_[A-Za-z0-9]{12}")
+"""The identity of an egress is its id; egress services before 1.8 join without a kind."""
+
 INFERRED: Final[frozenset[TimeSource]] = frozenset({"reconcile", "session_end"})
 """What no event of LiveKit's told."""
 
@@ -138,6 +146,18 @@ class Participant:
     left_at: int | None = None
     left_at_source: TimeSource | None = None
     reason: str | None = None
+
+    @property
+    def role(self) -> Role:
+        """What it is in the room: the one place where LiveKit's kinds are told apart."""
+        if self.kind == "egress" or (self.kind == "standard" and _RECORDER.fullmatch(self.identity)):
+            return "recorder"
+        return "ingress" if self.kind == "ingress" else "person"
+
+    @property
+    def takes_part(self) -> bool:
+        """Whether it counts among the participants of the session."""
+        return self.role != "recorder"
 
     @property
     def open(self) -> bool:

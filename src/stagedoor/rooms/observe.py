@@ -142,7 +142,7 @@ def participant_present(
     if after != known:
         store.save_participant(obs.tx, after, new=known is None)
     if after.state == "active" and before.state == "joining":
-        session = _counted(obs, session, +1, max(after.joined_at or 0, moment.at))
+        session = _counted(obs, session, after, +1, max(after.joined_at or 0, moment.at))
     elif after != known and session.state == "ended":
         session = _settled(obs, session)
     if after.joined_at is not None and before.joined_at is None:  # also of one that has left: it is told late
@@ -178,7 +178,7 @@ def participant_gone(
         track_gone(obs, session, after, track, over)
     if person.open:
         if person.state == "active" and session.state == "active":
-            session = _counted(obs, session, -1, after.left_at or moment.at)
+            session = _counted(obs, session, after, -1, after.left_at or moment.at)
         _say_gone(obs, session, after)
     if settle and session.state == "ended":
         session = _settled(obs, session)
@@ -217,7 +217,7 @@ def participant_back(obs: Observer, session: Session, person: Participant) -> tu
     after = machine.participant_reopened(person, obs.now)
     store.save_participant(obs.tx, after, new=False)
     if after.state == "active":
-        session = _counted(obs, session, +1, session.last_seen_at)
+        session = _counted(obs, session, after, +1, session.last_seen_at)
     obs.say(session, "participant.reopened", obs.now, after.identity, {"sid": after.sid})
     return session, after
 
@@ -283,8 +283,10 @@ def track_back(obs: Observer, session: Session, person: Participant, track: Trac
     obs.say(session, "track.reopened", obs.now, track.sid, _track_detail(track, person))
 
 
-def _counted(obs: Observer, session: Session, step: int, at: int) -> Session:
-    """One more or one less is there; and the room was alive at `at`."""
+def _counted(obs: Observer, session: Session, person: Participant, step: int, at: int) -> Session:
+    """One more or one less is there, unless the identity is there by another SID; and the room was alive at `at`."""
+    if not person.takes_part or (person.identity and store.other_active(obs.tx, person)):
+        step = 0
     people = max(0, session.active_participants + step)
     after = replace(
         session,

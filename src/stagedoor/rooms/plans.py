@@ -11,16 +11,21 @@ from typing import Final, Literal
 
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
-from stagedoor.kernel.errors import Conflict, Invalid
+from stagedoor.kernel.errors import Conflict, Invalid, TooMany
 from stagedoor.kernel.ids import new_id
 from stagedoor.rooms import rooms, session_jobs, store
 from stagedoor.rooms.nouns import SESSION, Plan, RoomLimits, Session
-from stagedoor.storage import Database, Transaction
+from stagedoor.rooms.settings import TranscriptPolicy
+from stagedoor.storage import Database, GenerationCache, Transaction
 from stagedoor.tenancy import room_names
-from stagedoor.tenancy.nouns import App, TranscriptPolicy
+from stagedoor.tenancy.nouns import App
 
 DEFAULT_WAIT: Final = 86_400
 """Seconds that a session waits for its room when nobody said how long."""
+
+
+MOST_WAITING: Final = 10_000
+"""Sessions of an app that wait for their rooms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,14 @@ def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
     Raises:
         Invalid: The room can't have this name.
         Conflict: A session of this room lives, or waits for it.
+        TooMany: As many sessions of the app wait for their rooms as may.
     """
+    if store.count_created_sessions(tx, app.id) >= MOST_WAITING:
+        raise TooMany(
+            f"{MOST_WAITING} sessions of the app wait for their rooms; announce fewer, or give them a shorter waitFor.",
+            code="too_many_sessions",
+            extra={"limit": MOST_WAITING},
+        )
     session_id = new_id(SESSION)
     if room_names.reference_is_like(app.slug, wanted.room_name, f"{SESSION}_"):
         raise Invalid(f"A name that begins with {SESSION}_ is a session's id.", code="bad_room_name")
@@ -96,14 +108,17 @@ class Plans:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._rooms: set[str] | None = None
+        self._rooms = GenerationCache[tuple[()], set[str]](database)
 
     def note(self, tx: Transaction, livekit_room: str) -> None:
         """A room has a plan once the transaction is committed."""
 
         def add() -> None:
-            if self._rooms is not None:
-                self._rooms.add(livekit_room)
+            rooms = self._rooms.peek(())
+            if rooms is None:
+                self._rooms.forget()  # or those that are being read would be kept without it
+            else:
+                rooms.add(livekit_room)
 
         tx.after_commit(add)
 
@@ -125,12 +140,9 @@ class Plans:
         Raises:
             Conflict: The session that it is named after is over.
         """
-        if self._database.dialect == "sqlite":
-            if self._rooms is None:
-                # What is announced while these are read is added by `note`, to the set that is there by then.
-                self._rooms = set()
-                self._rooms |= await self._database.read(store.planned_rooms)
-            if livekit_room not in self._rooms:
+        if self._database.sole_writer:
+            rooms = await self._rooms.get((), store.planned_rooms)
+            if rooms is not None and livekit_room not in rooms:
                 return None
         found = await self._database.read(lambda tx: store.newest_plan_of_room(tx, livekit_room))
         if found is None:

@@ -7,10 +7,15 @@ less than `grace_ms` before the first question was asked is judged by it; the ne
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
 
 from stagedoor.events.feed import Feed
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.mediaserver.snapshots import ParticipantSnapshot, RoomSnapshot, ServerState
 from stagedoor.rooms import store
 from stagedoor.rooms.nouns import Moment, Participant, Session
@@ -30,6 +35,9 @@ from stagedoor.storage import Database, Transaction
 from stagedoor.tenancy import room_names
 from stagedoor.tenancy.store import app_by_slug
 
+_log = structlog.get_logger()
+_T = TypeVar("_T")
+
 GRACE_MS = 3_000
 
 
@@ -41,6 +49,9 @@ class Reconciler:
         feed: Where the repairs are told.
         queue: Where what follows from them is asked for.
         grace_ms: See the module.
+
+    Attributes:
+        failed_rooms: How many rooms the last comparison could not repair.
     """
 
     def __init__(self, database: Database, feed: Feed, queue: Queue, *, grace_ms: int = GRACE_MS) -> None:
@@ -48,6 +59,7 @@ class Reconciler:
         self._feed = feed
         self._queue = queue
         self._grace_ms = grace_ms
+        self.failed_rooms = 0
 
     async def run(self, state: ServerState, lost_at: int | None = None) -> Counter[str]:
         """Make our state LiveKit's.
@@ -60,22 +72,48 @@ class Reconciler:
         Returns:
             How many repairs of each type were made.
         """
+        self.failed_rooms = 0
         repairs: Counter[str] = Counter()
         confirmed: list[str] = []
         for room, people in state.rooms:
-            session_id = await self._database.write(
-                lambda tx, room=room, people=people: self._room(tx, state, room, people, repairs)
+            session_id = await self._of_one(
+                lambda tx, found, room=room, people=people: self._room(tx, state, room, people, found),
+                room.name,
+                repairs,
             )
             if session_id is not None:
                 confirmed.append(session_id)
         listed = {room.sid for room, _ in state.rooms}
         for session in await self._database.read(store.open_sessions):
             if session.room_sid not in listed:
-                await self._database.write(
-                    lambda tx, believed=session: self._missing(tx, state, believed, lost_at, repairs)
+                await self._of_one(
+                    lambda tx, found, believed=session: self._missing(tx, state, believed, lost_at, found),
+                    session.livekit_room,
+                    repairs,
                 )
         await self._database.write(lambda tx: store.mark_seen(tx, confirmed, state.taken_at))
         return repairs
+
+    async def _of_one(
+        self, compare: Callable[[Transaction, Counter[str]], _T], livekit_room: str, repairs: Counter[str]
+    ) -> _T | None:
+        """Compare one room in a transaction of its own; one that cannot be repaired keeps no other from it."""
+        found: Counter[str] = Counter()
+
+        def work(tx: Transaction) -> _T:
+            found.clear()
+            return compare(tx, found)
+
+        try:
+            result = await self._database.write(work)
+        except StorageUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - whatever is wrong with this one, the others are repaired
+            _log.exception("room_not_reconciled", livekit_room=livekit_room)
+            self.failed_rooms += 1
+            return None
+        repairs.update(found)
+        return result
 
     def _room(
         self,

@@ -82,17 +82,17 @@ class Watch:
             wait = self._interval
             try:
                 repairs = await self.once()
-                RECONCILE_RUNS.labels("ok").inc()
+                RECONCILE_RUNS.labels("failed" if self._reconciler.failed_rooms else "ok").inc()
                 if repairs:
-                    _log.info("state repaired after LiveKit's lists", repairs=dict(repairs))
+                    _log.info("state_repaired", repairs=dict(repairs))
             except (Problem, StorageUnavailable) as error:
                 RECONCILE_RUNS.labels("failed").inc()
                 LIVEKIT_UP.set(0)
                 wait = min(wait, _RETRY_SECONDS)
-                _log.warning("state can't be compared with LiveKit now", error=str(error))
+                _log.warning("reconcile_unavailable", error=str(error))
             except Exception:  # noqa: BLE001 - the next pass may well work, and nobody else repairs the state
                 RECONCILE_RUNS.labels("failed").inc()
-                _log.exception("a comparison with LiveKit broke off")
+                _log.exception("reconcile_failed")
             try:
                 async with asyncio.timeout(wait):
                     await self._asked.wait()

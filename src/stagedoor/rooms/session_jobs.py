@@ -9,8 +9,8 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.mediaserver.snapshots import ParticipantSnapshot
 from stagedoor.rooms import store
 from stagedoor.rooms.nouns import SESSION, SESSION_ATTRIBUTE, Plan, Session
+from stagedoor.rooms.settings import SessionSettings, TranscriptPolicy
 from stagedoor.storage import Transaction
-from stagedoor.tenancy.nouns import TranscriptPolicy
 from stagedoor.tenancy.store import app_by_id
 
 RECORD: Final = "transcript.record"
@@ -62,7 +62,7 @@ def _is_of_one_that_is_over(tx: Transaction, session: Session) -> bool:
 
 def _of_app(tx: Transaction, session: Session) -> TranscriptPolicy:
     app = app_by_id(tx, session.app_id)
-    return "off" if app is None else app.settings.transcript
+    return "off" if app is None else app.settings.of(SessionSettings).transcript
 
 
 def over(tx: Transaction, queue: Queue, session: Session) -> None:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
-from stagedoor.rooms.nouns import Participant, Session, Track
-from stagedoor.usage.meters import Amounts, Meter, Span, minutes
+from stagedoor.rooms import machine
+from stagedoor.rooms.nouns import Participant, Role, Session, Track
+from stagedoor.usage.meters import LONGEST_MS, Amounts, Meter, Span, minutes
 from stagedoor.usage.store import Egress
-
-_OF_KIND: Final[dict[str, Meter | None]] = {"ingress": "ingress", "egress": None}
-"""Who is not a participant for the meter. An egress is metered by LiveKit's own times, not by its presence."""
 
 
 def spans(
     participants: Iterable[Participant], tracks: Iterable[Track], egresses: Iterable[Egress], until: int
 ) -> list[Span]:
-    """When each meter ran; what has not ended runs until `until`."""
+    """When each meter ran; what has not ended runs until `until`.
+
+    A recorder is metered by LiveKit's own times of its egress, not by its presence. An identity is there once, however
+    often it has connected.
+    """
     found: list[Span] = []
-    for person in participants:
-        meter = _OF_KIND.get(person.kind, "participant")
-        if meter is not None and person.joined_at is not None:
-            found.append(Span(meter, person.joined_at, until if person.left_at is None else person.left_at))
+    people = list(participants)
+    meters: dict[Role, Meter] = {"person": "participant", "ingress": "ingress"}
+    for role, meter in meters.items():
+        stays = machine.presence([person for person in people if person.role == role], until)
+        found.extend(Span(meter, start, end) for of_one in stays.values() for start, end in of_one)
     for track in tracks:
         if track.kind in {"audio", "video"}:
             meter = "audio_track" if track.kind == "audio" else "video_track"
@@ -31,7 +34,9 @@ def spans(
         found.append(Span("egress", egress.started_at, egress.ended_at))
         if egress.recording:
             found.append(Span("recording", egress.started_at, egress.ended_at))
-    return [span for span in found if span.end > span.start]
+    return [
+        Span(span.meter, max(span.start, span.end - LONGEST_MS), span.end) for span in found if span.end > span.start
+    ]
 
 
 def said(session: Session, amounts: Amounts) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -19,14 +18,16 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     bindparam,
+    case,
     delete,
     func,
     insert,
+    literal_column,
     select,
     update,
 )
 
-from stagedoor.rooms.nouns import Participant, Plan, Room, Session, Track
+from stagedoor.rooms.nouns import Participant, Plan, Room, Session, TimeSource, Track
 from stagedoor.storage import Prepared, Transaction, metadata
 from stagedoor.storage.records import record, values_of
 
@@ -140,6 +141,14 @@ _INSERT_PARTICIPANT = Prepared(insert(participants))
 _PARTICIPANT_KEY = (participants.c.session_id == bindparam("key"), participants.c.sid == bindparam("key_sid"))
 _UPDATE_PARTICIPANT = Prepared(update(participants).where(*_PARTICIPANT_KEY))
 _PARTICIPANT_BY_SID = Prepared(select(participants).where(*_PARTICIPANT_KEY))
+_OTHER_ACTIVE = Prepared(
+    select(participants.c.sid).where(
+        participants.c.session_id == bindparam("key"),
+        participants.c.identity == bindparam("identity"),
+        participants.c.state == literal_column("'active'", String),
+        participants.c.sid != bindparam("key_sid"),
+    )
+)
 _INSERT_TRACK = Prepared(insert(tracks))
 _TRACK_KEY = (
     tracks.c.session_id == bindparam("key"),
@@ -160,7 +169,6 @@ _BANNED_UNTIL = Prepared(
         bans.c.until > bindparam("now"),
     )
 )
-_LOCK = Prepared(select(func.pg_advisory_xact_lock(bindparam("lock_class"), bindparam("number"))))
 
 
 def lock_rooms(tx: Transaction, livekit_rooms: Collection[str]) -> None:
@@ -170,12 +178,7 @@ def lock_rooms(tx: Transaction, livekit_rooms: Collection[str]) -> None:
     having seen it. A verb takes its rooms before anything else, several in one order, so that none waits in a circle.
     SQLite has one writer.
     """
-    if tx.dialect == "postgresql":
-        for name in sorted(livekit_rooms):
-            tx.rows(_LOCK, {"lock_class": _LOCK_CLASS, "number": zlib.crc32(name.encode()) >> 1})
-
-
-_LOCK_CLASS = 0x5D03
+    tx.lock("rooms", livekit_rooms)
 
 
 # Rooms
@@ -268,6 +271,23 @@ def newest_session_of_room(tx: Transaction, livekit_room: str) -> Session | None
     return _session(tx.execute(query).first())
 
 
+def session_of_room_at(tx: Transaction, livekit_room: str, at: int) -> Session | None:
+    """The session of the room that had begun last at `at`, if it has not been announced only."""
+    query = (
+        select(sessions)
+        .where(sessions.c.livekit_room == livekit_room, sessions.c.room_sid.is_not(None), sessions.c.started_at <= at)
+        .order_by(sessions.c.started_at.desc(), sessions.c.id.desc())
+        .limit(1)
+    )
+    return _session(tx.execute(query).first())
+
+
+def other_active(tx: Transaction, person: Participant) -> bool:
+    """Whether the identity is active in the session under another SID: LiveKit replaces one by the other."""
+    key = {"key": person.session_id, "identity": person.identity, "key_sid": person.sid}
+    return bool(tx.rows(_OTHER_ACTIVE, key))
+
+
 def session_of_participant(tx: Transaction, participant_sid: str) -> Session | None:
     """The session in which a participant SID was seen: LiveKit sometimes leaves out the room of a track event."""
     query = (
@@ -288,6 +308,12 @@ def created_session_of_room(tx: Transaction, livekit_room: str) -> Session | Non
     """The session that waits for the room."""
     query = select(sessions).where(sessions.c.livekit_room == livekit_room, sessions.c.state == "created").limit(1)
     return _session(tx.execute(query).first())
+
+
+def count_created_sessions(tx: Transaction, app_id: str) -> int:
+    """The sessions of an app that wait for their rooms."""
+    query = select(func.count()).where(sessions.c.app_id == app_id, sessions.c.state == "created")
+    return tx.execute(query).scalar() or 0
 
 
 def count_open_sessions(tx: Transaction, app_id: str) -> int:
@@ -336,6 +362,47 @@ def mark_seen(tx: Transaction, session_ids: Sequence[str], at: int) -> None:
         tx.execute(
             update(sessions).where(sessions.c.id.in_(chunk), sessions.c.last_seen_at < at).values(last_seen_at=at)
         )
+
+
+def adjust_times(tx: Transaction, until: int, by: int, sources: Collection[TimeSource]) -> None:
+    """Move the times of what is open by `by` milliseconds, because the clock was set.
+
+    Args:
+        tx: The transaction.
+        until: When the clock was set, by the clock before: what is later by more than a little is by another clock.
+        by: Milliseconds; negative when the clock was set back.
+        sources: Whose times are meant.
+    """
+    latest = until + _OTHER_CLOCK_MS
+    living = select(sessions.c.id).where(sessions.c.state.in_(("created", "active"))).scalar_subquery()
+
+    def moved(column: Column[int], source: Column[str] | None = None) -> Any:
+        meant = column <= latest
+        if source is not None:
+            meant &= source.in_(sorted(sources))
+        return case((meant, column + by), else_=column)
+
+    tx.execute(update(plans).where(plans.c.session_id.in_(living)).values(wait_until=plans.c.wait_until + by))
+    for table, starts, ends in (
+        (tracks, tracks.c.published_at, tracks.c.unpublished_at),
+        (participants, participants.c.joined_at, participants.c.left_at),
+    ):
+        values = {column.name: moved(column, table.c[f"{column.name}_source"]) for column in (starts, ends)} | {
+            "changed_at": moved(table.c.changed_at)
+        }
+        tx.execute(update(table).where(table.c.session_id.in_(living)).values(values))
+    tx.execute(
+        update(sessions)
+        .where(sessions.c.state.in_(("created", "active")))
+        .values(
+            started_at=moved(sessions.c.started_at, sessions.c.started_at_source),
+            last_seen_at=moved(sessions.c.last_seen_at),
+            changed_at=moved(sessions.c.changed_at),
+        )
+    )
+
+
+_OTHER_CLOCK_MS = 60_000
 
 
 # Plans
@@ -474,6 +541,10 @@ def set_ban(tx: Transaction, ban_id: str, app_id: str, livekit_room: str, identi
 def banned_until(tx: Transaction, livekit_room: str, identity: str, now: int) -> int | None:
     rows = tx.rows(_BANNED_UNTIL, {"room": livekit_room, "identity": identity, "now": now})
     return int(rows[0][0]) if rows else None
+
+
+def count_bans(tx: Transaction, app_id: str) -> int:
+    return tx.execute(select(func.count()).where(bans.c.app_id == app_id)).scalar() or 0
 
 
 def bans_in_force(tx: Transaction) -> dict[tuple[str, str], int]:

@@ -63,6 +63,17 @@ class Database(Protocol):
         ...
 
     @property
+    def sole_writer(self) -> bool:
+        """Whether no other process writes to it: what was read may be kept, and what was committed here is all there
+        is."""
+        ...
+
+    @property
+    def poll_seconds(self) -> float:
+        """How often to look for what other processes wrote, of which nobody here is woken."""
+        ...
+
+    @property
     def url(self) -> str:
         """Where it is, without the password."""
         ...

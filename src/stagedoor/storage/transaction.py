@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, TypeVarTuple, overload
+from typing import Any, Final, Literal, TypeVarTuple, overload
 
 from sqlalchemy import Connection, CursorResult, Executable
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
+from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.storage.guard import mark_failed
-from stagedoor.storage.prepared import Prepared
+from stagedoor.storage.prepared import Prepared, run_on_postgresql
 from stagedoor.storage.savepoint import on_postgresql, on_sqlite
 from stagedoor.storage.sqlite import dbapi
+from stagedoor.storage.sqlite import faults as sqlite_faults
 
 Dialect = Literal["sqlite", "postgresql"]
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Columns = TypeVarTuple("Columns")
+
+
+_LOCK: Final = "SELECT pg_advisory_xact_lock($1::int, number) FROM unnest($2::int[]) AS number"
+_TRY_LOCK: Final = "SELECT number, pg_try_advisory_xact_lock($1::int, number) FROM unnest($2::int[]) AS number"
+
+
+def lock_number(name: str) -> int:
+    """A name as one of PostgreSQL's 32-bit lock numbers; two names of one number only wait for each other in vain."""
+    return zlib.crc32(name.encode()) >> 1
 
 
 class Transaction:
@@ -80,6 +92,40 @@ class Transaction:
             sqlalchemy.exc.IntegrityError: As `execute`.
         """
         self.rows(statement, values)
+
+    def lock(self, name: str, keys: Collection[str]) -> None:
+        """Wait until no other transaction holds a lock of this name on one of these keys; hold them until the end.
+
+        Several are taken in one order, so that no two transactions wait for each other. SQLite has one writer, which
+        holds all of them.
+        """
+        if self._sqlite is None and keys:
+            self._on_postgresql(_LOCK, lock_number(name), sorted({lock_number(key) for key in keys}))
+
+    def try_lock(self, name: str, keys: Collection[str]) -> set[str]:
+        """The same without waiting; those of the keys that no other transaction holds."""
+        if self._sqlite is not None or not keys:
+            return set(keys)
+        rows = self._on_postgresql(_TRY_LOCK, lock_number(name), sorted({lock_number(key) for key in keys}))
+        held = {row[0] for row in rows if row[1]}
+        return {key for key in keys if lock_number(key) in held}
+
+    def blames_database(self, error: Exception) -> bool:
+        """Whether the database failed, rather than what it was asked."""
+        if isinstance(error, StorageUnavailable):
+            return True
+        if self._sqlite is not None:
+            return sqlite_faults.unavailable(error) is not None
+        from stagedoor.storage.postgres import faults as postgres_faults  # its driver is not imported for SQLite
+
+        return postgres_faults.unavailable(error) is not None
+
+    def _on_postgresql(self, sql: str, *values: Any) -> Sequence[Sequence[Any]]:
+        try:
+            return run_on_postgresql(self.connection, sql, values)
+        except DBAPIError as error:
+            mark_failed(self.connection, error)
+            raise
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Run `callback` on the event loop once what this transaction did is durable.

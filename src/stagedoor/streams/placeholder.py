@@ -12,5 +12,5 @@ from stagedoor.streams.jpeg import measure
 @lru_cache(maxsize=1)
 def placeholder() -> Frame:
     """One frame, the same for every room."""
-    data, size = measure((Path(__file__).parent / "slate.jpg").read_bytes())
+    data, size = measure((Path(__file__).parent / "placeholder.jpg").read_bytes())
     return Frame(0, 0, data, size)

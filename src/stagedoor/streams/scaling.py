@@ -115,7 +115,7 @@ class Scaler:
             try:
                 made = await self.shrink(frame, width)
             except ValueError as error:
-                _log.debug("a frame can't be decoded", error=str(error))
+                _log.debug("frame_not_decodable", error=str(error))
                 continue
             target.publish(made.at, made.data, made.size)
             if source.newest is None:

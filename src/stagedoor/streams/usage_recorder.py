@@ -70,7 +70,7 @@ class MediaUsageRecorder:
                     self._batch = _Batch(new_id("use"), used)
                     await self._write_batch()
             except StorageUnavailable as error:
-                _log.warning("the time of cameras and viewers can't be stored now", error=str(error))
+                _log.warning("media_usage_not_stored", error=str(error))
 
     async def _write_batch(self) -> None:
         batch = self._batch

@@ -7,18 +7,23 @@ from dataclasses import replace
 from typing import Final
 
 from stagedoor.kernel.clock import now_ms, rfc3339
-from stagedoor.kernel.errors import Conflict, Invalid, NotFound
+from stagedoor.kernel.errors import Conflict, Invalid, NotFound, TooMany
 from stagedoor.kernel.ids import new_id
 from stagedoor.kernel.wording import form
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import store
 from stagedoor.tenancy.nouns import App, AppSettings, Organisation
 from stagedoor.tenancy.principals import Principal
+from stagedoor.tenancy.settings import TokenSettings
 
 SLUG_PATTERN: Final = form(
     r"^[a-z0-9_]{1,32}$", "it has lower-case letters, digits and _ only, 32 at the most, and no hyphen"
 )
 """No hyphen: the first hyphen of a LiveKit room name ends the app's slug."""
+
+
+MOST_APPS: Final = 1_000
+"""Of an organisation."""
 
 
 def create(tx: Transaction, organisation: Organisation, slug: str, name: str | None, settings: AppSettings) -> App:
@@ -27,6 +32,7 @@ def create(tx: Transaction, organisation: Organisation, slug: str, name: str | N
     Raises:
         Invalid: The slug is not of the form.
         Conflict: The slug is taken, or was another organisation's until lately.
+        TooMany: The organisation has as many apps as it may.
     """
     if not re.fullmatch(SLUG_PATTERN, slug):
         raise Invalid("An app's slug has lower-case letters, digits and _ only, 32 at the most.", code="bad_slug")
@@ -37,6 +43,8 @@ def create(tx: Transaction, organisation: Organisation, slug: str, name: str | N
             f"Another organisation had an app {slug!r} and tokens for its rooms may live until {rfc3339(until)}.",
             code="slug_reserved",
         )
+    if store.count_apps(tx, organisation.id) >= MOST_APPS:
+        raise TooMany(f"An organisation may have {MOST_APPS} apps.", code="too_many_apps", extra={"limit": MOST_APPS})
     app = App(new_id("app"), organisation.id, slug, name or slug, now, now, settings)
     if not store.insert_app(tx, app):
         raise Conflict(f"An app with the slug {slug!r} exists already.", code="slug_taken")
@@ -61,7 +69,7 @@ def update(
     """Change the name or the settings."""
     before = get(tx, principal, reference)
     after = replace(before, name=name or before.name, settings=settings or before.settings, updated_at=now_ms())
-    if after.settings.max_token_ttl < before.settings.max_token_ttl:
+    if _longest_life(after) < _longest_life(before):
         _keep_slug(tx, before)  # tokens of the longer life are out there
     store.update_app(tx, after)
     return after
@@ -74,4 +82,8 @@ def delete(tx: Transaction, app: App) -> None:
 
 
 def _keep_slug(tx: Transaction, app: App) -> None:
-    store.reserve_slug(tx, app.slug, app.organisation_id, now_ms() + app.settings.max_token_ttl * 1000)
+    store.reserve_slug(tx, app.slug, app.organisation_id, now_ms() + _longest_life(app) * 1000)
+
+
+def _longest_life(app: App) -> int:
+    return app.settings.of(TokenSettings).max_token_ttl

@@ -6,13 +6,12 @@ import hmac
 
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Unauthenticated
-from stagedoor.storage import Database, Transaction
+from stagedoor.storage import Database, GenerationCache
 from stagedoor.tenancy import store
 from stagedoor.tenancy.keys import digest
 from stagedoor.tenancy.nouns import ApiKey
 from stagedoor.tenancy.principals import OPERATOR, Principal
 
-_CACHED = 10_000
 _TOUCH_EVERY_MS = 60_000
 
 
@@ -30,8 +29,7 @@ class Authenticator:
     def __init__(self, database: Database, operator_secret: str) -> None:
         self._database = database
         self._operator_secret = operator_secret
-        self._keys: dict[str, ApiKey] = {}
-        self._generation = 0
+        self._keys = GenerationCache[str, ApiKey](database)
         self._used: dict[str, int] = {}
         self._touched: dict[str, int] = {}
 
@@ -53,8 +51,7 @@ class Authenticator:
 
     def forget(self) -> None:
         """Drop what is cached: a key, an app or an organisation has changed."""
-        self._keys.clear()
-        self._generation += 1
+        self._keys.forget()
 
     async def record_use(self) -> None:
         """Store when keys were last used."""
@@ -63,18 +60,4 @@ class Authenticator:
             await self._database.write(lambda tx: store.touch_keys(tx, used))
 
     async def _find(self, key_digest: str) -> ApiKey | None:
-        cached = self._keys.get(key_digest)
-        if cached is not None:
-            return cached
-        generation = self._generation
-
-        def look(tx: Transaction) -> ApiKey | None:
-            return store.key_by_digest(tx, key_digest)
-
-        key = await self._database.read(look)
-        # A key that changed while it was read must not be cached as it was before.
-        if key is not None and self._database.dialect == "sqlite" and generation == self._generation:
-            if len(self._keys) >= _CACHED:
-                self._keys.clear()
-            self._keys[key_digest] = key
-        return key
+        return await self._keys.get(key_digest, lambda tx: store.key_by_digest(tx, key_digest))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from stagedoor.storage import Database
+from stagedoor.storage import Database, GenerationCache
 from stagedoor.tenancy import apps
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.principals import Principal
-
-_CACHED = 10_000
 
 
 class Directory:
@@ -18,9 +16,7 @@ class Directory:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._found: dict[tuple[str | None, str | None, str], App] = {}
-        self._generation = 0
+        self._found = GenerationCache[tuple[str | None, str | None, str], App](database)
 
     async def app(self, principal: Principal, reference: str) -> App:
         """The app with this slug or id.
@@ -29,19 +25,10 @@ class Directory:
             NotFound: There is none, or the caller may not know of it.
         """
         question = (principal.organisation_id, principal.app_id, reference)
-        cached = self._found.get(question)
-        if cached is not None:
-            return cached
-        generation = self._generation
-        app = await self._database.read(lambda tx: apps.get(tx, principal, reference))
-        # An app that changed while it was read must not be kept as it was before.
-        if self._database.dialect == "sqlite" and generation == self._generation:
-            if len(self._found) >= _CACHED:
-                self._found.clear()
-            self._found[question] = app
+        app = await self._found.get(question, lambda tx: apps.get(tx, principal, reference))
+        assert app is not None  # noqa: S101 - it raises where there is none
         return app
 
     def forget(self) -> None:
         """Drop what is cached: an app has changed."""
-        self._found.clear()
-        self._generation += 1
+        self._found.forget()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, TypeVar, cast
 
+import msgspec
+
+from stagedoor.kernel.feature_settings import FeatureSettings
 from stagedoor.tenancy.principals import Principal
 from stagedoor.tenancy.scopes import expand
 
-TranscriptPolicy = Literal["off", "speech", "speech_and_chat"]
-PlaybackPolicy = Literal["signed", "public"]
-CameraConflict = Literal["refuse", "takeover"]
-CameraBridge = Literal["off", "demand", "always"]
+F = TypeVar("F", bound=FeatureSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,46 +26,52 @@ class Organisation:
     updated_at: int
 
 
-@dataclass(frozen=True, slots=True)
 class AppSettings:
-    """What an app decides for its rooms.
+    """What an app decides for its rooms: values by name, of which a feature reads its own with `of`.
 
-    Attributes:
-        playback_policy: `signed` lets in only links with a short signed token; `public` lets in everybody.
-        frame_ancestors: Origins that may show the pages in a frame; `None` lets anybody frame the embed page
-            and nobody the others.
-        max_token_ttl: Longest life of a join token, in seconds.
-        transcript: What is recorded of every session that does not say otherwise.
-        transcript_retention: Seconds after its end for which a transcript is kept; `None` keeps it.
-        event_retention: Seconds for which events are kept; `None` keeps them.
-        camera_limit: Cameras that the app may have.
-        camera_max_fps: Frames a second that are taken from a camera.
-        camera_max_frame_bytes: Size of the largest frame that is taken.
-        camera_idle_timeout: Seconds without a frame after which a camera is disconnected.
-        camera_query_key: Whether a camera may send its key in the URL, where proxies log it.
-        camera_conflict: What happens to a camera that comes to a room in which another one sends.
-        camera_bridge: When a camera's frames become a WebRTC track.
-        camera_slate: Whether viewers of a camera that is not there see a picture that says so.
-        camera_resume: Seconds that viewers stay after a camera went away.
-        camera_max_viewers: Viewers of one room's frames at a time, on one node.
+    Args:
+        features: Settings that differ from the defaults.
     """
 
-    playback_policy: PlaybackPolicy = "signed"
-    frame_ancestors: tuple[str, ...] | None = None
-    max_token_ttl: int = 7 * 86_400
-    transcript: TranscriptPolicy = "off"
-    transcript_retention: int | None = None
-    event_retention: int | None = None
-    camera_limit: int = 100
-    camera_max_fps: int = 30
-    camera_max_frame_bytes: int = 524_288
-    camera_idle_timeout: int = 30
-    camera_query_key: bool = False
-    camera_conflict: CameraConflict = "refuse"
-    camera_bridge: CameraBridge = "demand"
-    camera_slate: bool = False
-    camera_resume: int = 30
-    camera_max_viewers: int = 1_000
+    __slots__ = ("_read", "_values")
+
+    def __init__(self, *features: FeatureSettings) -> None:
+        self._values: dict[str, Any] = {}
+        self._read: dict[type[FeatureSettings], FeatureSettings] = {}
+        for feature in features:
+            self._values |= msgspec.to_builtins(feature)
+
+    @classmethod
+    def stored(cls, values: Mapping[str, Any]) -> AppSettings:
+        """Settings with these values; what is not among them has its default."""
+        settings = cls()
+        settings._values = dict(values)
+        return settings
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """What was decided, by name."""
+        return self._values
+
+    def of(self, feature: type[F]) -> F:
+        """What the app decides for a feature."""
+        found = self._read.get(feature)
+        if found is None:
+            found = self._read[feature] = msgspec.convert(self._values, feature)
+        return cast("F", found)
+
+    def changed(self, values: Mapping[str, Any]) -> AppSettings:
+        """The same with other values."""
+        return self.stored(self._values | dict(values))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AppSettings) and self._values == other._values
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self._values)))
+
+    def __repr__(self) -> str:
+        return f"AppSettings({self._values})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    func,
     insert,
     select,
     update,
@@ -164,14 +165,9 @@ def apps_of_organisation(tx: Transaction, organisation_id: str) -> list[App]:
     return [_app(row) for row in rows]
 
 
-def apps_that_forget(tx: Transaction) -> list[App]:
-    """Apps that keep something for a time only."""
-    found = [_app(row) for row in tx.execute(select(apps))]
-    return [
-        app
-        for app in found
-        if app.settings.transcript_retention is not None or app.settings.event_retention is not None
-    ]
+def all_apps(tx: Transaction) -> list[App]:
+    """Every app, whoever asks: for our own work."""
+    return [_app(row) for row in tx.execute(select(apps).order_by(apps.c.id))]
 
 
 def update_app(tx: Transaction, app: App) -> None:
@@ -211,7 +207,16 @@ def slug_reserved_until(tx: Transaction, slug: str, organisation_id: str) -> int
     ).scalar()
 
 
+def count_apps(tx: Transaction, organisation_id: str) -> int:
+    return tx.execute(select(func.count()).where(apps.c.organisation_id == organisation_id)).scalar() or 0
+
+
 # Keys
+
+
+def count_keys(tx: Transaction, organisation_id: str | None) -> int:
+    """The keys of an organisation, or those of the whole installation."""
+    return tx.execute(select(func.count()).where(api_keys.c.organisation_id == organisation_id)).scalar() or 0
 
 
 def insert_key(tx: Transaction, key: ApiKey, digest: str) -> None:
@@ -272,7 +277,7 @@ def _insert(tx: Transaction, table: Table, values: dict[str, Any]) -> bool:
 
 
 def _app_values(app: App) -> dict[str, Any]:
-    return values_of(app) | {"settings": msgspec.json.encode(app.settings).decode()}
+    return values_of(app) | {"settings": msgspec.json.encode(app.settings.values).decode()}
 
 
 def _app(row: Sequence[Any]) -> App:
@@ -286,7 +291,7 @@ _APP_COLUMNS = tuple(apps.c.keys())
 
 @lru_cache(maxsize=1024)
 def _settings(text: str) -> AppSettings:
-    return msgspec.json.decode(text, type=AppSettings)
+    return AppSettings.stored(msgspec.json.decode(text, type=dict[str, Any]))
 
 
 def _key_values(key: ApiKey) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What was said and written in a session: heard in its room, stored as it comes, archived at its end."""
+"""Transcripts: the speech and the chat of a session as text, stored as it comes and archived at its end."""

@@ -52,7 +52,7 @@ def kinds(database: Database, feed: Feed, queue: Queue, objects: Objects) -> Seq
         session_id = str(job.payload["session"])
         found = await database.read(lambda tx: whole(tx, session_id))
         if found is None or found[1].transcript.state != "ended":
-            return None  # deleted, or recorded again: its end asks anew
+            return None  # deleted, or recorded again: its end queues another job
         organisation_id, about = found
         keys: dict[str, str] = {}
         for format_, (content_type, render) in FORMATS.items():
@@ -60,7 +60,7 @@ def kinds(database: Database, feed: Feed, queue: Queue, objects: Objects) -> Seq
             try:
                 await objects.put(keys[format_], render(about), content_type)
             except ObjectsUnavailable as error:
-                raise Retry(f"The object storage can't be written: {error}") from None
+                raise Retry(f"The object storage cannot be written: {error}") from None
 
         def done(tx: Transaction) -> None:
             if store.transcript_of(tx, session_id) is None:  # deleted while it was written
@@ -80,7 +80,7 @@ def kinds(database: Database, feed: Feed, queue: Queue, objects: Objects) -> Seq
             try:
                 await objects.delete(key_of(organisation_id, app_id, session_id, format_))
             except ObjectsUnavailable as error:
-                raise Retry(f"The object storage can't be written: {error}") from None
+                raise Retry(f"The object storage cannot be written: {error}") from None
         return None
 
     return [JobKind(ARCHIVE, archive, max_attempts=20), JobKind(DELETE, forget, max_attempts=20)]

@@ -1,4 +1,4 @@
-"""The scribe, `python -m stagedoor.transcripts.child`: a process that joins rooms and listens to their text streams.
+"""The transcriber's process, `python -m stagedoor.transcripts.child`: joins rooms and reads their text streams.
 
 It is a process of its own because LiveKit's client is native code: what ends it must not end the product. It ends when
 its standard input does, so nothing is left of it when the product is killed.
@@ -12,12 +12,12 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from livekit import rtc
 
-from stagedoor.transcripts.protocol import Attend, Gone, Heard, Joined, Order, Report
+from stagedoor.transcripts.protocol import Joined, Left, Order, Report, Subscribe, TextStream
 
 # livekit-agents, livekit/agents/types.py: the topics and attributes of what its agents and clients send.
 _SPEECH: Final = "lk.transcription"
@@ -28,18 +28,23 @@ _TRACK: Final = "lk.transcribed_track_id"
 _LANGUAGES: Final = ("lk.transcription_language", "language")
 
 LONGEST_CHARACTERS: Final = 65_536
-"""Of one segment; what comes after is not taken."""
+"""Of one stream; what comes after is not taken."""
+STREAMS_AT_ONCE: Final = 1_000
+"""How many streams of a room may be open. Some agents never close theirs, so the oldest is let go for the next."""
+LONGEST_ID: Final = 128
 _CONNECT_SECONDS: Final = 15.0
+_BEFORE_SECONDS: Final = 1.0
+"""How long a stream without a segment id waits for the speaker's one before it to end. Some never do."""
 _LINE_LIMIT_BYTES: Final = 1 << 20
-_EVERY_SECONDS: Final = 0.2
-"""How often a segment that grows is told at the most."""
+_REPORT_EVERY_SECONDS: Final = 0.2
+"""How often a stream that grows is reported at the most."""
 
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _tell(report: Report) -> None:
+def _report(report: Report) -> None:
     # Blocking on purpose: when the product does not read, LiveKit's streams wait, and nothing is lost or piled up.
     line = memoryview(msgspec.json.encode(report) + b"\n")
     while line:
@@ -47,36 +52,35 @@ def _tell(report: Report) -> None:
 
 
 class RoomSubscription:
-    """One room that is listened to."""
+    """One room whose text streams are read."""
 
-    def __init__(self, order: Attend) -> None:
+    def __init__(self, order: Subscribe) -> None:
         self._order = order
         self._room = rtc.Room()
         self._over = asyncio.Event()
         self._reason = "left"
-        self._readers: set[asyncio.Task[None]] = set()
-        self._newest: dict[tuple[str, str], int] = {}
-        self._final: dict[tuple[str, str], int] = {}
+        self._readers: dict[int, asyncio.Task[None]] = {}
+        self._without_id: dict[str, asyncio.Task[None]] = {}
         self._streams = 0
 
     def leave(self) -> None:
-        """Stop listening."""
+        """Stop reading."""
         self._over.set()
 
     async def run(self) -> None:
-        """Join, listen until the end, and say why it ended."""
+        """Join, read until the end, and report why it ended."""
         try:
-            await self._attend()
-        except Exception as error:  # noqa: BLE001 - whatever LiveKit's client raises, the product is told
+            await self._join()
+        except Exception as error:  # noqa: BLE001 - whatever LiveKit's client raises, the product gets a report
             self._reason = f"{type(error).__name__}: {error}"[:300]
         finally:
             with contextlib.suppress(Exception):
                 await self._room.disconnect()
-            if self._readers:  # streams that were cut tell what they have
-                await asyncio.wait(self._readers, timeout=2.0)
-            _tell(Gone(self._order.attendance, self._reason))
+            if self._readers:  # streams that were broken off report what they have
+                await asyncio.wait(self._readers.values(), timeout=2.0)
+            _report(Left(self._order.subscription, self._reason))
 
-    async def _attend(self) -> None:
+    async def _join(self) -> None:
         room, order = self._room, self._order
         room.on("disconnected", self._disconnected)  # pyright: ignore[reportUnknownMemberType]
         room.register_text_stream_handler(_SPEECH, self._speech)
@@ -84,7 +88,7 @@ class RoomSubscription:
             room.register_text_stream_handler(_CHAT, self._chat)
         async with asyncio.timeout(_CONNECT_SECONDS):
             await room.connect(order.url, order.token, rtc.RoomOptions(auto_subscribe=False))
-            _tell(Joined(order.attendance, await room.sid))
+            _report(Joined(order.subscription, await room.sid))
         await self._over.wait()
 
     def _disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
@@ -92,89 +96,110 @@ class RoomSubscription:
         self._over.set()
 
     def _speech(self, reader: rtc.TextStreamReader, identity: str) -> None:
-        self._read(reader, "speech", identity)
+        self._open(reader, "speech", identity)
 
     def _chat(self, reader: rtc.TextStreamReader, identity: str) -> None:
-        self._read(reader, "chat", identity)
+        self._open(reader, "chat", identity)
 
-    def _read(self, reader: rtc.TextStreamReader, kind: str, identity: str) -> None:
+    def _open(self, reader: rtc.TextStreamReader, kind: Literal["speech", "chat"], identity: str) -> None:
         self._streams += 1
-        segment = _Segment(self._order.attendance, kind, identity, self._name(identity), reader)
-        # A later stream of a segment replaces an earlier one, even when the earlier one is read to its end later; but
-        # what is final is told all the same, unless something later was.
-        place = self._streams
-        key = identity, segment.id
-        self._newest[key] = place
-
-        async def read() -> None:
-            try:
-                async for heard in segment.growing():
-                    if heard.final and place > self._final.get(key, 0):
-                        self._final[key] = place
-                        _tell(heard)
-                    elif not heard.final and self._newest.get(key) == place:
-                        _tell(heard)
-            finally:
-                if self._newest.get(key) == place:
-                    del self._newest[key]
-
-        task = asyncio.create_task(read(), name=f"stream {segment.id}")
-        self._readers.add(task)
-        task.add_done_callback(self._readers.discard)
-
-    def _name(self, identity: str) -> str:
+        number = self._streams
         person = self._room.remote_participants.get(identity)
-        return person.name if person is not None else ""
+        name = person.name if person is not None else ""
+        stream = _Stream(self._order.subscription, kind, number, identity, name, reader)
+        if len(self._readers) >= STREAMS_AT_ONCE:
+            self._readers[min(self._readers)].cancel()
+        before = None if stream.has_segment_id else self._without_id.get(identity)
+        task = asyncio.create_task(stream.read(before), name=f"stream {number}")
+        self._readers[number] = task
+        if not stream.has_segment_id:
+            self._without_id[identity] = task
+        task.add_done_callback(lambda task: self._ended(number, identity, task))
+
+    def _ended(self, number: int, identity: str, task: asyncio.Task[None]) -> None:
+        del self._readers[number]
+        if self._without_id.get(identity) is task:
+            del self._without_id[identity]
 
 
-class _Segment:
+class _Stream:
     """One text stream."""
 
-    def __init__(self, attendance: str, kind: str, identity: str, name: str, reader: rtc.TextStreamReader) -> None:
-        self._attendance = attendance
-        self._kind = kind
+    def __init__(
+        self,
+        subscription: str,
+        kind: Literal["speech", "chat"],
+        number: int,
+        identity: str,
+        name: str,
+        reader: rtc.TextStreamReader,
+    ) -> None:
+        self._subscription = subscription
+        self._kind: Final = kind
+        self._number = number
         self._identity = identity
         self._name = name
         self._reader = reader
         self._text = ""
         self._began = _now_ms()
-        given = reader.info.attributes or {}
-        self.id = (given.get(_SEGMENT) if kind == "speech" else None) or reader.info.stream_id
 
-    async def growing(self) -> AsyncIterator[Heard]:
-        """The segment each time it has grown, not too often, and at its end."""
-        told = 0.0
-        whole = True
+    @property
+    def has_segment_id(self) -> bool:
+        """Whether its sender says which segment it is a version of, or it needs none."""
+        return self._kind == "chat" or bool((self._reader.info.attributes or {}).get(_SEGMENT))
+
+    async def read(self, before: asyncio.Task[None] | None) -> None:
+        """Report the stream each time it has grown, not too often, and at its end, whatever ends it.
+
+        Args:
+            before: Reads the speaker's stream before this one. LiveKit's client gives the chunks of two streams in any
+                order, and which of them continues which shows only in the order in which they were sent.
+        """
+        reported = 0.0
+        state: Literal["closed", "broken"] = "broken"
         try:
-            async for chunk in self._reader:
-                self._text = (self._text + chunk)[:LONGEST_CHARACTERS]
-                if len(self._text) == LONGEST_CHARACTERS:
-                    whole = False
-                    self._reader.close()
-                elif time.monotonic() - told >= _EVERY_SECONDS:
-                    told = time.monotonic()
-                    yield self._heard(final=False)
+            if before is not None:
+                await asyncio.wait([before], timeout=_BEFORE_SECONDS)
+            async for grown in self._chunks():
+                if not grown:
+                    return
+                if time.monotonic() - reported >= _REPORT_EVERY_SECONDS:
+                    reported = time.monotonic()
+                    _report(self._so_far("open"))
+            state = "closed"
         except rtc.StreamError:
-            whole = False  # the speaker went away, or we did
-        yield self._heard(final=whole and self._said_final())
+            pass  # the speaker went away, or we did
+        finally:
+            self._reader.close()
+            _report(self._so_far(state))
 
-    def _said_final(self) -> bool:
-        # The last word is the trailer's (agents that stream word by word), then the header's; a sender that says
-        # neither sends whole segments.
-        return (self._reader.info.attributes or {}).get(_FINAL, "true") == "true"
+    async def _chunks(self) -> AsyncIterator[bool]:
+        """True for each chunk; false, and no more, when the stream is longer than what is taken."""
+        async for chunk in self._reader:
+            self._text = (self._text + chunk)[:LONGEST_CHARACTERS]
+            if len(self._text) == LONGEST_CHARACTERS:
+                yield False
+                return
+            yield True
 
-    def _heard(self, *, final: bool) -> Heard:
+    def _so_far(self, state: Literal["open", "closed", "broken"]) -> TextStream:
+        # The trailer's attributes are added to the header's, and win: agents that stream word by word end with them.
         given = self._reader.info.attributes or {}
-        return Heard(
-            attendance=self._attendance,
-            kind="chat" if self._kind == "chat" else "speech",
+        final = given.get(_FINAL)
+        segment = given.get(_SEGMENT) if self._kind == "speech" else None
+        return TextStream(
+            subscription=self._subscription,
+            kind=self._kind,
+            number=self._number,
+            stream_id=self._reader.info.stream_id[:LONGEST_ID],
+            segment_id=segment[:LONGEST_ID] if segment else None,
             speaker=self._identity,
-            segment_id=self.id[:128],
             name=self._name,
             track_sid=given.get(_TRACK),
             language=next((given[name][:35] for name in _LANGUAGES if given.get(name)), None),
             text=self._text,
-            final=final,
+            state=state,
+            final=None if final is None else final == "true",
             started_at=self._began,
             ended_at=_now_ms(),
         )
@@ -189,14 +214,14 @@ async def main() -> None:
     tasks: set[asyncio.Task[None]] = set()
     async for line in orders:
         order = msgspec.json.decode(line, type=Order)
-        if isinstance(order, Attend):
-            attendance = rooms[order.attendance] = RoomSubscription(order)
-            task = asyncio.create_task(attendance.run(), name=f"attend {order.attendance}")
+        if isinstance(order, Subscribe):
+            room = rooms[order.subscription] = RoomSubscription(order)
+            task = asyncio.create_task(room.run(), name=f"subscription {order.subscription}")
             tasks.add(task)
             task.add_done_callback(tasks.discard)
-            task.add_done_callback(lambda _, name=order.attendance: rooms.pop(name, None))
-        elif (attending := rooms.pop(order.attendance, None)) is not None:
-            attending.leave()
+            task.add_done_callback(lambda _, name=order.subscription: rooms.pop(name, None))
+        elif (left := rooms.pop(order.subscription, None)) is not None:
+            left.leave()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -9,6 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from stagedoor.kernel.clock import rfc3339
+from stagedoor.kernel.texts import shows_nothing
 from stagedoor.rooms.nouns import Session
 from stagedoor.transcripts.nouns import Segment, Transcript
 
@@ -67,29 +69,47 @@ def as_vtt(whole: Whole) -> bytes:
     """Cues with the speaker as their voice, from the session's start. What was written in the chat is a cue too."""
     cues = ["WEBVTT\n"]
     for segment in whole.segments:
-        text = " ".join(segment.text.split())
+        text = _one_line(segment.text)
         if not text:
             continue
         start = max(0, segment.started_at - whole.session.started_at)
         end = max(start + _SHORTEST_MS, segment.ended_at - whole.session.started_at)
-        voice = _escaped(" ".join((segment.name or segment.speaker).split()))
-        said = _escaped(text)
+        voice = _escaped(speaker_label(segment))
+        spoken = _escaped(text)
         if segment.language:
-            said = f"<lang {_escaped(segment.language)}>{said}</lang>"
-        cues.append(f"{_clock(start)} --> {_clock(end)}\n<v {voice}>{said}\n")
+            spoken = f"<lang {_escaped(segment.language)}>{spoken}</lang>"
+        cues.append(f"{_clock(start)} --> {_clock(end)}\n<v {voice}>{spoken}\n")
     return "\n".join(cues).encode()
 
 
 def as_txt(whole: Whole) -> bytes:
     """A line for each segment: time from the session's start, speaker, text."""
     lines = [
-        f"[{_clock(max(0, segment.started_at - whole.session.started_at))[:8]}]"
-        f" {' '.join((segment.name or segment.speaker).split())}: {' '.join(segment.text.split())}\n"
+        f"[{_clock(max(0, segment.started_at - whole.session.started_at))[:8]}] {speaker_label(segment)}: {text}\n"
         for segment in whole.segments
-        if segment.text.strip()
+        if (text := _one_line(segment.text))
     ]
     return "".join(lines).encode()
 
+
+def speaker_label(segment: Segment) -> str:
+    """The speaker in a line of the file: the name, or the identity when the name shows nothing.
+
+    Controls of the direction of text are written as escapes: `\\u202e` in a name would turn round the rest of the line.
+    """
+    name = segment.speaker if shows_nothing(segment.name) else segment.name
+    return _BIDI_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", _one_line(name)) or "?"
+
+
+def _one_line(text: str) -> str:
+    """The text in one line, without controls: a terminal that shows the file would obey them."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
+
+
+_CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+_BIDI_CONTROLS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Embeddings, overrides and isolates (Unicode annex 9). Marks such as U+200F, which Hebrew and Arabic names may have,
+end nothing and turn nothing round."""
 
 FORMATS: Final[dict[Format, tuple[str, Callable[[Whole], bytes]]]] = {
     "json": ("application/json", as_json),

@@ -11,8 +11,8 @@ from typing import Final, Literal
 
 TranscriptState = Literal["recording", "ended", "archived"]
 TRANSCRIPT_STATES: Final[dict[TranscriptState, str]] = {
-    "recording": "Somebody listens, or is about to.",
-    "ended": "Nobody listens any more; it is being archived.",
+    "recording": "The session is transcribed, or is about to be.",
+    "ended": "Transcribing has ended; it is being archived.",
     "archived": "It is in the object storage as JSON, WebVTT and plain text.",
 }
 
@@ -24,9 +24,9 @@ class Transcript:
     """The transcript of a session.
 
     Attributes:
-        chat: What is written (`lk.chat`) is recorded as well as what is said (`lk.transcription`).
-        joined_at: When somebody first listened; `None` until then.
-        interruptions: How often listening was broken off and taken up again: what was said meanwhile is missing.
+        chat: The chat (`lk.chat`) is recorded as well as speech (`lk.transcription`).
+        joined_at: When the transcriber first joined; `None` until then.
+        interruptions: How often transcribing was interrupted and resumed: what was spoken meanwhile is missing.
         truncated: It came to its largest size, and what followed was not stored.
     """
 
@@ -44,7 +44,7 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Something that somebody said or wrote.
+    """An utterance or a chat message of a participant.
 
     Attributes:
         speaker: The participant's identity.
@@ -52,8 +52,8 @@ class Segment:
         name: The participant's name then.
         track_sid: The track that it was heard on, if it says so.
         language: As the transcriber tagged it, such as `en-GB`.
-        final: False for a guess that nothing better followed.
-        started_at: When its first words came; words come a little after they were said.
+        final: False for interim text that no final text followed.
+        started_at: When its first words came; words come a little after they were spoken.
         ended_at: When its last change came.
     """
 

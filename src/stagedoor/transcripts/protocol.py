@@ -1,7 +1,8 @@
-"""What Stagedoor and its scribe say to each other: a JSON object a line, orders on standard input, the rest on output.
+"""What Stagedoor and its transcriber's process say to each other: a JSON object a line, orders on standard input,
+reports on standard output.
 
-An attendance is one stay in one room: each attempt at it has an id of its own, so that the end of one is not taken for
-the end of the next. It imports nothing of the product, because the scribe's process does not need the rest of it.
+A subscription is one stay in one room: each attempt at it has an id of its own, so that the end of one is not taken for
+the end of the next. This module imports nothing of the product, because the process does not need the rest of it.
 """
 
 from __future__ import annotations
@@ -11,50 +12,61 @@ from typing import Literal
 import msgspec
 
 
-class Attend(msgspec.Struct, tag="attend"):
-    """Join a room and listen. `url` is LiveKit's, `token` a join token."""
+class Subscribe(msgspec.Struct, tag="subscribe"):
+    """Join a room and read its text streams. `url` is LiveKit's, `token` a join token."""
 
-    attendance: str
+    subscription: str
     url: str
     token: str
     chat: bool
 
 
-class Leave(msgspec.Struct, tag="leave"):
-    """Stop listening."""
+class Unsubscribe(msgspec.Struct, tag="unsubscribe"):
+    """Leave the room."""
 
-    attendance: str
+    subscription: str
 
 
 class Joined(msgspec.Struct, tag="joined"):
     """The room was joined; `room_sid` says which life of it."""
 
-    attendance: str
+    subscription: str
     room_sid: str
 
 
-class Heard(msgspec.Struct, tag="heard"):
-    """A segment as it is now: whole, and told again when it grows. Times are milliseconds since the epoch."""
+class TextStream(msgspec.Struct, tag="text"):
+    """A text stream as far as it has come; reported again when it grows. Times are milliseconds since the epoch.
 
-    attendance: str
+    Attributes:
+        number: Its place among the streams of the subscription, in the order in which they were opened.
+        stream_id: LiveKit's id of the stream.
+        segment_id: `lk.segment_id`: streams that have the same are versions of one segment. `None` if it is not given.
+        state: It grows, its sender closed it, or it was broken off.
+        final: What the sender says of it (`lk.transcription_final`); `None` when the sender says nothing.
+    """
+
+    subscription: str
     kind: Literal["speech", "chat"]
+    number: int
+    stream_id: str
+    segment_id: str | None
     speaker: str
-    segment_id: str
     name: str
     track_sid: str | None
     language: str | None
     text: str
-    final: bool
+    state: Literal["open", "closed", "broken"]
+    final: bool | None
     started_at: int
     ended_at: int
 
 
-class Gone(msgspec.Struct, tag="gone"):
-    """The room was left, or could not be joined; everything that was heard in it has been told."""
+class Left(msgspec.Struct, tag="left"):
+    """The room was left, or could not be joined; every stream that was read in it has been reported."""
 
-    attendance: str
+    subscription: str
     reason: str
 
 
-Order = Attend | Leave
-Report = Joined | Heard | Gone
+Order = Subscribe | Unsubscribe
+Report = Joined | TextStream | Left

@@ -21,10 +21,8 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from stagedoor.storage import Transaction, metadata
+from stagedoor.storage import Transaction, metadata, upsert
 from stagedoor.storage.records import record, values_of
 from stagedoor.storage.types import row_id
 from stagedoor.transcripts.nouns import Segment, Transcript
@@ -77,7 +75,7 @@ def update_transcript(tx: Transaction, transcript: Transcript) -> None:
 def transcript_of(tx: Transaction, session_id: str, *, locked: bool = False) -> Transcript | None:
     """The session's transcript; `locked` until the transaction ends, by one that means to change it."""
     query = select(transcripts).where(transcripts.c.session_id == session_id)
-    if locked and tx.dialect == "postgresql":
+    if locked:
         query = query.with_for_update()
     row = tx.execute(query).first()
     return None if row is None else Transcript(**record(row))
@@ -90,7 +88,7 @@ def delete_transcript(tx: Transaction, session_id: str) -> bool:
 
 
 def due(tx: Transaction, app_id: str, ended_before: int, limit: int) -> list[str]:
-    """Sessions whose transcripts ended before, and are nobody's work now; the oldest first."""
+    """Sessions whose transcripts ended before and are not being recorded; the oldest first."""
     query = (
         select(transcripts.c.session_id)
         .where(
@@ -102,13 +100,12 @@ def due(tx: Transaction, app_id: str, ended_before: int, limit: int) -> list[str
     return list(tx.execute(query).scalars())
 
 
-def save_segments(tx: Transaction, session_id: str, heard: Collection[Segment]) -> None:
-    """Store segments; one that is there already is replaced, but never what is final by a guess."""
-    if not heard:
+def save_segments(tx: Transaction, session_id: str, new_segments: Collection[Segment]) -> None:
+    """Store segments; one that is there already is replaced, but never final text by interim text."""
+    if not new_segments:
         return
-    rows = [values_of(segment) | {"session_id": session_id} for segment in heard]
-    dialect_insert = postgresql_insert if tx.dialect == "postgresql" else sqlite_insert
-    statement = dialect_insert(segments).values(rows)
+    rows = [values_of(segment) | {"session_id": session_id} for segment in new_segments]
+    statement = upsert(segments).values(rows)
     new = statement.excluded
     changed = ("name", "track_sid", "language", "text", "final", "ended_at")
     tx.execute(

@@ -1,11 +1,10 @@
-"""The scribe's process as the product sees it: started when the first room is to be listened to, started again when it
-ended, and shared by all rooms of this node."""
+"""The transcriber's process as the product sees it: started when the first room is to be transcribed, started again
+when it ended, and shared by all rooms of this node."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,72 +14,72 @@ import msgspec
 import structlog
 
 from stagedoor.kernel.errors import StagedoorError
+from stagedoor.processes.environment import environment_of_child
 from stagedoor.processes.piped import Piped, start_piped
-from stagedoor.transcripts.protocol import Attend, Gone, Leave, Order, Report
+from stagedoor.transcripts.protocol import Left, Order, Report, Subscribe, Unsubscribe
 
 _log = structlog.get_logger()
 _LINE_LIMIT_BYTES: Final = 1 << 20
-_WAITING: Final = 1_000
-"""Reports that may wait for one room's consumer; then the scribe waits."""
+_WAITING_REPORTS: Final = 1_000
+"""Reports that may wait for one room's consumer; then the process waits."""
 _LEAVING_SECONDS: Final = 5.0
-
-
 _ROOMS_OF_A_PROCESS: Final = 200
 """LiveKit's client keeps something of each room that it was in: a quarter of a megabyte (seen with 1.2.0)."""
+_ENDED: Final = "The transcriber's process ended."
 
 
 class TranscriberLost(StagedoorError):
-    """The scribe's process ended."""
+    """The transcriber's process ended."""
 
 
 class Transcriber:
-    """Listens to rooms."""
+    """Reads the text streams of rooms."""
 
     def __init__(self) -> None:
         self._process: Piped | None = None
         self._reading: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
         self._rooms: dict[str, asyncio.Queue[Report | None]] = {}
-        self._attended = 0
+        self._subscribed = 0
 
     @property
     def pid(self) -> int | None:
-        """The process that listens; `None` when there is none."""
+        """The id of the process; `None` when there is none."""
         return None if self._process is None else self._process.pid
 
     @asynccontextmanager
-    async def attending(self, order: Attend) -> AsyncGenerator[AsyncIterator[Report]]:
-        """What is heard in a room, until it is left; to leave the block is to leave the room.
+    async def subscribe(self, order: Subscribe) -> AsyncGenerator[AsyncIterator[Report]]:
+        """What is reported of a room, until it is left; to leave the block is to leave the room.
 
         Raises:
-            ScribeLost: By the iterator, when the process ended: whoever wants to go on listening asks anew.
+            TranscriberLost: By the iterator, when the process ended: a caller that goes on subscribes again.
         """
-        reports: asyncio.Queue[Report | None] = asyncio.Queue(_WAITING)
-        if self._attended >= _ROOMS_OF_A_PROCESS and not self._rooms:
+        reports: asyncio.Queue[Report | None] = asyncio.Queue(_WAITING_REPORTS)
+        if self._subscribed >= _ROOMS_OF_A_PROCESS and not self._rooms:
             await self.close()  # another one begins with nothing
-        await self._running()
-        self._attended += 1
-        self._rooms[order.attendance] = reports
-        gone = False
+        await self._start()
+        self._subscribed += 1
+        self._rooms[order.subscription] = reports
+        left = False
 
-        async def told() -> AsyncIterator[Report]:
-            nonlocal gone
-            while not gone:
+        async def until_left() -> AsyncIterator[Report]:
+            nonlocal left
+            while not left:
                 report = await reports.get()
                 if report is None:
-                    raise TranscriberLost("The process that listens ended.")
-                gone = isinstance(report, Gone)
+                    raise TranscriberLost(_ENDED)
+                left = isinstance(report, Left)
                 yield report
 
         try:
-            await self._say(order)
-            yield told()
+            await self._send(order)
+            yield until_left()
         finally:
-            if not gone and self._process is not None:
+            if not left and self._process is not None:
                 with contextlib.suppress(TranscriberLost):
-                    await self._say(Leave(order.attendance))
-            if self._rooms.get(order.attendance) is reports:
-                del self._rooms[order.attendance]
+                    await self._send(Unsubscribe(order.subscription))
+            if self._rooms.get(order.subscription) is reports:
+                del self._rooms[order.subscription]
 
     async def close(self) -> None:
         """End the process."""
@@ -90,37 +89,39 @@ class Transcriber:
         await process.end(_LEAVING_SECONDS)
         await asyncio.wait([reading])
 
-    async def _running(self) -> None:
+    async def _start(self) -> None:
+        """Start the process, unless it runs."""
         async with self._starting:
             if self._process is not None:
                 return
             self._process = await start_piped(
                 [sys.executable, "-m", "stagedoor.transcripts.child"],
-                os.environ | {"RUST_LOG": "error"},
+                environment_of_child(RUST_LOG="error"),
                 line_limit=_LINE_LIMIT_BYTES,
             )
-            self._attended = 0
-            self._reading = asyncio.create_task(self._read(self._process), name="scribe")
+            self._subscribed = 0
+            self._reading = asyncio.create_task(self._read(self._process), name="transcriber")
 
-    async def _say(self, order: Order) -> None:
+    async def _send(self, order: Order) -> None:
         process = self._process
         if process is None:
-            raise TranscriberLost("The process that listens ended.")
+            raise TranscriberLost(_ENDED)
         try:
             process.stdin.write(msgspec.json.encode(order) + b"\n")
             await process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError):
-            raise TranscriberLost("The process that listens ended.") from None
+            raise TranscriberLost(_ENDED) from None
 
     async def _read(self, process: Piped) -> None:
+        """Give each report to its room, until the process ends."""
         try:
             async for line in process.stdout:
                 report = msgspec.json.decode(line, type=Report)
-                reports = self._rooms.get(report.attendance)
+                reports = self._rooms.get(report.subscription)
                 if reports is not None:
                     await reports.put(report)
         except (msgspec.MsgspecError, ValueError) as error:
-            _log.error("the scribe said something that can't be read; it is ended", error=str(error))
+            _log.error("transcriber_output_invalid", error=str(error))
             process.kill()
         finally:
             # Its own rooms, and not those of the process that may be started while this one is waited for.
@@ -128,6 +129,6 @@ class Transcriber:
             code = await process.child.wait()
             process.close()
             if lost:
-                _log.warning("the scribe ended", exit_code=code, rooms=len(lost))
+                _log.warning("transcriber_ended", exit_code=code, rooms=len(lost))
             for reports in lost.values():
                 await reports.put(None)

@@ -1,7 +1,8 @@
-"""Recording: a job for each session that is listened to, for as long as the session lasts.
+"""Transcribing: a job for each session that is transcribed, for as long as the session lasts.
 
-The job's lease is what brings a listener back: when this process dies, or the scribe's does, the job is taken up again
-and its next attempt joins the room anew. What was said in between is missing, and counted as an interruption.
+The job's lease is what brings the transcriber back: when this process dies, or the transcriber's does, the job is
+claimed again and its next attempt joins the room again. What was spoken in between is missing, and counted as an
+interruption.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from stagedoor.kernel.ids import new_id
 from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.mediaserver.signing import access_token
-from stagedoor.mediaserver.snapshots import OWN_IDENTITY, clean
+from stagedoor.mediaserver.snapshots import OWN_IDENTITY
 from stagedoor.rooms import store as rooms_store
 from stagedoor.rooms.nouns import Session
 from stagedoor.rooms.session_jobs import RECORD
@@ -28,21 +29,22 @@ from stagedoor.storage import Database, Transaction
 from stagedoor.transcripts import store
 from stagedoor.transcripts.archiving import ARCHIVE
 from stagedoor.transcripts.nouns import Segment, Transcript
-from stagedoor.transcripts.protocol import Attend, Heard, Joined, Report
+from stagedoor.transcripts.protocol import Joined, Report, Subscribe, TextStream
+from stagedoor.transcripts.segments import SegmentAssembler
 from stagedoor.transcripts.transcriber import Transcriber, TranscriberLost
 
 _LONGEST_SECONDS: Final = 30 * 86_400.0
-_AGAIN_SECONDS: Final = 1.0
-_AWAY_SECONDS: Final = 1.0
-_AT_ONCE: Final = 200
+_RETRY_SECONDS: Final = 1.0
+_STORAGE_RETRY_SECONDS: Final = 1.0
+_CONCURRENCY: Final = 200
 _JOIN_SECONDS: Final = 300
 """How long its join token lives: it is used at once."""
 MOST_SEGMENTS: Final = 100_000
 """Of one session: five a second for five hours. What follows is not stored, and the transcript says so."""
 
 
-def ask(tx: Transaction, queue: Queue, session: Session, *, chat: bool) -> Transcript:
-    """Begin to record a session, or go on after a stop.
+def start(tx: Transaction, queue: Queue, session: Session, *, chat: bool) -> Transcript:
+    """Begin to transcribe a session, or go on after a stop.
 
     Raises:
         Conflict: The session is over, or has not begun.
@@ -59,7 +61,7 @@ def ask(tx: Transaction, queue: Queue, session: Session, *, chat: bool) -> Trans
 
 
 def stop(tx: Transaction, queue: Queue, session: Session) -> Transcript | None:
-    """Stop recording; what was recorded is archived."""
+    """Stop transcribing; what there is is archived."""
     ended = _ended(tx, queue, session.id)
     job = unfinished_of_key(tx, RECORD, session.id)
     if job is not None:
@@ -68,12 +70,12 @@ def stop(tx: Transaction, queue: Queue, session: Session) -> Transcript | None:
 
 
 def cancelled(tx: Transaction, queue: Queue, job: Job) -> None:
-    """An operator cancelled the job: what was recorded is archived, as after a stop."""
+    """An operator cancelled the job: what there is is archived, as after a stop."""
     _ended(tx, queue, str(job.payload["session"]))
 
 
-class Recorder:
-    """Works on the jobs."""
+class TranscriptionJobs:
+    """Transcribes the sessions that jobs name."""
 
     def __init__(self, database: Database, queue: Queue, gateway: LiveKitGateway, transcriber: Transcriber) -> None:
         self._database = database
@@ -82,24 +84,24 @@ class Recorder:
         self._transcriber = transcriber
 
     def kind(self) -> JobKind:
-        """The job."""
-        return JobKind(RECORD, self._record, timeout_seconds=_LONGEST_SECONDS, concurrency=_AT_ONCE)
+        """The kind of these jobs."""
+        return JobKind(RECORD, self._work, timeout_seconds=_LONGEST_SECONDS, concurrency=_CONCURRENCY)
 
-    async def _record(self, job: Job) -> Effect | None:
+    async def _work(self, job: Job) -> Effect | None:
         session_id, chat = str(job.payload["session"]), bool(job.payload["chat"])
         session = await self._database.read(lambda tx: rooms_store.session_anywhere(tx, session_id))
         if session is None:
             return None
         transcript = await self._database.write(lambda tx: _begun(tx, session, chat=chat))
         if session.state == "active":
-            why = await self._attend(session, transcript)
+            why = await self._transcribe(session, transcript)
             now = await self._database.read(lambda tx: rooms_store.session_anywhere(tx, session_id))
             if now is not None and now.state != "ended":
-                raise Retry(why, after_seconds=_AGAIN_SECONDS, counted=False)
+                raise Retry(why, after_seconds=_RETRY_SECONDS, counted=False)
         return lambda tx: _ended(tx, self._queue, session_id)
 
-    async def _attend(self, session: Session, transcript: Transcript) -> str:
-        """Listen until the room is left; why it was."""
+    async def _transcribe(self, session: Session, transcript: Transcript) -> str:
+        """Follow the room until it is left; why it was."""
         try:
             # To join a room that is over would make another one.
             room = await self._gateway.find_room(session.livekit_room)
@@ -108,24 +110,26 @@ class Recorder:
         if room is None or room.sid != session.room_sid:
             return "LiveKit does not list the room any more."
         endpoint = self._gateway.endpoint
-        order = Attend(
-            new_id("att"),
+        order = Subscribe(
+            new_id("sub"),
             endpoint.signal_url,
             _join_token(endpoint, session.livekit_room),
             transcript.chat,
         )
         try:
-            async with self._transcriber.attending(order) as reports:
-                return await self._listen(session, reports)
+            async with self._transcriber.subscribe(order) as reports:
+                return await self._store_reports(session, reports)
         except (TranscriberLost, OSError) as error:
             return str(error)
 
-    async def _listen(self, session: Session, reports: AsyncIterator[Report]) -> str:
-        page = _Page(self._database, session.id)
+    async def _store_reports(self, session: Session, reports: AsyncIterator[Report]) -> str:
+        """Store what is reported until the room is left; why it was."""
+        assembler, writer = SegmentAssembler(), _SegmentWriter(self._database, session.id)
         try:
             async for report in reports:
-                if isinstance(report, Heard):
-                    page.add(report)
+                if isinstance(report, TextStream):
+                    if (segment := assembler.take(report)) is not None:
+                        writer.add(segment)
                 elif isinstance(report, Joined):
                     if report.room_sid != session.room_sid:
                         return "The room ended, and another one of its name began."
@@ -133,11 +137,11 @@ class Recorder:
                 else:
                     return f"The room was left: {report.reason}."
         finally:
-            await page.close()
+            await writer.close()
         return "The room was left."
 
 
-class _Page:
+class _SegmentWriter:
     """Writes segments as they come: what comes during a write goes with the next one, only as it is then."""
 
     def __init__(self, database: Database, session_id: str) -> None:
@@ -146,22 +150,10 @@ class _Page:
         self._waiting: dict[tuple[str, str, str], Segment] = {}
         self._writing: asyncio.Task[None] | None = None
 
-    def add(self, heard: Heard) -> None:
-        segment = Segment(
-            heard.kind,
-            clean(heard.speaker),
-            clean(heard.segment_id),
-            clean(heard.name),
-            None if heard.track_sid is None else clean(heard.track_sid, 64),
-            None if heard.language is None else clean(heard.language),
-            clean(heard.text, len(heard.text)),
-            heard.final,
-            heard.started_at,
-            heard.ended_at,
-        )
+    def add(self, segment: Segment) -> None:
         key = segment.kind, segment.speaker, segment.segment_id
         waiting = self._waiting.get(key)
-        if waiting is None or segment.final or not waiting.final:  # a guess may come after what is final
+        if waiting is None or segment.final or not waiting.final:  # interim text may come after final text
             self._waiting[key] = segment
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write(), name=f"transcript {self._session_id}")
@@ -174,23 +166,26 @@ class _Page:
 
     async def _write(self) -> None:
         while self._waiting:
-            heard, self._waiting = list(self._waiting.values()), {}
+            segments, self._waiting = list(self._waiting.values()), {}
             while True:
                 try:
-                    await self._database.write(lambda tx, heard=heard: _store(tx, self._session_id, heard))
+                    await self._database.write(
+                        lambda tx, segments=segments: store_segments(tx, self._session_id, segments)
+                    )
                     break
                 except StorageUnavailable:
-                    await asyncio.sleep(_AWAY_SECONDS)
+                    await asyncio.sleep(_STORAGE_RETRY_SECONDS)
 
 
-def _store(tx: Transaction, session_id: str, heard: Sequence[Segment]) -> None:
+def store_segments(tx: Transaction, session_id: str, segments: Sequence[Segment]) -> None:
+    """Store segments, unless the transcript was deleted meanwhile or has as many as it may."""
     transcript = store.transcript_of(tx, session_id, locked=True)
     if transcript is None or transcript.truncated:
-        return  # deleted meanwhile, or full
-    if store.count_segments(tx, session_id) + len(heard) > MOST_SEGMENTS:
+        return
+    if store.count_segments(tx, session_id) + len(segments) > MOST_SEGMENTS:
         store.update_transcript(tx, replace(transcript, truncated=True))
         return
-    store.save_segments(tx, session_id, heard)
+    store.save_segments(tx, session_id, segments)
 
 
 def _begun(tx: Transaction, session: Session, *, chat: bool) -> Transcript:
@@ -226,9 +221,9 @@ def _ended(tx: Transaction, queue: Queue, session_id: str) -> Transcript | None:
 
 
 def _join_token(endpoint: Endpoint, livekit_room: str) -> str:
-    """A join token that lets one listen unseen, and nothing else.
+    """A join token for a hidden participant that receives, and may do nothing else.
 
-    LiveKit counts agents neither among a room's participants nor as somebody for whom it stays open
+    LiveKit counts agents neither among a room's participants nor as a participant for whom it stays open
     (pkg/rtc/participant.go `IsDependent`, room.go `CloseIfEmpty`).
     """
     from livekit import api  # not at the start, which it would make a tenth longer
@@ -241,4 +236,4 @@ def _join_token(endpoint: Endpoint, livekit_room: str) -> str:
         can_publish=False,
         can_publish_data=False,
     )
-    return access_token(endpoint, grants, _JOIN_SECONDS, identity=f"{OWN_IDENTITY}scribe", kind="agent")
+    return access_token(endpoint, grants, _JOIN_SECONDS, identity=f"{OWN_IDENTITY}transcriber", kind="agent")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 HOUR_MS: Final = 3_600_000
+LONGEST_MS: Final = 3660 * 24 * HOUR_MS
+"""Ten years: of a longer span only its end is metered, because each of its hours is a row."""
 
 Meter = Literal["participant", "audio_track", "video_track", "ingress", "egress", "recording", "camera", "viewer"]
 METERS: Final[tuple[Meter, ...]] = get_args(Meter)

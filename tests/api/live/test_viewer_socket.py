@@ -87,4 +87,4 @@ async def test_no_more_often_than_was_asked_for(http: aiohttp.ClientSession, doo
             began = loop.time()
             await camera.send(frame("1"), frame("2"), frame("last"))
             assert mark_of(await shown(socket)) == "last"
-            assert 0.15 < loop.time() - began < 1
+            assert loop.time() - began > 0.15

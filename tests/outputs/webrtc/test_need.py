@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from stagedoor.outputs.webrtc.need import Need
-from stagedoor.tenancy.nouns import CameraBridge
+from stagedoor.outputs.webrtc.settings import CameraBridge
 
 FIRST: Final = {"RM_1"}
 SECOND: Final = {"RM_2"}

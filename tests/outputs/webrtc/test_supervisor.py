@@ -24,15 +24,16 @@ from stagedoor.app.http import HttpServer
 from stagedoor.app.network import lay_out
 from stagedoor.app.services import make_services
 from stagedoor.kernel.metrics import REGISTRY
-from stagedoor.kernel.settings import resolve
 from stagedoor.outputs.webrtc.join_tokens import JoinTokens, NotReady
+from stagedoor.outputs.webrtc.settings import CameraBridge
 from stagedoor.outputs.webrtc.supervisor import Bridges
 from stagedoor.rooms import store as rooms_store
+from stagedoor.settings.resolve import resolve
 from stagedoor.sources.cameras.authentication import AuthenticatedCamera
 from stagedoor.sources.cameras.live import LiveCamera
 from stagedoor.sources.cameras.nouns import Camera
 from stagedoor.storage import migrate, open_database
-from stagedoor.tenancy.nouns import App, CameraBridge
+from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.store import app_by_slug
 from tests.support.api_tenant import fresh
 from tests.support.jpegs import BLUE, jpeg, sending
@@ -64,7 +65,7 @@ class Stage:
 
     def connect(self, policy: CameraBridge) -> LiveCamera:
         """It comes, or comes back."""
-        settings = replace(self.app.settings, camera_bridge=policy)
+        settings = self.app.settings.changed({"camera_bridge": policy})
         camera = Camera("cam_1", self.app.id, self.room, "door-cam", "Front door", "hint", True, 0, 0)
         admitted = AuthenticatedCamera(camera, replace(self.app, settings=settings), "digest")
         return self.connections.enter_context(self.parts.cameras.sending(admitted))

@@ -14,6 +14,7 @@ from stagedoor.sources.cameras.authentication import AuthenticatedCamera
 from stagedoor.sources.cameras.closing import GOING_AWAY, REPLACED, REVOKED
 from stagedoor.sources.cameras.live import LiveCamera, LiveCameras
 from stagedoor.sources.cameras.nouns import Camera
+from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.streams.hub import Hub
 from stagedoor.tenancy.nouns import App, AppSettings
 from stagedoor.usage.running_meters import RunningMeters
@@ -23,7 +24,7 @@ ROOM = "live-door"
 
 
 def admitted(name: str, conflict: str = "takeover") -> AuthenticatedCamera:
-    settings = AppSettings(camera_conflict=conflict, camera_max_fps=120)  # pyright: ignore[reportArgumentType]
+    settings = AppSettings(CameraSettings(conflict=conflict, max_fps=120))  # pyright: ignore[reportArgumentType]
     app = App("app_1", "org_1", "live", "Live", 0, 0, settings)
     return AuthenticatedCamera(Camera(name, "app_1", ROOM, "camera", name, "hint", True, 0, 0), app, name)
 

@@ -13,8 +13,9 @@ from stagedoor.sources.cameras.closing import REPLACED
 from stagedoor.sources.cameras.live import LiveCameras
 from stagedoor.sources.cameras.nouns import Camera
 from stagedoor.sources.cameras.relay import Relay
+from stagedoor.sources.cameras.settings import CameraConflict, CameraSettings
 from stagedoor.streams.hub import Hub
-from stagedoor.tenancy.nouns import App, AppSettings, CameraConflict
+from stagedoor.tenancy.nouns import App, AppSettings
 from stagedoor.usage.running_meters import RunningMeters
 from tests.streams.cluster.devices import WAIT_S
 from tests.support.product import eventually
@@ -35,7 +36,7 @@ async def node(url: str, name: str) -> AsyncGenerator[tuple[LiveCameras, Relay]]
 
 
 def admitted(name: str, conflict: CameraConflict) -> AuthenticatedCamera:
-    app = App("app_1", "org_1", "live", "Live", 0, 0, AppSettings(camera_conflict=conflict))
+    app = App("app_1", "org_1", "live", "Live", 0, 0, AppSettings(CameraSettings(conflict=conflict)))
     return AuthenticatedCamera(Camera(f"cam_{name}", app.id, "live-door", name, name, "abcd", True, 0, 0), app, name)
 
 

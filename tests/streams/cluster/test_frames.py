@@ -15,6 +15,7 @@ from stagedoor.streams.cluster.messages import Carried, Message, Names
 from stagedoor.streams.cluster.remote_stream import RemoteStream
 from stagedoor.streams.hub import Frame, Gone, Slot
 from stagedoor.streams.jpeg import Size
+from stagedoor.streams.settings import StreamSettings
 from stagedoor.tenancy.nouns import AppSettings
 
 SIZE = Size(640, 480)
@@ -146,7 +147,7 @@ async def test_frames_of_two_connections_never_mix() -> None:
 
 async def test_viewers_of_a_camera_that_never_was_there_wait_no_longer_than_others() -> None:
     slot = Slot()
-    relayed = RemoteStream(slot, AppSettings(camera_resume=0))
+    relayed = RemoteStream(slot, AppSettings(StreamSettings(resume=0)))
     with slot.view() as viewer:
         relayed.lose()
         with pytest.raises(Gone):

@@ -22,7 +22,7 @@ from stagedoor.app.services import _other_nodes
 from stagedoor.streams.cluster.other_nodes import SingleNode
 from stagedoor.sources.cameras.live import LiveCameras
 from stagedoor.streams.hub import Hub
-from stagedoor.kernel.settings import resolve
+from stagedoor.settings.resolve import resolve
 from stagedoor.usage.running_meters import RunningMeters
 import stagedoor.app.serving, stagedoor.cli
 
@@ -36,7 +36,7 @@ def complaints(node: RunningProduct, since: int) -> list[str]:
     """What the log says of Redis from a place on."""
     lines = node.log[since:].splitlines()
     assert not [line for line in lines if "Traceback" in line]
-    return [line for line in lines if "Redis" in line]
+    return [line for line in lines if "redis_" in line]
 
 
 @pytest.mark.parametrize("how", ["stopped", "frozen"])
@@ -57,7 +57,7 @@ async def test_it_goes_and_comes_back(
         await asyncio.to_thread(go)
         try:
             for node, mark in marks.items():
-                await _says(node, mark, "Redis can't be reached")
+                await _says(node, mark, "redis_unavailable")
             await _answers_soon(http, nodes, door.room)
             await near.sees(10)
             lost = len(far.seen)
@@ -70,7 +70,7 @@ async def test_it_goes_and_comes_back(
         assert all(seen.delay < 1 for seen in far.seen[lost + 1 :]), "and nothing old came late"
         assert await is_live(api, door)
         for node, mark in marks.items():
-            await _says(node, mark, "Redis is back")
+            await _says(node, mark, "redis_available")
             assert len(complaints(node, mark)) == 2, "once that it went, once that it came"
 
 
@@ -155,7 +155,7 @@ async def test_the_product_starts_without_it(nodes: Nodes, api: Api, make: Make,
             await viewer.sees(3)
     finally:
         await asyncio.to_thread(nodes.redis.start)
-    await _says(nodes.b, mark, "Redis is back")
+    await _says(nodes.b, mark, "redis_available")
     async with sending(http, nodes.a, door, "front"):
         await eventually(lambda: is_live(api, door), 8)
         async with watching(http, nodes.b, door.room) as viewer:

@@ -47,7 +47,7 @@ class Feed:
             self.told.append(Told(body, now_ms()))
             self._more.notify_all()
 
-    async def until(self, type_: str, count: int = 1, *, seconds: float = 20.0, **fields: Any) -> Told:
+    async def until(self, type_: str, count: int = 1, *, seconds: float = 60.0, **fields: Any) -> Told:
         """The event of that type, and with those values in its detail, that is the `count`th to come."""
 
         def found() -> list[Told]:

@@ -1,7 +1,7 @@
 """Whether Stagedoor's story is the one that happened.
 
 Everybody of whom a webhook got through, or whom a comparison saw, has to be in it, with the times that LiveKit's clock
-gave, and where it gave none with times that are as near as their source (docs/call-state.md) allows.
+gave, and where it gave none with times that are as near as their source (docs/how-it-works/call-state.md) allows.
 """
 
 from __future__ import annotations

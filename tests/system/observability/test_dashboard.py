@@ -19,7 +19,7 @@ from tests.support.product import RunningProduct
 
 import_module("stagedoor.app.product")  # each metric is declared beside its feature, and this knows every feature
 GRAFANA = Path(__file__).parents[3] / "deploy" / "grafana"
-TROUBLE = Path(__file__).parents[3] / "docs" / "troubleshooting.md"
+TROUBLE = Path(__file__).parents[3] / "docs" / "how-to" / "troubleshooting.md"
 GIVEN = {"le", "instance"}
 """Labels that histograms and Prometheus itself add."""
 _SERIES = re.compile(r"\b((?:stagedoor|process)_\w+)(?:\{([^}]*)\})?")

@@ -10,9 +10,10 @@ from sqlalchemy.exc import IntegrityError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stagedoor.api.access import bearer
+from stagedoor.api.access import bearer, scope_of
 from stagedoor.api.idempotency import store
 from stagedoor.api.idempotency.store import Kept
 from stagedoor.api.problems import TOO_LARGE, render, storage_unavailable
@@ -20,14 +21,18 @@ from stagedoor.api.services import Services
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import BadRequest, Conflict, Invalid, Problem, StorageUnavailable, TooLarge
 from stagedoor.storage import Transaction
+from stagedoor.tenancy.principals import Principal
 
 _log = structlog.get_logger()
 
 HEADER: Final = b"idempotency-key"
 _LONGEST_KEY: Final = 255
 _ABANDONED_MS: Final = 60_000  # an answer that takes longer died with its process
-_KEPT_STATUSES: Final = range(200, 500)
-_NOT_KEPT: Final = frozenset({401, 408, 429})
+LARGEST_ANSWER: Final = 262_144
+"""Bytes of an answer that is kept; of a larger one the status is."""
+
+_TRIMMED_AFTER: Final = 16
+"""Answers of a key are counted each time that a sixteenth of what may be kept was added."""
 
 
 class IdempotencyMiddleware:
@@ -35,8 +40,9 @@ class IdempotencyMiddleware:
 
     def __init__(self, app: ASGIApp, services: Services, prefix: str) -> None:
         self._app = app
-        self._parts = services
+        self._services = services
         self._prefix = prefix
+        self._added: dict[str, int] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(self._prefix):
@@ -59,25 +65,25 @@ class IdempotencyMiddleware:
         key = raw_key.decode("latin-1")
         if not 0 < len(key) <= _LONGEST_KEY or not key.isprintable():
             raise BadRequest("Idempotency-Key has 1 to 255 printable characters.", code="bad_idempotency_key")
-        authenticator = self._parts.authenticator
+        authenticator = self._services.authenticator
         caller = await authenticator.authenticate(bearer(request.headers.get("authorization")))
         try:
             body = await request.body()
         except ClientDisconnect:
             raise BadRequest("The body ended too early.", code="body_cut_off") from None
         except HTTPException:
-            raise TooLarge(TOO_LARGE) from None  # the limit's way to stop whoever reads a body
+            raise TooLarge(TOO_LARGE) from None  # the limit's way to stop the reading of a body
         target = f"{scope['path']}?{scope['query_string'].decode('latin-1')}\n"
         fingerprint = hashlib.sha256(target.encode() + body).hexdigest()
         kept = await self._begin(caller.key_id, key, fingerprint)
         if kept is not None:
-            return self._again(kept, fingerprint)
+            return self._again(scope, caller, kept, fingerprint)
         return await self._first(scope, body, caller.key_id, key)
 
     async def _begin(self, key_id: str, key: str, fingerprint: str) -> Kept | None:
         """What is known of the request; `None` when it is ours to answer."""
         now = now_ms()
-        oldest = now - self._parts.settings.idempotency_ttl * 1000
+        oldest = now - self._services.settings.idempotency_ttl * 1000
 
         def begin(tx: Transaction) -> Kept | None:
             store.delete_before(tx, oldest)
@@ -90,14 +96,24 @@ class IdempotencyMiddleware:
             return None
 
         try:
-            return await self._parts.database.write(begin)
+            return await self._services.database.write(begin)
         except IntegrityError:
             return Kept(fingerprint, now, None, None, None)
 
-    def _again(self, kept: Kept, fingerprint: str) -> Response:
+    def _again(self, scope: Scope, caller: Principal, kept: Kept, fingerprint: str) -> Response:
+        needed = _needed_scope(scope)
+        if needed is not None:
+            caller.require(needed)  # which the key may have lost since
         if kept.fingerprint != fingerprint:
             raise Invalid("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
-        body = None if kept.sealed_body is None else self._parts.sealer.open(kept.sealed_body)
+        if kept.status is not None and kept.sealed_body is None:
+            raise Conflict(
+                f"This request was answered {kept.status}, and nothing was done again. The answer had more than"
+                f" {LARGEST_ANSWER} bytes and was not kept.",
+                code="idempotency_answer_too_large",
+                extra={"limit": LARGEST_ANSWER},
+            )
+        body = None if kept.sealed_body is None else self._services.sealer.open(kept.sealed_body)
         if kept.status is None or body is None:
             raise Conflict(
                 "A request with this Idempotency-Key is being answered; try again shortly.",
@@ -108,7 +124,7 @@ class IdempotencyMiddleware:
 
     async def _first(self, scope: Scope, body: bytes, key_id: str, key: str) -> Response:
         answer = _Recorder()
-        database = self._parts.database
+        database = self._services.database
         try:
             await self._app(scope, _replayed(body), answer)
         except BaseException:
@@ -116,17 +132,30 @@ class IdempotencyMiddleware:
             raise
         status = answer.status
         try:
-            if status in _KEPT_STATUSES and status not in _NOT_KEPT:
-                sealed = self._parts.sealer.seal(answer.body)
-                await database.write(lambda tx: store.finish(tx, key_id, key, status, answer.media_type, sealed))
-            else:
+            if 200 <= status < 300:
+                await self._keep(key_id, key, answer)
+            else:  # nothing was done: what was wrong may be right the next time
                 await database.write(lambda tx: store.forget(tx, key_id, key))
         except StorageUnavailable as error:
-            # What was done is done: the caller gets the true answer, and who sends it again is told to wait.
-            _log.warning("an answer could not be kept for its Idempotency-Key", error=str(error))
+            # What was done is done: the caller gets the true answer, and a repetition is answered 409.
+            _log.warning("idempotent_response_not_stored", error=str(error))
         response = Response(answer.body, status)
         response.raw_headers = answer.headers
         return response
+
+    async def _keep(self, key_id: str, key: str, answer: _Recorder) -> None:
+        sealed = self._services.sealer.seal(answer.body) if len(answer.body) <= LARGEST_ANSWER else None
+        most = self._services.settings.idempotency_max_bytes
+        added = self._added.get(key_id, 0) + store.size_of(sealed)
+        full = added >= most // _TRIMMED_AFTER
+
+        def keep(tx: Transaction) -> None:
+            store.finish(tx, key_id, key, answer.status, answer.media_type, sealed)
+            if full:
+                store.trim(tx, key_id, most)
+
+        await self._services.database.write(keep)
+        self._added[key_id] = 0 if full else added
 
 
 class _Recorder:
@@ -156,3 +185,12 @@ def _replayed(body: bytes) -> Receive:
         return messages.pop() if messages else {"type": "http.disconnect"}
 
     return receive
+
+
+def _needed_scope(scope: Scope) -> str | None:
+    """The scope that the request's route asks for."""
+    for route in scope["app"].routes:
+        match, _ = route.matches(scope)
+        if match is Match.FULL:
+            return scope_of(route)
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
+    func,
     insert,
     select,
     update,
@@ -34,6 +36,9 @@ answers = Table(
     Column("sealed_body", LargeBinary, nullable=True),
     Index("ix_idempotency_answers_created_at", "created_at"),
 )
+
+_ROW_BYTES: Final = 400
+"""What a row takes beside the answer: keys, fingerprint, times, indexes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ def begin(tx: Transaction, key_id: str, key: str, fingerprint: str, now: int) ->
     tx.execute(insert(answers).values(key_id=key_id, idempotency_key=key, fingerprint=fingerprint, created_at=now))
 
 
-def finish(tx: Transaction, key_id: str, key: str, status: int, media_type: str, sealed_body: bytes) -> None:
+def finish(tx: Transaction, key_id: str, key: str, status: int, media_type: str, sealed_body: bytes | None) -> None:
     tx.execute(
         update(answers)
         .where(answers.c.key_id == key_id, answers.c.idempotency_key == key)
@@ -80,3 +85,19 @@ def forget(tx: Transaction, key_id: str, key: str) -> None:
 def delete_before(tx: Transaction, created_at: int) -> None:
     """Delete what was kept long enough."""
     tx.execute(delete(answers).where(answers.c.created_at < created_at))
+
+
+def size_of(sealed_body: bytes | None) -> int:
+    """Bytes that an answer takes, about."""
+    return _ROW_BYTES + len(sealed_body or b"")
+
+
+def trim(tx: Transaction, key_id: str, most: int) -> None:
+    """Delete the oldest answers of an API key, so that the rest has `most` bytes, about."""
+    size = _ROW_BYTES + func.coalesce(func.length(answers.c.sealed_body), 0)
+    newest_first = (answers.c.created_at.desc(), answers.c.idempotency_key)
+    finished = (answers.c.key_id == key_id, answers.c.status.is_not(None))
+    sums = select(answers.c.created_at, func.sum(size).over(order_by=newest_first).label("total")).where(*finished)
+    summed = sums.subquery()
+    too_old = select(func.max(summed.c.created_at)).where(summed.c.total > most).scalar_subquery()
+    tx.execute(delete(answers).where(*finished, answers.c.created_at <= too_old))

@@ -15,6 +15,7 @@ from stagedoor.kernel.errors import Problem
 from stagedoor.sources.cameras.closing import IDLE, NOT_STATS, Close
 from stagedoor.sources.cameras.live import LiveCamera
 from stagedoor.sources.cameras.metrics import CAMERA_CONNECTIONS
+from stagedoor.sources.cameras.settings import CameraSettings
 
 _LONGEST_STATS: Final = 4_096
 """Bytes."""
@@ -45,15 +46,15 @@ async def send(socket: WebSocket) -> None:
 
 
 async def _accept(socket: WebSocket, live: LiveCamera) -> None:
-    settings = live.settings
+    settings = live.settings.of(CameraSettings)
     await socket.accept()
     ready = {
         "type": "ready",
         "room": live.room,
         "streamId": live.camera.id,
-        "maxFps": settings.camera_max_fps,
-        "maxFrameBytes": settings.camera_max_frame_bytes,
-        "idleTimeoutSec": settings.camera_idle_timeout,
+        "maxFps": settings.max_fps,
+        "maxFrameBytes": settings.max_frame_bytes,
+        "idleTimeoutSec": settings.idle_timeout,
     }
     await socket.send({"type": "websocket.send", "text": msgspec.json.encode(ready).decode()})
 
@@ -61,7 +62,7 @@ async def _accept(socket: WebSocket, live: LiveCamera) -> None:
 async def _converse(socket: WebSocket, live: LiveCamera) -> Close:
     """Until the device leaves, sends what it should not, falls silent, or is replaced."""
     reading = asyncio.create_task(_read(socket, live), name=f"camera {live.camera.id}")
-    idle = live.settings.camera_idle_timeout
+    idle = live.settings.of(CameraSettings).idle_timeout
     why = IDLE
     try:
         while (waited := time.monotonic() - live.intake.last) < idle:

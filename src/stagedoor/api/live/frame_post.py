@@ -13,6 +13,7 @@ from stagedoor.api.services import services_of
 from stagedoor.kernel.errors import BadRequest, Conflict, Invalid, Problem, TooLarge, TooMany, Unavailable
 from stagedoor.sources.cameras.closing import GOING_AWAY, TOO_FAST
 from stagedoor.sources.cameras.metrics import CAMERA_DROPPED
+from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.streams.jpeg import NotJpeg, measure
 
 PATH: Final = "/ingest/frame"
@@ -26,7 +27,7 @@ async def post_frame(request: Request) -> Response:
     except Problem:
         await drain(request.receive)
         raise
-    body = await _body(request, admitted.app.settings.camera_max_frame_bytes)
+    body = await _body(request, admitted.app.settings.of(CameraSettings).max_frame_bytes)
     try:
         measure(body)  # before the camera counts as one that sends, which it does for its idle time
     except NotJpeg as error:
@@ -38,7 +39,7 @@ async def post_frame(request: Request) -> Response:
     if why is None:
         if live.intake.dropped == dropped:
             return Response(status_code=204)
-        fps = live.settings.camera_max_fps
+        fps = live.settings.of(CameraSettings).max_fps
         raise TooMany(
             f"More than {fps} frames a second came; this one was dropped.",
             code="too_fast",
@@ -47,9 +48,9 @@ async def post_frame(request: Request) -> Response:
         )
     if why is TOO_FAST:
         raise TooMany(
-            f"Far more than {live.settings.camera_max_fps} frames a second came for a while.",
+            f"Far more than {live.settings.of(CameraSettings).max_fps} frames a second came for a while.",
             code="too_fast",
-            extra={"maxFps": live.settings.camera_max_fps},
+            extra={"maxFps": live.settings.of(CameraSettings).max_fps},
             headers={"Retry-After": "2"},
         )
     if why is GOING_AWAY:

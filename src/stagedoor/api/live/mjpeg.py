@@ -55,7 +55,9 @@ class _Stream(Response):
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             if scope["method"] != "HEAD":
                 leaving = asyncio.create_task(_until_left(receive, self._viewer), name="mjpeg-viewer")
-                pipe = None if self._interval else pipe_of(scope)
+                # Only HTTP/1.1 knows chunks, which is how frames pass straight.
+                passing = not self._interval and scope["http_version"] == "1.1"
+                pipe = pipe_of(scope) if passing else None
                 showing = _Showing(self._viewer)
                 try:
                     await (self._send_frames(send) if pipe is None else self._pass_frames(send, pipe))
@@ -120,7 +122,7 @@ class _Showing:
         self._timer.cancel()
 
     def _look(self) -> None:
-        # Looking now and then costs less than a timer that is set anew for each frame.
+        # Looking now and then costs less than a timer that is set again for each frame.
         last = self._viewer.last
         if last is not self._seen:
             self._seen, self._repeated = last, False
@@ -131,7 +133,7 @@ class _Showing:
 
 
 def _chunk(frame: Frame) -> bytes:
-    """The part as a chunk: uvicorn sends what has no length so, whatever version of HTTP it is asked in."""
+    """The part as a chunk, as uvicorn sends what has no length."""
     if frame.chunk is None:
         part = frame.part or _part(frame)
         frame.chunk = b"%x\r\n%b\r\n" % (len(part), part)

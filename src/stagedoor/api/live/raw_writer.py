@@ -1,7 +1,7 @@
 """Frames straight to a viewer's connection, past the layers that an answer goes through otherwise.
 
 Each of those layers is awaited once more for each frame of each viewer: with a thousand viewers they cost twice as much
-as all that the kernel does (docs/benchmarks.md, `cameras`).
+as all that the kernel does (docs/how-it-works/benchmarks.md, `cameras`).
 """
 
 from __future__ import annotations

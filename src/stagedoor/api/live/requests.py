@@ -12,6 +12,7 @@ from stagedoor.api.services import Services
 from stagedoor.kernel.errors import Conflict, Invalid, Unauthenticated
 from stagedoor.sources.cameras.authentication import AuthenticatedCamera
 from stagedoor.sources.cameras.live import refuse_another
+from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.streams.scaling import NARROWEST, WIDEST
 from stagedoor.tenancy.store import app_by_slug
 
@@ -47,7 +48,7 @@ async def device(connection: HTTPConnection, services: Services) -> Authenticate
         key = connection.query_params["key"]
     address = connection.client.host if connection.client else ""
     admitted = await services.camera_authenticator.admit(app, room, key, address)
-    if in_query and not admitted.app.settings.camera_query_key:
+    if in_query and not admitted.app.settings.of(CameraSettings).query_key:
         raise Unauthenticated(
             "Send the key in a header, Authorization: Bearer wsk_…; in the URL it ends up in logs, and this app does"
             " not take it there (its setting cameraQueryKey).",

@@ -27,9 +27,10 @@ from stagedoor.rooms import rooms as rooms_verbs
 from stagedoor.rooms.nouns import SESSION, Session
 from stagedoor.rooms.plans import Wanted
 from stagedoor.rooms.sessions import SessionView
+from stagedoor.rooms.settings import TranscriptPolicy
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps
-from stagedoor.tenancy.nouns import App, TranscriptPolicy
+from stagedoor.tenancy.nouns import App
 
 router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/sessions", tags=["Sessions"])
 
@@ -103,7 +104,7 @@ class NewSessionBody(SessionBody):
     "",
     status_code=201,
     summary="Announce a session",
-    responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
+    responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503),
 )
 async def create_session(
     services: ServicesDep, caller: SessionsWrite, app: AppRef, body: NewSession

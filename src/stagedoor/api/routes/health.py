@@ -37,6 +37,9 @@ class ReadyBody(ResponseModel):
     status: Literal["ready"] = Field(description="ready; when not, the answer is a 503.", examples=["ready"])
     database: Literal["ok"] = Field(description="The database reads and writes.", examples=["ok"])
     livekit: Literal["ok"] = Field(description="LiveKit answers and takes our key.", examples=["ok"])
+    clock: str | None = Field(
+        description="How the machine's clock was set within the last day, if it jumped.", examples=[None]
+    )
 
 
 async def get_health() -> Data[HealthBody]:
@@ -54,7 +57,8 @@ async def get_ready(services: ServicesDep) -> Data[ReadyBody]:
             extra={"reasons": reasons},
             headers={"Retry-After": "2"},
         )
-    return Data(data=ReadyBody(status="ready", database="ok", livekit="ok"))
+    jump = services.clock.recent()
+    return Data(data=ReadyBody(status="ready", database="ok", livekit="ok", clock=jump and jump.sentence))
 
 
 async def _reasons(services: Services) -> list[str]:
@@ -70,6 +74,9 @@ async def _reasons(services: Services) -> list[str]:
         await services.gateway.ping()
     except Problem as problem:
         reasons.append(problem.detail)
+    jump = services.clock.recent()
+    if reasons and jump is not None:  # tokens and signatures of another time are refused
+        reasons.append(jump.sentence)
     return reasons
 
 

@@ -12,16 +12,15 @@ from stagedoor.api.access import Admin
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import ServicesDep
-from stagedoor.api.wire import NO_NUL, Data, Limit, NumberCursor, Page, ResponseModel, page, when
+from stagedoor.api.wire import NO_NUL, Data, Limit, NumberCursor, Page, ResponseModel, meanings, page, when
 from stagedoor.audit import store as trail
 from stagedoor.inbox import store
-from stagedoor.inbox.store import InboxEvent
+from stagedoor.inbox.store import INBOX_STATES, InboxEvent, InboxState
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.errors import NotFound
 
 router = APIRouter(prefix=f"{PREFIX}/inbox", tags=["Inbox"])
 
-State = Literal["pending", "applied", "unclaimed", "ignored", "failed"]
 EventRef = Annotated[
     str,
     Path(
@@ -44,7 +43,7 @@ class InboxBody(ResponseModel):
     received_at: str = Field(description="When it came in.", examples=["2026-01-31T12:00:00.000Z"])
     key: str = Field(description="LiveKit API key that signed it.", examples=["APIhycBMAjmt6Ub"])
     scheme: Literal["jwt", "hmac"] = Field(description="How it was signed.", examples=["jwt"])
-    state: State = Field(description="What became of it.", examples=["applied"])
+    state: InboxState = Field(description=meanings(INBOX_STATES), examples=["applied"])
     attempts: int = Field(description="How often it was tried.", examples=[1])
     applied_at: str | None = Field(description="When it was last acted on.", examples=["2026-01-31T12:00:00.000Z"])
     error: str | None = Field(description="Why it failed.", examples=[None])
@@ -79,7 +78,7 @@ def _fields(event: InboxEvent) -> dict[str, Any]:
 async def list_inbox(
     services: ServicesDep,
     caller: Admin,
-    state: Annotated[State | None, Query(description="Only events of this state.", examples=["unclaimed"])] = None,
+    state: Annotated[InboxState | None, Query(description="Only events of this state.", examples=["unclaimed"])] = None,
     room: Annotated[
         str | None,
         Query(max_length=256, pattern=NO_NUL, description="Only of this LiveKit room.", examples=["live-demo"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
@@ -11,16 +11,15 @@ from stagedoor.api.access import Admin
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import ServicesDep
-from stagedoor.api.wire import NO_NUL, Data, Limit, NumberCursor, Page, ResponseModel, page, when
+from stagedoor.api.wire import NO_NUL, Data, Limit, NumberCursor, Page, ResponseModel, meanings, page, when
 from stagedoor.audit import store as trail
 from stagedoor.jobs import queue, store
-from stagedoor.jobs.nouns import Job
+from stagedoor.jobs.nouns import JOB_STATES, Job, JobState
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.storage import Transaction
 
 router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["Jobs"])
 
-State = Literal["queued", "running", "done", "failed", "dead", "cancelled"]
 JobRef = Annotated[
     str,
     Path(
@@ -39,13 +38,13 @@ class JobBody(ResponseModel):
     seq: int = Field(description="Place in the order in which jobs were asked for.", examples=[7])
     id: str = Field(description="Identifier.", examples=["job_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
     kind: str = Field(description="What is done.", examples=["webhook.deliver"])
-    state: State = Field(
-        description="`failed`: another attempt can't help; `dead`: every attempt failed.", examples=["done"]
+    state: JobState = Field(description=meanings(JOB_STATES), examples=["done"])
+    payload: dict[str, Any] = Field(
+        description="The handler's input.", examples=[{"deliveryId": "dlv_01JDA8R3S2Y6Q0V9X4T7W5"}]
     )
-    payload: dict[str, Any] = Field(description="What about.", examples=[{"deliveryId": "dlv_01JDA8R3S2Y6Q0V9X4T7W5"}])
     unique_key: str | None = Field(description="At most one unfinished job of the kind has it.", examples=[None])
     lane: str | None = Field(description="Jobs of one lane are done one after the other.", examples=[None])
-    run_at: str = Field(description="Not before.", examples=["2026-01-31T12:00:00.000Z"])
+    run_at: str = Field(description="It is not claimed before this time.", examples=["2026-01-31T12:00:00.000Z"])
     attempts: int = Field(description="How often it was tried.", examples=[1])
     error: str | None = Field(description="Why the last attempt failed.", examples=[None])
     created_at: str = Field(description="When it was asked for.", examples=["2026-01-31T12:00:00.000Z"])
@@ -77,7 +76,7 @@ def _body(job: Job) -> JobBody:
 async def list_jobs(
     services: ServicesDep,
     caller: Admin,
-    state: Annotated[State | None, Query(description="Only jobs of this state.", examples=["dead"])] = None,
+    state: Annotated[JobState | None, Query(description="Only jobs of this state.", examples=["dead"])] = None,
     kind: Annotated[
         str | None,
         Query(max_length=64, pattern=NO_NUL, description="Only jobs of this kind.", examples=["webhook.deliver"]),

@@ -12,6 +12,7 @@ from msgspec import Meta
 from pydantic import Field, StringConstraints, model_validator
 
 from stagedoor.access.grants import time_to_live
+from stagedoor.access.settings import PlaybackSettings
 from stagedoor.api.access import RoomsRead, RoomsWrite, TokensWrite
 from stagedoor.api.addresses import frames_url, page_url
 from stagedoor.api.joining import LongText, RoomLimitsBody, ShortText
@@ -329,5 +330,5 @@ async def create_link(
         url = page_url(services, body.page, found, name, ttl)
     else:
         url = frames_url(services, body.page, found, name, ttl)
-    signed = body.page == "meet" or found.settings.playback_policy == "signed"
+    signed = body.page == "meet" or found.settings.of(PlaybackSettings).playback_policy == "signed"
     return Data(data=LinkBody(url=url, expires_at=rfc3339(now_ms() + ttl * 1000) if signed else None))

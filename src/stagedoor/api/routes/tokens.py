@@ -1,21 +1,21 @@
-"""`POST /apps/{app}/tokens`: the call that every WebRTC integration makes, so it is a hot route."""
+"""`POST /apps/{app}/tokens`: the call that every WebRTC integration makes, so it is a front route."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import Receive, Scope
 
 from stagedoor.access.grants import JoinRequest
-from stagedoor.api.access import Needs
+from stagedoor.api.access import authenticated
 from stagedoor.api.addresses import watching_urls
+from stagedoor.api.bodies import read_body
+from stagedoor.api.front import FrontRoute, Reply, json_reply
 from stagedoor.api.joining import NewToken
 from stagedoor.api.problems import documented
-from stagedoor.api.raw_routes import HotRoute
-from stagedoor.api.services import services_of
+from stagedoor.api.services import Services
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.errors import Invalid, NotFound
 from stagedoor.kernel.texts import unreadable
@@ -61,33 +61,41 @@ class TokenAnswer(msgspec.Struct, frozen=True):
 
 _decoder = msgspec.json.Decoder(NewToken)
 _encoder = msgspec.json.Encoder()
-_needs = Needs("tokens:write")
+SCOPE: Final = "tokens:write"
 
 
-async def create_token(request: Request) -> Response:
-    """Mint a join token."""
-    services = services_of(request)
-    caller = await _needs(request)
-    wanted = _decode(await request.body())
-    reference = request.path_params["app"]
-    if "\x00" in reference:  # which PostgreSQL could not even look for
-        raise NotFound("There is no such app.", code="app_not_found")
-    app = await services.directory.app(caller, reference)
-    issued = await services.issuer.issue(app, wanted, "api")
-    grant = issued.grant
-    play_url, embed_url = watching_urls(services, app, grant.livekit_room, grant.ttl)
-    token = TokenBody(
-        token=issued.jwt,
-        app=app.slug,
-        room=grant.livekit_room,
-        identity=grant.identity,
-        ws_url=services.gateway.endpoint.client_url,
-        play_url=play_url,
-        embed_url=embed_url,
-        expires_at=rfc3339(issued.expires_at),
-        warning=issued.warning,
-    )
-    return Response(_encoder.encode(TokenAnswer(token)), 201, media_type="application/json")
+class TokensEndpoint:
+    """Answers `POST /apps/{app}/tokens`."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._limit = services.settings.api_max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive) -> Reply:
+        """Mint a join token."""
+        services = self._services
+        caller = await authenticated(services, scope)
+        caller.require(SCOPE)
+        wanted = _decode(await read_body(receive, self._limit))
+        reference = scope["path_params"]["app"]
+        if "\x00" in reference:  # which PostgreSQL could not even look for
+            raise NotFound("There is no such app.", code="app_not_found")
+        app = await services.directory.app(caller, reference)
+        issued = await services.issuer.issue(app, wanted, "api")
+        grant = issued.grant
+        play_url, embed_url = watching_urls(services, app, grant.livekit_room, grant.ttl)
+        token = TokenBody(
+            token=issued.jwt,
+            app=app.slug,
+            room=grant.livekit_room,
+            identity=grant.identity,
+            ws_url=services.gateway.endpoint.client_url,
+            play_url=play_url,
+            embed_url=embed_url,
+            expires_at=rfc3339(issued.expires_at),
+            warning=issued.warning,
+        )
+        return json_reply(201, _encoder.encode(TokenAnswer(token)))
 
 
 def _decode(body: bytes) -> JoinRequest:
@@ -130,14 +138,14 @@ def _operation() -> tuple[dict[str, Any], dict[str, Any]]:
     return operation, components
 
 
-def route(prefix: str) -> HotRoute:
+def route(prefix: str, services: Services) -> FrontRoute:
     """The route under `prefix`."""
     operation, schemas = _operation()
-    return HotRoute(
+    return FrontRoute(
         f"{prefix}/apps/{{app}}/tokens",
-        create_token,
+        TokensEndpoint(services),
         method="POST",
-        needed_scope=_needs.scope,
+        needed_scope=SCOPE,
         operation=operation,
         schemas=schemas,
     )

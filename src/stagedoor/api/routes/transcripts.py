@@ -1,8 +1,8 @@
-"""`/apps/{app}/sessions/{session}/transcript`: what was said and written in a session."""
+"""`/apps/{app}/sessions/{session}/transcript`: the speech and the chat of a session as text."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse
@@ -13,7 +13,7 @@ from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.routes.sessions import SessionRef
 from stagedoor.api.services import ServicesDep
-from stagedoor.api.wire import NO_NUL, AppRef, Data, RequestModel, ResponseModel
+from stagedoor.api.wire import NO_NUL, AppRef, Data, RequestModel, ResponseModel, meanings
 from stagedoor.audit import store as trail
 from stagedoor.kernel.errors import NotFound
 from stagedoor.rooms import sessions
@@ -25,7 +25,7 @@ from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.principals import Principal
 from stagedoor.transcripts import archiving, formats, store, transcription
 from stagedoor.transcripts.formats import FORMATS, Format, Whole
-from stagedoor.transcripts.nouns import TRANSCRIPT_STATES
+from stagedoor.transcripts.nouns import TRANSCRIPT_STATES, SegmentKind, TranscriptState
 
 router = APIRouter(prefix=PREFIX, tags=["Transcripts"])
 
@@ -43,16 +43,16 @@ FormatField = Annotated[Format, Query(description="JSON, WebVTT or plain text.",
 
 
 class TranscriptSegment(ResponseModel):
-    """Something that somebody said or wrote."""
+    """An utterance or a chat message of a participant."""
 
-    kind: Literal["speech", "chat"] = Field(description="Said, or written in the chat.", examples=["speech"])
+    kind: SegmentKind = Field(description="Speech, or a chat message.", examples=["speech"])
     id: str = Field(description="The segment's id; with the speaker it is unique.", examples=["SG_8f2d1c"])
     speaker: str = Field(description="The participant's identity.", examples=["phone-42"])
     name: str | None = Field(description="The participant's name then.", examples=["Ada"])
     track_sid: str | None = Field(description="The track that it was heard on.", examples=["TR_AMq7dPzXw2"])
     language: str | None = Field(description="As the transcriber tagged it.", examples=["en-GB"])
     text: str = Field(description="The words.", examples=["Good morning."])
-    final: bool = Field(description="False for a guess that nothing better followed.", examples=[True])
+    final: bool = Field(description="False for interim text that no final text followed.", examples=[True])
     started_at: str = Field(description="When its first words came.", examples=["2026-01-31T12:00:01.000Z"])
     ended_at: str = Field(description="When its last words came.", examples=["2026-01-31T12:00:03.000Z"])
     offset_ms: int = Field(description="Milliseconds from the session's start.", examples=[1000])
@@ -65,19 +65,16 @@ class TranscriptBody(ResponseModel):
     app: str = Field(description="The app's slug.", examples=["live"])
     room: str = Field(description="The room's short name.", examples=["demo"])
     livekit_room: str = Field(description="The room's LiveKit name.", examples=["live-demo"])
-    state: Literal["recording", "ended", "archived"] = Field(
-        description=" ".join(f"`{state}`: {meaning}" for state, meaning in TRANSCRIPT_STATES.items()),
-        examples=["archived"],
-    )
+    state: TranscriptState = Field(description=meanings(TRANSCRIPT_STATES), examples=["archived"])
     chat: bool = Field(description="What is written in the chat is in it.", examples=[False])
     started_at: str | None = Field(
-        description="When somebody began to listen; null until then.", examples=["2026-01-31T12:00:00.500Z"]
+        description="When recording began; null until then.", examples=["2026-01-31T12:00:00.500Z"]
     )
     ended_at: str | None = Field(
-        description="When listening ended; null until then.", examples=["2026-01-31T12:30:00.000Z"]
+        description="When recording ended; null until then.", examples=["2026-01-31T12:30:00.000Z"]
     )
     interruptions: int = Field(
-        description="How often listening was broken off: what was said meanwhile is missing.", examples=[0]
+        description="How often recording was interrupted: what was spoken meanwhile is missing.", examples=[0]
     )
     truncated: bool = Field(description="It came to its largest size; what followed is missing.", examples=[False])
     segments: list[TranscriptSegment] = Field(description="In the order in which they began.")
@@ -118,13 +115,13 @@ async def begin_transcript(
     reference: SessionRef,
     wish: TranscriptWish | None = None,
 ) -> Data[TranscriptBody]:
-    """Somebody unseen joins the session's room and records what agents transcribe (`lk.transcription`) and, if you
-    like, the chat (`lk.chat`). Asked again, it goes on."""
+    """A hidden participant joins the session's room and records what agents transcribe (`lk.transcription`) and, if
+    asked for, the chat (`lk.chat`). After a stop, recording goes on."""
     chat = wish is not None and wish.chat
 
     def begin(tx: Transaction) -> Whole:
         found, session = _find(tx, caller, app, reference)
-        transcription.ask(tx, services.queue, session, chat=chat)
+        transcription.start(tx, services.queue, session, chat=chat)
         _note(tx, caller, "transcript.begun", found, session)
         return _whole(tx, found, session)
 
@@ -166,9 +163,9 @@ async def get_transcript_of_session(
     ],
     format: FormatField = "json",
 ) -> Response:
-    """For whoever knows the session, but not its app: a handler of `session.ended`, for instance."""
+    """For a caller who knows the session, but not its app: a handler of `session.ended`, for instance."""
 
-    def look(tx: Transaction) -> Whole:
+    def read(tx: Transaction) -> Whole:
         session = rooms_store.session_anywhere(tx, session_id)
         if session is None:
             raise NotFound("There is no such session.", code="session_not_found")
@@ -178,14 +175,14 @@ async def get_transcript_of_session(
             raise NotFound("There is no such session.", code="session_not_found") from None
         return _whole(tx, app, session)
 
-    return _answer(await services.database.read(look), format)
+    return _answer(await services.database.read(read), format)
 
 
 @router.post(f"{_HERE}/stop", summary="Stop a transcript", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))
 async def stop_transcript(
     services: ServicesDep, caller: TranscriptsWrite, app: AppRef, reference: SessionRef
 ) -> Data[TranscriptBody]:
-    """Nobody listens any more, although the session lasts. What was recorded is archived."""
+    """The session goes on without being recorded. What was recorded is archived."""
 
     def end(tx: Transaction) -> Whole:
         found, session = _find(tx, caller, app, reference)

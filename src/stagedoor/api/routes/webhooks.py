@@ -1,9 +1,9 @@
-"""`/webhooks` and `/apps/{app}/webhooks`: where events are sent to."""
+"""`/webhooks` and `/apps/{app}/webhooks`: the endpoints that events are sent to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Path, Query, Response
@@ -19,31 +19,30 @@ from stagedoor.api.wire import (
     Cursor,
     Data,
     Limit,
-    NumberCursor,
     Page,
     RequestModel,
     ResponseModel,
     Text,
-    Timestamp,
     page,
     when,
 )
 from stagedoor.audit import store as trail
 from stagedoor.events.catalogue import CATALOGUE
-from stagedoor.kernel.clock import from_rfc3339, now_ms, rfc3339
+from stagedoor.kernel.clock import now_ms, rfc3339
 from stagedoor.kernel.durations import parse_duration
 from stagedoor.kernel.errors import Forbidden, Invalid
 from stagedoor.outbox import endpoints, store
-from stagedoor.outbox.nouns import DELIVERY_STATES, OUTCOMES, Answered, Delivery, Endpoint
+from stagedoor.outbox.nouns import Endpoint
 from stagedoor.outbox.targets import LONGEST_URL, check_url
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, organisations
+from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.principals import Principal
 
 router = APIRouter(tags=["Webhooks"])
 
-_LONGEST_OVERLAP = 30 * 86_400
-_URL = "https://backend.example.com/hooks"
+_LONGEST_OVERLAP: Final = 30 * 86_400
+_URL: Final = "https://backend.example.com/hooks"
 WebhookRef = Annotated[
     str,
     Path(
@@ -54,20 +53,6 @@ WebhookRef = Annotated[
         examples=["whe_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"],
     ),
 ]
-DeliveryRef = Annotated[
-    str,
-    Path(
-        alias="delivery",
-        max_length=64,
-        pattern=NO_NUL,
-        description="The delivery's id.",
-        examples=["dlv_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"],
-    ),
-]
-DeliveryState = Literal["pending", "delivered", "dead"]
-OutcomeField = Literal["ok", "status", "dns", "connection", "tls", "timeout", "refused_target"]
-_STATES = " ".join(f"`{name}`: {meaning}" for name, meaning in DELIVERY_STATES.items())
-_OUTCOMES = " ".join(f"`{name}`: {meaning}" for name, meaning in OUTCOMES.items())
 _TYPES = (
     "The types of events that it gets; all of them if empty. `session.*` stands for every type that begins so."
     f" Types: {', '.join(CATALOGUE)}."
@@ -83,7 +68,7 @@ class WebhookBody(ResponseModel):
         description="Id of the only app whose events it gets; null for every app of the organisation.",
         examples=["app_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"],
     )
-    url: str = Field(description="Where to.", examples=[_URL])
+    url: str = Field(description="Its address.", examples=[_URL])
     types: list[str] = Field(description=_TYPES, examples=[["session.ended"]])
     description: str = Field(description="What it is for.", examples=["billing"])
     enabled: bool = Field(description="Whether events are sent.", examples=[True])
@@ -107,7 +92,7 @@ class NewWebhookBody(WebhookBody):
     """With the secret, which is shown this once."""
 
     secret: str = Field(
-        description="What messages are signed with. It can't be had again.",
+        description="What messages are signed with. It cannot be shown again.",
         examples=["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDC2FVsBQIhrs="],
     )
 
@@ -115,7 +100,7 @@ class NewWebhookBody(WebhookBody):
 class NewWebhook(RequestModel):
     """An endpoint to send events to."""
 
-    url: Text = Field(min_length=1, max_length=LONGEST_URL, description="Where to; https.", examples=[_URL])
+    url: Text = Field(min_length=1, max_length=LONGEST_URL, description="Its address; https.", examples=[_URL])
     types: list[Text] = Field(default=[], max_length=100, description=_TYPES, examples=[["session.ended"]])
     description: Text = Field(default="", max_length=500, description="What it is for.", examples=["billing"])
     enabled: bool = Field(default=True, description="Whether events are sent.", examples=[True])
@@ -141,7 +126,11 @@ class WebhookChange(RequestModel):
     """What to change; what is left out stays."""
 
     url: Text | None = Field(
-        default=None, min_length=1, max_length=LONGEST_URL, description="Where to; https.", examples=[_URL]
+        default=None,
+        min_length=1,
+        max_length=LONGEST_URL,
+        description="Its address; https.",
+        examples=[_URL],
     )
     types: list[Text] | None = Field(default=None, max_length=100, description=_TYPES, examples=[["session.ended"]])
     description: Text | None = Field(default=None, max_length=500, description="What it is for.", examples=["billing"])
@@ -164,59 +153,6 @@ class Rotation(RequestModel):
         " once.",
         examples=["24h"],
     )
-
-
-class AttemptBody(ResponseModel):
-    """What came of sending a message once."""
-
-    at: str = Field(description="When.", examples=["2026-01-31T12:00:00.000Z"])
-    duration_ms: int = Field(description="Milliseconds until the end of the answer.", examples=[37])
-    outcome: OutcomeField = Field(description=_OUTCOMES, examples=["ok"])
-    detail: str = Field(description="The same for a person.", examples=["Delivered."])
-    request_headers: dict[str, str] = Field(
-        description="As they were sent.", examples=[{"webhook-id": "evt_0000000000000007"}]
-    )
-    status: int | None = Field(description="The answer's status; null without an answer.", examples=[200])
-    response_headers: dict[str, str] | None = Field(
-        description="The answer's headers.", examples=[{"Content-Type": "text/plain"}]
-    )
-    response_body: str | None = Field(
-        description="The beginning of the answer: 2,048 bytes at the most.", examples=["ok"]
-    )
-
-
-class DeliveryBody(ResponseModel):
-    """One event for one endpoint."""
-
-    seq: int = Field(description="The event's place in the order of events.", examples=[7])
-    id: str = Field(description="Identifier.", examples=["dlv_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
-    webhook: str = Field(description="The endpoint's id.", examples=["whe_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
-    message_id: str = Field(
-        description="`webhook-id`, the same whenever this event is sent.", examples=["evt_0000000000000007"]
-    )
-    type: str = Field(description="The event's type.", examples=["session.ended"])
-    session_id: str | None = Field(
-        description="The event's session, if it has one.", examples=["ses_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"]
-    )
-    state: DeliveryState = Field(description=_STATES, examples=["delivered"])
-    attempts: int = Field(description="How often it was sent.", examples=[1])
-    created_at: str = Field(description="When the event was given out.", examples=["2026-01-31T12:00:00.000Z"])
-    delivered_at: str | None = Field(description="When it was taken.", examples=["2026-01-31T12:00:00.000Z"])
-    last_outcome: OutcomeField | None = Field(description=_OUTCOMES, examples=["ok"])
-    last_status: int | None = Field(description="The last answer's status.", examples=[200])
-
-
-class DeliveryDetail(DeliveryBody):
-    """A delivery with what was sent and what came back."""
-
-    request: str = Field(description="The body that is sent.", examples=['{"id":"evt_0000000000000007"}'])
-    history: list[AttemptBody] = Field(description="Every attempt, oldest first.")
-
-
-class Recovery(ResponseModel):
-    """A recovery that was begun."""
-
-    job: str = Field(description="The job that does it.", examples=["job_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
 
 
 def _fields(endpoint: Endpoint) -> dict[str, Any]:
@@ -246,36 +182,6 @@ def _new_body(made: tuple[Endpoint, str]) -> Data[NewWebhookBody]:
     return Data(data=NewWebhookBody.model_validate(_fields(made[0]) | {"secret": made[1]}))
 
 
-def _delivery_fields(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "seq": delivery.event_seq,
-        "id": delivery.id,
-        "webhook": delivery.endpoint_id,
-        "message_id": delivery.message_id,
-        "type": delivery.type,
-        "session_id": delivery.session_id,
-        "state": delivery.state,
-        "attempts": delivery.attempts,
-        "created_at": rfc3339(delivery.created_at),
-        "delivered_at": when(delivery.delivered_at),
-        "last_outcome": delivery.last_outcome,
-        "last_status": delivery.last_status,
-    }
-
-
-def _attempt(answered: Answered) -> AttemptBody:
-    return AttemptBody(
-        at=rfc3339(answered.at),
-        duration_ms=answered.duration_ms,
-        outcome=answered.outcome,
-        detail=answered.detail,
-        request_headers=answered.request_headers,
-        status=answered.status,
-        response_headers=answered.response_headers,
-        response_body=answered.response_body,
-    )
-
-
 def _url(services: Services, url: str) -> str:
     return check_url(url, allow_private=services.settings.webhook_allow_private_targets)
 
@@ -287,28 +193,15 @@ def _url(services: Services, url: str) -> str:
     responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503),
 )
 async def create_app_webhook(
-    services: ServicesDep, caller: WebhooksWrite, app: AppRef, ask: NewWebhook
+    services: ServicesDep, caller: WebhooksWrite, app: AppRef, body: NewWebhook
 ) -> Data[NewWebhookBody]:
     """It gets the app's events from now on. The secret is shown this once."""
-    url = _url(services, ask.url)
 
-    def make(tx: Transaction) -> tuple[Endpoint, str]:
+    def owner(tx: Transaction) -> tuple[str, App | None]:
         found = apps.get(tx, caller, app)
-        made = endpoints.create(
-            tx,
-            services.sealer,
-            found.organisation_id,
-            found,
-            url=url,
-            types=ask.types,
-            description=ask.description,
-            enabled=ask.enabled,
-            ordered=ask.ordered,
-        )
-        _note(tx, caller, "webhook.created", made[0])
-        return made
+        return found.organisation_id, found
 
-    return _new_body(await services.database.write(make))
+    return await _create(services, caller, body, owner)
 
 
 @router.get(
@@ -321,11 +214,11 @@ async def list_app_webhooks(
 ) -> Page[WebhookBody]:
     """Those that get this app's events alone; the organisation's own are under `/webhooks`."""
 
-    def look(tx: Transaction) -> list[Endpoint]:
+    def read(tx: Transaction) -> list[Endpoint]:
         found = apps.get(tx, caller, app)
         return store.list_endpoints(tx, caller, organisation_id=None, app_id=found.id, after=cursor, limit=limit + 1)
 
-    return page([_body(one) for one in await services.database.read(look)], limit, lambda item: item.id)
+    return page([_body(one) for one in await services.database.read(read)], limit, lambda item: item.id)
 
 
 @router.post(
@@ -335,26 +228,37 @@ async def list_app_webhooks(
     responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503),
 )
 async def create_webhook(
-    services: ServicesDep, caller: WebhooksWrite, ask: NewOrganisationWebhook
+    services: ServicesDep, caller: WebhooksWrite, body: NewOrganisationWebhook
 ) -> Data[NewWebhookBody]:
     """It gets the events of every app of the organisation from now on. The secret is shown this once."""
-    url = _url(services, ask.url)
     if caller.app_id is not None:
         raise Forbidden("This key is bound to an app; create the app's own webhook.", code="organisation_key_required")
+    return await _create(services, caller, body, lambda tx: (_organisation(tx, caller, body.organisation), None))
+
+
+async def _create(
+    services: Services,
+    caller: Principal,
+    body: NewWebhook,
+    owner: Callable[[Transaction], tuple[str, App | None]],
+) -> Data[NewWebhookBody]:
+    """Create an endpoint of what `owner` finds: an organisation's id, and the only app whose events it gets."""
+    url = _url(services, body.url)
 
     def make(tx: Transaction) -> tuple[Endpoint, str]:
+        organisation_id, app = owner(tx)
         made = endpoints.create(
             tx,
             services.sealer,
-            _organisation(tx, caller, ask.organisation),
-            None,
+            organisation_id,
+            app,
             url=url,
-            types=ask.types,
-            description=ask.description,
-            enabled=ask.enabled,
-            ordered=ask.ordered,
+            types=body.types,
+            description=body.description,
+            enabled=body.enabled,
+            ordered=body.ordered,
         )
-        _note(tx, caller, "webhook.created", made[0])
+        record(tx, caller, "webhook.created", made[0])
         return made
 
     return _new_body(await services.database.write(make))
@@ -383,11 +287,11 @@ async def list_webhooks(
 ) -> Page[WebhookBody]:
     """Every one that the caller may see, of organisations and of apps."""
 
-    def look(tx: Transaction) -> list[Endpoint]:
+    def read(tx: Transaction) -> list[Endpoint]:
         wanted = None if organisation is None else organisations.get(tx, caller, organisation).id
         return store.list_endpoints(tx, caller, organisation_id=wanted, app_id=None, after=cursor, limit=limit + 1)
 
-    return page([_body(one) for one in await services.database.read(look)], limit, lambda item: item.id)
+    return page([_body(one) for one in await services.database.read(read)], limit, lambda item: item.id)
 
 
 @router.get(f"{PREFIX}/webhooks/{{webhook}}", summary="Get a webhook", responses=documented(401, 403, 404, 422, 503))
@@ -418,7 +322,7 @@ async def change_webhook(
             enabled=ask.enabled,
             ordered=ask.ordered,
         )
-        _note(tx, caller, "webhook.changed", after, {"changed": sorted(ask.model_fields_set)})
+        record(tx, caller, "webhook.changed", after, {"changed": sorted(ask.model_fields_set)})
         return after
 
     return Data(data=_body(await services.database.write(change)))
@@ -434,7 +338,7 @@ async def delete_webhook(services: ServicesDep, caller: WebhooksWrite, reference
     """With its deliveries."""
 
     def drop(tx: Transaction) -> None:
-        _note(tx, caller, "webhook.deleted", endpoints.delete(tx, caller, reference))
+        record(tx, caller, "webhook.deleted", endpoints.delete(tx, caller, reference))
 
     await services.database.write(drop)
     return Response(status_code=204)
@@ -459,108 +363,16 @@ async def rotate_webhook(
 
     def rotate(tx: Transaction) -> tuple[Endpoint, str]:
         rotated = endpoints.rotate(tx, services.sealer, caller, reference, overlap)
-        _note(tx, caller, "webhook.rotated", rotated[0])
+        record(tx, caller, "webhook.rotated", rotated[0])
         return rotated
 
     return _new_body(await services.database.write(rotate))
 
 
-@router.post(
-    f"{PREFIX}/webhooks/{{webhook}}/test",
-    summary="Send a test message",
-    responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503),
-)
-async def test_webhook(services: ServicesDep, caller: WebhooksWrite, reference: WebhookRef) -> Data[AttemptBody]:
-    """Sends a message of the type `webhook.test` at once, and once, and says what came of it: whether the name, the
-    connection, TLS, the time or the answer's status was wrong. A key may have two under way."""
-    endpoint = await services.database.read(lambda tx: endpoints.get(tx, caller, reference))
-    return Data(data=_attempt(await services.tester.send(caller, endpoint)))
-
-
-@router.post(
-    f"{PREFIX}/webhooks/{{webhook}}/recover",
-    status_code=202,
-    summary="Send again what was not delivered",
-    responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
-)
-async def recover_webhook(
-    services: ServicesDep,
-    caller: WebhooksWrite,
-    reference: WebhookRef,
-    since: Annotated[Timestamp, Query(description="Events from then on.", examples=["2026-01-31T00:00:00Z"])],
-) -> Data[Recovery]:
-    """Every event since then that the endpoint wants and has not taken, also of before it was made. Each keeps its
-    message id."""
-
-    def recover(tx: Transaction) -> str:
-        _note(tx, caller, "webhook.recovered", endpoints.get(tx, caller, reference))
-        return endpoints.recover(tx, services.queue, caller, reference, from_rfc3339(since))
-
-    job = await services.database.write(recover)
-    return Data(data=Recovery(job=job))
-
-
-@router.get(
-    f"{PREFIX}/webhooks/{{webhook}}/deliveries",
-    summary="List deliveries",
-    responses=documented(401, 403, 404, 422, 503),
-)
-async def list_deliveries(
-    services: ServicesDep,
-    caller: WebhooksRead,
-    reference: WebhookRef,
-    state: Annotated[DeliveryState | None, Query(description="Only those of this state.", examples=["dead"])] = None,
-    cursor: NumberCursor = None,
-    limit: Limit = 50,
-) -> Page[DeliveryBody]:
-    """The newest event first, without bodies and attempts."""
-
-    def look(tx: Transaction) -> list[Delivery]:
-        found = endpoints.get(tx, caller, reference)
-        return store.list_deliveries(tx, found.id, state=state, before=cursor, limit=limit + 1)
-
-    shown = [DeliveryBody.model_validate(_delivery_fields(one)) for one in await services.database.read(look)]
-    return page(shown, limit, lambda item: str(item.seq))
-
-
-@router.get(
-    f"{PREFIX}/webhooks/{{webhook}}/deliveries/{{delivery}}",
-    summary="Get a delivery",
-    responses=documented(401, 403, 404, 422, 503),
-)
-async def get_delivery(
-    services: ServicesDep, caller: WebhooksRead, reference: WebhookRef, delivery: DeliveryRef
-) -> Data[DeliveryDetail]:
-    """With what was sent, and every attempt with what came back."""
-    found, history = await services.database.read(
-        lambda tx: endpoints.get_delivery(tx, endpoints.get(tx, caller, reference), delivery)
-    )
-    more = {"request": found.body.decode(), "history": [_attempt(attempt.answered) for attempt in history]}
-    return Data(data=DeliveryDetail.model_validate(_delivery_fields(found) | more))
-
-
-@router.post(
-    f"{PREFIX}/webhooks/{{webhook}}/deliveries/{{delivery}}/redeliver",
-    status_code=202,
-    summary="Send a message again",
-    responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
-)
-async def redeliver(
-    services: ServicesDep, caller: WebhooksWrite, reference: WebhookRef, delivery: DeliveryRef
-) -> Data[DeliveryBody]:
-    """Under its own id, with all its attempts."""
-
-    def again(tx: Transaction) -> Delivery:
-        _note(tx, caller, "webhook.redelivered", endpoints.get(tx, caller, reference))
-        return endpoints.redeliver(tx, services.queue, caller, reference, delivery)
-
-    after = await services.database.write(again)
-    return Data(data=DeliveryBody.model_validate(_delivery_fields(after)))
-
-
-def _note(
+def record(
     tx: Transaction, caller: Principal, action: str, endpoint: Endpoint, more: Mapping[str, Any] | None = None
 ) -> None:
+    """Record in the audit trail what was done to an endpoint."""
     trail.note(
         tx,
         caller,

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from stagedoor.access.admission import Admission
 from stagedoor.kernel.errors import NotFound, TooMany
+from stagedoor.outputs.frames.settings import ViewerSettings
 from stagedoor.sources.cameras import store
 from stagedoor.sources.cameras.live import LiveCameras
 from stagedoor.storage import Database
@@ -16,6 +17,7 @@ from stagedoor.streams.cluster.other_nodes import OtherNodes
 from stagedoor.streams.hub import Frame, Hub, Slot, Viewer
 from stagedoor.streams.placeholder import placeholder
 from stagedoor.streams.scaling import Scaler
+from stagedoor.streams.settings import StreamSettings
 from stagedoor.usage.running_meters import RunningMeters
 
 
@@ -78,7 +80,7 @@ class FrameViewers:
                     stack.enter_context(self._running.run("viewer", admission.app.id, room))
                 if not there:
                     nothing = placeholder() if width is None else await self._scaler.shrink(placeholder(), width)
-                    stack.enter_context(_until(source, viewer, nothing, settings.camera_resume))
+                    stack.enter_context(_until(source, viewer, nothing, settings.of(StreamSettings).resume))
                 yield viewer
 
     def close(self) -> None:
@@ -89,7 +91,7 @@ class FrameViewers:
 
     @contextmanager
     def _place(self, admission: Admission) -> Generator[None]:
-        room, limit = admission.livekit_room, admission.app.settings.camera_max_viewers
+        room, limit = admission.livekit_room, admission.app.settings.of(ViewerSettings).max_viewers
         if self._count[room] >= limit:
             raise TooMany(
                 f"{limit} look at this room, which is the most that the app lets.",
@@ -115,7 +117,7 @@ class FrameViewers:
                 self._viewers.discard(viewer)
 
     async def _has_slate(self, admission: Admission) -> bool:
-        if not admission.app.settings.camera_slate:
+        if not admission.app.settings.of(StreamSettings).placeholder:
             return False
         app_id, room = admission.app.id, admission.livekit_room
         return bool(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 from typing import Final
 
@@ -13,6 +12,7 @@ import structlog
 
 from stagedoor.outputs.webrtc.metrics import BRIDGE_FRAMES, BRIDGES
 from stagedoor.outputs.webrtc.protocol import LARGEST_PIXELS, Gone, Joined, Order, Published, Report, Took, prefix
+from stagedoor.processes.environment import environment_of_child
 from stagedoor.processes.piped import start_piped
 from stagedoor.streams import hub
 from stagedoor.streams.hub import Slot, Viewer
@@ -22,12 +22,6 @@ _LINE_LIMIT_BYTES: Final = 1 << 20
 _LEAVING_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 30.0
 """A process that takes longer over a frame, or to join, hangs."""
-
-_PASSED_ON: Final = (
-    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH"),
-    *("SSL_CERT_FILE", "SSL_CERT_DIR"),
-)
-"""What the process gets of our environment: it decodes what strangers send, so it holds no secret but its token."""
 
 
 class Bridge:
@@ -56,7 +50,7 @@ class Bridge:
         """
         process = await start_piped(
             [sys.executable, "-m", "stagedoor.outputs.webrtc.child"],
-            {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {"RUST_LOG": "error"},
+            environment_of_child(RUST_LOG="error"),
             line_limit=_LINE_LIMIT_BYTES,
         )
         self.pid = process.pid

@@ -9,8 +9,11 @@ from stagedoor.access.issue import TokenIssuer
 from stagedoor.kernel.errors import NotFound, StagedoorError
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outputs.webrtc.protocol import Order
+from stagedoor.outputs.webrtc.settings import BridgeSettings
 from stagedoor.sources.cameras.live import LiveCamera
+from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.storage import Database
+from stagedoor.tenancy.settings import TokenSettings
 from stagedoor.tenancy.store import app_by_id
 
 SOURCE_ATTRIBUTE: Final = "stagedoor.source"
@@ -54,7 +57,7 @@ class JoinTokens:
         if app is None:
             raise NotReady("The app is gone.")
         await self._leave_to_others(room, camera.identity)
-        if live.settings.camera_bridge == "demand" and await self._gateway.find_room(room) is None:
+        if live.settings.of(BridgeSettings).bridge == "demand" and await self._gateway.find_room(room) is None:
             raise NotReady("LiveKit does not list the room any more.")  # to join it would make another one
         request = JoinRequest(
             room=room,
@@ -64,10 +67,10 @@ class JoinTokens:
             can_subscribe=False,
             can_publish_data=False,
             can_publish_sources=("camera",),
-            ttl=min(_JOIN_SECONDS, app.settings.max_token_ttl),
+            ttl=min(_JOIN_SECONDS, app.settings.of(TokenSettings).max_token_ttl),
             attributes={SOURCE_ATTRIBUTE: "camera"},
         )
         issued = await self._issuer.issue(app, request, "camera")
         if not issued.grant.can_publish:
             raise NotReady("The room's session is for voice alone.")
-        return Order(self._issuer.endpoint.signal_url, issued.jwt, live.settings.camera_max_fps)
+        return Order(self._issuer.endpoint.signal_url, issued.jwt, live.settings.of(CameraSettings).max_fps)

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
-from stagedoor.tenancy.nouns import CameraBridge
+from stagedoor.outputs.webrtc.settings import CameraBridge
 
 LINGER_SECONDS: Final = 10.0
 """A bridge stays so long after the last one has left: who reloads a page finds the camera still there."""

@@ -18,6 +18,7 @@ from stagedoor.outputs.webrtc.bridge import Bridge
 from stagedoor.outputs.webrtc.join_tokens import JoinTokens, NotReady
 from stagedoor.outputs.webrtc.metrics import BRIDGE_RESTARTS
 from stagedoor.outputs.webrtc.need import LINGER_SECONDS, SENT_AWAY, Need
+from stagedoor.outputs.webrtc.settings import BridgeSettings
 from stagedoor.processes.backoff import Backoff
 from stagedoor.rooms import store as rooms_store
 from stagedoor.sources.cameras.live import LiveCamera, LiveCameras
@@ -25,8 +26,6 @@ from stagedoor.storage import Database
 from stagedoor.streams.hub import Slot
 
 _log = structlog.get_logger()
-_POLL_SECONDS: Final = {"sqlite": 15.0, "postgresql": 2.0}
-"""How long it waits before it looks without having been woken: another node may have stored who came."""
 
 _GATHER_SECONDS: Final = 0.05
 """In a busy app one look serves many events."""
@@ -90,7 +89,7 @@ class Bridges:
                 try:
                     await self._look()
                 except StorageUnavailable as error:
-                    _log.warning("whether cameras are watched can't be looked up now", error=str(error))
+                    _log.warning("bridge_demand_unavailable", error=str(error))
                 try:
                     async with asyncio.timeout(self._patience()):
                         await self._woken.wait()
@@ -110,7 +109,7 @@ class Bridges:
     def _patience(self) -> float:
         now = time.monotonic()
         changes = [at - now for post in self._posts.values() if (at := post.need.changes_at()) is not None and at > now]
-        return min([*changes, _POLL_SECONDS[self._database.dialect]])
+        return min([*changes, self._database.poll_seconds])
 
     async def _look(self) -> None:
         cameras = {live.camera.livekit_room: live for live in self._cameras.current()}
@@ -139,9 +138,9 @@ class Bridges:
         if post is None or _appearance(post.live) != _appearance(live):
             if post is not None:
                 self._leave(room)
-            self._posts[room] = _Post(live, Need(live.settings.camera_bridge, self._linger))
+            self._posts[room] = _Post(live, Need(live.settings.of(BridgeSettings).bridge, self._linger))
         else:
-            post.live, post.need = live, post.need.anew(live.settings.camera_bridge)
+            post.live, post.need = live, post.need.anew(live.settings.of(BridgeSettings).bridge)
 
     def _leave(self, room: str) -> None:
         self._end(room, self._posts.pop(room))
@@ -170,25 +169,25 @@ class Bridges:
             try:
                 order = await self._join_tokens.order(post.live)
             except (NotReady, Problem, StorageUnavailable) as error:
-                _log.info("a camera can't be bridged now", camera=camera.id, reason=str(error))
+                _log.info("bridge_not_started", camera=camera.id, reason=str(error))
                 await asyncio.sleep(backoff.after(0))
                 continue
             bridge = post.bridge = Bridge(order, post.live.slot)
-            _log.info("a camera is bridged", camera=camera.id, room=camera.livekit_room)
+            _log.info("bridge_started", camera=camera.id, room=camera.livekit_room)
             try:
                 reason = await bridge.run()
             except OSError as error:
                 reason = str(error)
             finally:
                 post.bridge = None
-                _log.info("a bridge ended", camera=camera.id, room=camera.livekit_room)
+                _log.info("bridge_ended", camera=camera.id, room=camera.livekit_room)
             if reason in SENT_AWAY:
-                _log.info("a camera was sent away from its room", camera=camera.id, reason=reason)
+                _log.info("bridge_removed_from_room", camera=camera.id, reason=reason)
                 post.need.sent_away(bridge.room_sid)
                 self._woken.set()
                 return
             BRIDGE_RESTARTS.inc()
-            _log.warning("a bridge ended by itself", camera=camera.id, reason=reason)
+            _log.warning("bridge_exited", camera=camera.id, reason=reason)
             await asyncio.sleep(backoff.after(time.monotonic() - began))
 
 

@@ -14,13 +14,12 @@ from limits.strategies import FixedWindowRateLimiter
 from stagedoor.kernel.errors import Forbidden, Invalid, NotFound, Problem, TooMany, Unauthenticated
 from stagedoor.sources.cameras import store
 from stagedoor.sources.cameras.nouns import Camera
-from stagedoor.storage import Database, Transaction
+from stagedoor.storage import Database, GenerationCache, Transaction
 from stagedoor.tenancy.keys import digest
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.room_names import livekit_name
 from stagedoor.tenancy.store import app_by_id
 
-_CACHED: Final = 10_000
 _WRONG_KEYS: Final = RateLimitItemPerMinute(30)
 """Of one address. Good keys are not counted: a fleet behind one address may come back all at once."""
 
@@ -45,10 +44,8 @@ class CameraAuthenticator:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
-        self._known: dict[str, AuthenticatedCamera] = {}
-        self._generation = 0
+        self._known = GenerationCache[str, AuthenticatedCamera](database)
 
     async def admit(self, app: str, room: str, key: str | None, address: str) -> AuthenticatedCamera:
         """The device with this key, which may send to this room.
@@ -91,8 +88,7 @@ class CameraAuthenticator:
 
     def forget(self) -> None:
         """Drop what is cached: a camera or an app has changed."""
-        self._known.clear()
-        self._generation += 1
+        self._known.forget()
 
     def _refused(self, address: str) -> Problem:
         if self._limiter.hit(_WRONG_KEYS, "wrong", address):
@@ -112,23 +108,12 @@ class CameraAuthenticator:
         return {"Retry-After": str(max(1, math.ceil(reset - time.time())))}
 
     async def _find(self, key_digest: str) -> AuthenticatedCamera | None:
-        known = self._known.get(key_digest)
-        if known is not None:
-            return known
-        generation = self._generation
-
         def look(tx: Transaction) -> AuthenticatedCamera | None:
             camera = store.camera_by_digest(tx, key_digest)
             app = None if camera is None else app_by_id(tx, camera.app_id)
             return None if camera is None or app is None else AuthenticatedCamera(camera, app, key_digest)
 
-        found = await self._database.read(look)
-        # A camera that changed while it was read must not be cached as it was before.
-        if found is not None and self._database.dialect == "sqlite" and generation == self._generation:
-            if len(self._known) >= _CACHED:
-                self._known.clear()
-            self._known[key_digest] = found
-        return found
+        return await self._known.get(key_digest, look)
 
 
 def _same_room(found: AuthenticatedCamera, room: str) -> bool:

@@ -12,6 +12,7 @@ from stagedoor.sources.cameras.authentication import AuthenticatedCamera
 from stagedoor.sources.cameras.closing import IDLE
 from stagedoor.sources.cameras.live import LiveCamera, LiveCameras
 from stagedoor.sources.cameras.presence_events import PresenceEvents
+from stagedoor.sources.cameras.settings import CameraSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class HttpIngest:
             await asyncio.wait({held.task for held in self._held.values()})
 
     async def _hold(self, stack: ExitStack, live: LiveCamera) -> None:
-        idle = live.settings.camera_idle_timeout
+        idle = live.settings.of(CameraSettings).idle_timeout
         with stack:
             self._presence_events.online(live)
             why = IDLE

@@ -42,7 +42,7 @@ class KeyRevocation:
             try:
                 await self._look()
             except StorageUnavailable as error:
-                _log.warning("whether cameras may go on sending can't be looked up now", error=str(error))
+                _log.warning("camera_keys_unavailable", error=str(error))
 
     async def _look(self) -> None:
         sending = self._cameras.current()

@@ -16,8 +16,10 @@ from stagedoor.sources.cameras.closing import GOING_AWAY, REPLACED, Close
 from stagedoor.sources.cameras.intake import Intake
 from stagedoor.sources.cameras.metrics import CAMERAS
 from stagedoor.sources.cameras.nouns import Camera
+from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.streams.hub import Frame, Hub, Slot
 from stagedoor.streams.placeholder import placeholder
+from stagedoor.streams.settings import StreamSettings
 from stagedoor.tenancy.nouns import AppSettings
 from stagedoor.usage.running_meters import RunningMeters
 
@@ -111,7 +113,8 @@ class LiveCameras:
         running = self._running.run("camera", camera.app_id, camera.livekit_room)
         with running, self._hub.slot(camera.livekit_room) as slot:
             settings = app.settings
-            intake = Intake(slot, settings.camera_max_fps, settings.camera_max_frame_bytes, time.monotonic())
+            taken = settings.of(CameraSettings)
+            intake = Intake(slot, taken.max_fps, taken.max_frame_bytes, time.monotonic())
             live = LiveCamera(camera, app.slug, settings, slot, now_ms(), admitted.digest, intake)
             self._rooms[live.room] = live
             slot.begin()
@@ -119,7 +122,7 @@ class LiveCameras:
             try:
                 yield live
             finally:
-                self._leave(live, placeholder() if settings.camera_slate else None)
+                self._leave(live, placeholder() if settings.of(StreamSettings).placeholder else None)
 
     def evict(self, live: LiveCamera, why: Close) -> None:
         """End a camera's connection because it sends to another node now.
@@ -139,7 +142,7 @@ class LiveCameras:
     def _leave(self, live: LiveCamera, instead: Frame | None) -> None:
         if self._rooms.get(live.room) is live:
             del self._rooms[live.room]
-            live.slot.clear(instead, live.settings.camera_resume)
+            live.slot.clear(instead, live.settings.of(StreamSettings).resume)
             self._changed()
 
     def _changed(self) -> None:
@@ -150,7 +153,7 @@ class LiveCameras:
 
 def refuse_another(admitted: AuthenticatedCamera, sending_id: str) -> None:
     """Raise `Conflict` when the app keeps this camera out while the one with id `sending_id` sends to its room."""
-    if sending_id != admitted.camera.id and admitted.app.settings.camera_conflict == "refuse":
+    if sending_id != admitted.camera.id and admitted.app.settings.of(CameraSettings).conflict == "refuse":
         raise Conflict(
             "Another camera sends to this room; end it first, or set the app's cameraConflict to takeover.",
             code="room_has_camera",

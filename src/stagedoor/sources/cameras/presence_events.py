@@ -65,4 +65,4 @@ class PresenceEvents:
         try:
             await self._database.write(write)
         except StorageUnavailable as error:
-            _log.warning("that a camera came or went could not be stored", error=str(error))
+            _log.warning("camera_presence_not_stored", error=str(error))

@@ -12,6 +12,7 @@ from stagedoor.kernel.ids import new_id
 from stagedoor.rooms.rooms import known_or_new
 from stagedoor.sources.cameras import store
 from stagedoor.sources.cameras.nouns import Camera
+from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.storage import Transaction
 from stagedoor.tenancy.keys import digest
 from stagedoor.tenancy.nouns import App
@@ -35,7 +36,7 @@ def create(tx: Transaction, app: App, room: str, identity: str | None, name: str
         TooMany: The app has as many cameras as it may.
     """
     livekit_room = known_or_new(tx, app, room)
-    limit = app.settings.camera_limit
+    limit = app.settings.of(CameraSettings).limit
     if store.count_cameras(tx, app.id) >= limit:
         raise TooMany(
             f"This app has {limit} cameras, which is the most it may have: its setting cameraLimit.",

@@ -19,6 +19,7 @@ from stagedoor.processes.backoff import Backoff
 from stagedoor.sources.cameras.closing import REPLACED
 from stagedoor.sources.cameras.frame_publisher import FramePublisher
 from stagedoor.sources.cameras.live import LiveCamera, LiveCameras
+from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.streams.cluster import messages
 from stagedoor.streams.cluster.claims import Claims
 from stagedoor.streams.cluster.messages import Claim, Message, Names
@@ -226,7 +227,7 @@ class Relay:
         claims = {room: Claim(self._node, live.camera.id, messages.new_token()) for room, live in came.items()}
         for room in came:
             self._publisher.stop(room)
-        politely = {room for room, live in came.items() if live.settings.camera_conflict == "refuse"}
+        politely = {room for room, live in came.items() if live.settings.of(CameraSettings).conflict == "refuse"}
         refused = await self._claims.take(claims, politely)
         for room in refused:
             # It came to another node at the same moment, and there first.

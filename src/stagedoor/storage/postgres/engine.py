@@ -35,6 +35,8 @@ class PostgresDatabase:
     """A database on a PostgreSQL server."""
 
     dialect: Literal["postgresql"] = "postgresql"
+    sole_writer = False
+    poll_seconds = 1.0
 
     def __init__(self, url: str, read_connections: int, waiting_limit: int = WAITING_LIMIT) -> None:
         self.url = without_password(url)

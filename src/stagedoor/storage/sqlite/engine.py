@@ -36,6 +36,8 @@ class SqliteDatabase:
     """A database in one file."""
 
     dialect: Literal["sqlite"] = "sqlite"
+    sole_writer = True
+    poll_seconds = 15.0
 
     def __init__(self, path: str, read_connections: int, waiting_limit: int = WAITING_LIMIT) -> None:
         self.url = f"sqlite:///{path}"
@@ -43,7 +45,7 @@ class SqliteDatabase:
         self._loop = asyncio.get_running_loop()
         answers = Answers(self._loop, self.counters)
         self._engine = make_engine(path, "write")
-        self._writer = Writer(self._engine, answers, waiting_limit)
+        self._writer = Writer(self._engine, answers, waiting_limit, self._loop)
         self._readers = Readers(make_engine(path, "read"), answers, read_connections, waiting_limit)
         self._heartbeat = ProbeCache(self._probe)
 

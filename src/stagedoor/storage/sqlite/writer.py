@@ -7,6 +7,7 @@ would be the limit of the whole product; together they cost one.
 from __future__ import annotations
 
 import threading
+from asyncio import AbstractEventLoop
 from collections import deque
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -33,25 +34,33 @@ OVERLOADED: Final = "The database cannot keep up with what it is given. Nothing 
 class Writer:
     """Owns the write connection and the thread that uses it.
 
+    What the event loop submits in one turn goes to the thread together: handed over one by one, the first item woke
+    the thread, which committed few while the others came (7 rows in a commit instead of 60, with 64 connections).
+
     Args:
         engine: Makes the write connection.
         answers: Brings results back to the event loop.
         limit: How many items may wait before more are refused.
+        loop: The event loop that items are submitted on.
     """
 
-    def __init__(self, engine: Engine, answers: Answers, limit: int) -> None:
+    def __init__(self, engine: Engine, answers: Answers, limit: int, loop: AbstractEventLoop) -> None:
         self._link = Link(engine)
         self._answers = answers
         self._limit = limit
-        self._queue: SimpleQueue[Item | None] = SimpleQueue()
+        self._loop = loop
+        self._gathered: list[Item] = []
+        self._queue: SimpleQueue[list[Item] | None] = SimpleQueue()
         self._carried: deque[Item] = deque()
+        self._submitted = 0  # counted on the event loop alone, as `_taken` is on the thread alone
+        self._taken = 0
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
 
     @property
     def waiting(self) -> int:
         """Items that no batch has taken yet."""
-        return self._queue.qsize() + len(self._carried)
+        return self._submitted - self._taken
 
     def start(self) -> None:
         """Start the thread; blocks for a moment."""
@@ -67,7 +76,15 @@ class Writer:
             raise self._answers.refuse(CLOSED)
         if self.waiting >= self._limit:
             raise self._answers.refuse(OVERLOADED)
-        self._queue.put(item)
+        self._submitted += 1
+        self._gathered.append(item)
+        if len(self._gathered) == 1:
+            self._loop.call_soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            self._queue.put(gathered)
 
     def refuse(self) -> None:
         """Take nothing more."""
@@ -76,6 +93,7 @@ class Writer:
     def stop(self) -> None:
         """Take nothing more; the thread ends after what waits."""
         self._closed = True
+        self._hand_over()
         self._queue.put(None)
 
     def join(self) -> None:
@@ -95,15 +113,16 @@ class Writer:
 
     def _take(self) -> list[Item]:
         """Everything that waits, at most a batch of it; empty when it is time to end."""
-        batch = [self._carried.popleft() for _ in range(min(len(self._carried), BATCH_ITEMS))]
         with suppress(Empty):
-            while len(batch) < BATCH_ITEMS:
-                item = self._queue.get(block=not batch)
-                if item is None:
-                    if batch:
+            while len(self._carried) < BATCH_ITEMS:
+                items = self._queue.get(block=not self._carried)
+                if items is None:
+                    if self._carried:
                         self._queue.put(None)
                     break
-                batch.append(item)
+                self._carried.extend(items)
+        batch = [self._carried.popleft() for _ in range(min(len(self._carried), BATCH_ITEMS))]
+        self._taken += len(batch)
         return batch
 
     def _write(self, batch: list[Item]) -> None:
@@ -131,6 +150,7 @@ class Writer:
         for index, item in enumerate(batch):
             if done and monotonic() > deadline:
                 self._carried.extendleft(reversed(batch[index:]))
+                self._taken -= len(batch) - index
                 del batch[index:]
                 break
             if item.future.cancelled():
@@ -146,14 +166,15 @@ class Writer:
 
     def _rest(self) -> list[Item]:
         """All that waits, so that it can be refused."""
-        rest = list(self._carried)
-        self._carried.clear()
         with suppress(Empty):
             for _ in range(self._queue.qsize()):
-                if item := self._queue.get(block=False):
-                    rest.append(item)
+                if items := self._queue.get(block=False):
+                    self._carried.extend(items)
                 else:
                     self._queue.put(None)
+        rest = list(self._carried)
+        self._carried.clear()
+        self._taken += len(rest)
         return rest
 
     def _fail(self, batch: list[Item], error: Exception) -> None:

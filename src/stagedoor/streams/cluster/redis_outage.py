@@ -27,15 +27,15 @@ class RedisOutageLog:
         self._said = now
         error = _first(errors)
         if isinstance(error, AuthenticationError | NoPermissionError):
-            _log.error("Redis refuses the user or password of STAGEDOOR_REDIS_URL", error=str(error))
+            _log.error("redis_credentials_refused", setting="STAGEDOOR_REDIS_URL", error=str(error))
         else:
-            _log.warning("Redis can't be reached; cameras are seen on their own node only", error=str(error))
+            _log.warning("redis_unavailable", effect="frames stay on their node", error=str(error))
 
     def went(self) -> None:
         """Redis answers, and everything has been taken up again."""
         if self._said is not None:
             self._said = None
-            _log.info("Redis is back; cameras are seen on every node")
+            _log.info("redis_available")
 
 
 def _first(errors: BaseExceptionGroup[Exception]) -> Exception:

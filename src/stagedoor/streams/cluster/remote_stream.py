@@ -6,6 +6,7 @@ from stagedoor.streams.cluster.messages import Carried, Message
 from stagedoor.streams.hub import Slot
 from stagedoor.streams.jpeg import Size
 from stagedoor.streams.placeholder import placeholder
+from stagedoor.streams.settings import StreamSettings
 from stagedoor.tenancy.nouns import AppSettings
 
 
@@ -24,7 +25,7 @@ class RemoteStream:
 
     def __init__(self, slot: Slot, settings: AppSettings) -> None:
         self._slot = slot
-        self._settings = settings
+        self._settings = settings.of(StreamSettings)
         self._token: str | None = None
         self._last = 0
         self._lost = False
@@ -58,4 +59,4 @@ class RemoteStream:
         self._token = None
         if not self._lost:
             self._lost = True
-            self._slot.clear(placeholder() if self._settings.camera_slate else None, self._settings.camera_resume)
+            self._slot.clear(placeholder() if self._settings.placeholder else None, self._settings.resume)

@@ -1,0 +1,188 @@
+"""A WebSocket connection: uvicorn's, with bounds on what a peer can make us keep and do."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import unquote
+
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets import http11
+from websockets.exceptions import PayloadTooBig
+from websockets.frames import Close, Frame, Opcode
+from websockets.http11 import Request
+
+from stagedoor.api.problems import MEDIA_TYPE, encoded
+from stagedoor.app.connection_limits import MOST_HEADER_FIELDS, ConnectionLimits
+from stagedoor.kernel.errors import BadRequest
+from stagedoor.sources.cameras.closing import TOO_BIG
+from stagedoor.sources.cameras.intake import LARGEST_FRAME
+
+LARGEST_OTHER_MESSAGE: Final = 4_096
+"""Bytes of a message where no frames are sent: who only watches has nothing to say."""
+
+_FRAMES_ARE_SENT_TO: Final = "/ingest/ws"
+_LINGER_SECONDS: Final = 5.0
+_SLICE_BYTES: Final = 32_768
+"""What is parsed in one go: a read brings 256 KB, and 37,000 WebSocket frames in it took 0.36 s of the event loop."""
+
+_FEW_FRAMES: Final = 256
+"""In a slice, after which the rest goes on at once."""
+
+
+class WebSocketConnection(WebSocketsSansIOProtocol):
+    """One connection.
+
+    What uvicorn 0.54 lacks or gets wrong: a handshake that `websockets` does not take gets no answer. A message is kept
+    as a list of its fragments, fifty bytes for each byte at worst. Pings are answered whether the answers are read or
+    not. A peer that sends all the time and answers no ping is taken for dead. A refusal before the upgrade is taken for
+    an endpoint that forgot to answer: `send` never sets `handshake_complete` after `websocket.http.response.body`. A
+    message that is too large closes the connection while the rest of it comes in, which resets it, so that the device
+    never sees why.
+    """
+
+    def __init__(self, *args: Any, limits: ConnectionLimits, **named: Any) -> None:
+        super().__init__(*args, **named)
+        # The head was counted as HTTP. websockets takes lines of 8,192 bytes at most, less than a long token has.
+        http11.MAX_LINE_LENGTH = limits.head_bytes + 1_024
+        http11.MAX_NUM_HEADERS = MOST_HEADER_FIELDS
+        self._not_parsed = b""
+        self._heard = False
+        self._frames_come = False
+
+    # What comes in
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = True
+        if self._not_parsed:
+            self._not_parsed += data
+        else:
+            self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        for start in range(0, len(data), _SLICE_BYTES):
+            if self.conn.parser_exc is not None:
+                return  # what follows a mistake is read, and nothing is made of it
+            frames = self.parse_slice(data[start : start + _SLICE_BYTES])
+            rest = start + _SLICE_BYTES
+            if frames > _FEW_FRAMES and rest < len(data):
+                self._not_parsed = data[rest:]
+                self.transport.pause_reading()
+                self.loop.call_soon(self._go_on)
+                return
+
+    def _go_on(self) -> None:
+        """Parse the rest, now that others had their turn."""
+        data, self._not_parsed = self._not_parsed, b""
+        if self.disconnected:
+            return
+        self._parse(data)
+        if not self._not_parsed and not self.read_paused:
+            self.transport.resume_reading()
+
+    def parse_slice(self, data: bytes) -> int:
+        """How many frames there were in it."""
+        self.conn.receive_data(data)
+        if self.conn.parser_exc is not None:
+            self.handle_parser_exception()
+            return 0
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self._refuse_handshake()
+            return 0
+        frames = len(self.conn.events)
+        self.handle_events()
+        return frames
+
+    def _refuse_handshake(self) -> None:
+        self.handshake_initiated = self.handshake_complete = self.close_sent = True
+        answer = b"".join(self.conn.data_to_send())
+        if not answer:
+            body = encoded(BadRequest("The WebSocket handshake cannot be read.", code="bad_handshake"))
+            answer = (
+                b"HTTP/1.1 400 Bad Request\r\ncontent-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
+                % (
+                    MEDIA_TYPE.encode(),
+                    len(body),
+                    body,
+                )
+            )
+        self.transport.write(answer)
+        self.transport.close()
+
+    def handle_connect(self, event: Request) -> None:
+        self._frames_come = unquote(event.path.partition("?")[0]) == _FRAMES_ARE_SENT_TO
+        self.conn.max_message_size = LARGEST_FRAME if self._frames_come else LARGEST_OTHER_MESSAGE
+        super().handle_connect(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        """One buffer for the whole message, so that it takes as much memory as it has bytes."""
+        message: Any = self.frames[0]
+        if not isinstance(message, bytearray):
+            message = bytearray(message)
+            self.frames[0] = message
+        message += event.data
+        if event.fin:
+            self.frames[0] = bytes(message)
+            self.send_receive_event_to_app()
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text":
+            try:
+                self.frames[0].decode()
+            except UnicodeDecodeError:  # uvicorn logs a traceback for each
+                self.conn.fail(1007, "the text is not UTF-8")
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
+    def handle_ping(self) -> None:
+        """Answer, unless earlier answers are not read: only the newest ping needs one (RFC 6455 5.5.3)."""
+        pong = b"".join(self.conn.data_to_send())
+        if self.writable.is_set():
+            self.transport.write(pong)
+
+    def handle_parser_exception(self) -> None:
+        closing = self.conn.close_sent or Close(1002, "")
+        output = b"".join(self.conn.data_to_send())
+        if self._frames_come and isinstance(self.conn.parser_exc, PayloadTooBig):
+            closing = Close(TOO_BIG.code, TOO_BIG.reason)
+            output = Frame(Opcode.CLOSE, closing.serialize()).serialize(mask=False)
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": closing.code, "reason": closing.reason})
+        self.transport.write(output)
+        self.close_sent = True
+        self.stop_keepalive()
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        if self.close_timer is None:
+            self.close_timer = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+
+    # What goes out
+
+    async def send(self, message: Any) -> None:
+        if self.close_sent and not self.disconnected and message["type"] in {"websocket.send", "websocket.close"}:
+            raise ClientDisconnected  # closed for what the client sent, which uvicorn takes for our error
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True
+
+    async def receive(self) -> Any:
+        message = await super().receive()
+        if self._not_parsed and not self.read_paused:
+            self.transport.pause_reading()  # uvicorn has resumed it, and the rest of the last read comes first
+        return message
+
+    # Whether the peer is there
+
+    def send_keepalive_ping(self) -> None:
+        self._heard = False
+        super().send_keepalive_ping()
+
+    def keepalive_timeout(self) -> None:
+        if not self._heard:
+            super().keepalive_timeout()
+            return
+        self.pong_timer = None
+        self.pending_ping_payload = None
+        self.last_ping_rtt = 0.0
+        self.schedule_ping()

@@ -1,0 +1,18 @@
+"""What an app decides of its viewers of frames."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from stagedoor.kernel.feature_settings import FeatureSettings
+
+
+class ViewerSettings(FeatureSettings, frozen=True, rename=lambda name: f"camera_{name}"):
+    """What an app decides of its viewers of frames."""
+
+    max_viewers: Annotated[
+        int,
+        Meta(ge=0, le=100_000, description="Viewers of a room's frames at a time, on each node.", examples=[1_000]),
+    ] = 1_000

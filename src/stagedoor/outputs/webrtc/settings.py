@@ -1,0 +1,24 @@
+"""What an app decides of its cameras' WebRTC tracks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from stagedoor.kernel.feature_settings import FeatureSettings
+
+CameraBridge = Literal["off", "demand", "always"]
+
+
+class BridgeSettings(FeatureSettings, frozen=True, rename=lambda name: f"camera_{name}"):
+    """What an app decides of its cameras' WebRTC tracks."""
+
+    bridge: Annotated[
+        CameraBridge,
+        Meta(
+            description="When a camera's frames become a WebRTC track in its room: `off` never, `demand` while somebody"
+            " is there by WebRTC, `always` while it sends.",
+            examples=["demand"],
+        ),
+    ] = "demand"

@@ -1,0 +1,5 @@
+"""A migrated database on each engine."""
+
+from tests.support.engines import database, database_url
+
+__all__ = ["database", "database_url"]
