@@ -65,16 +65,35 @@ def main() -> None:
     """Run the command; a mistake or a failure ends it with one sentence, or one JSON document, and its exit code."""
     arguments = None if _COMPLETION in os.environ else sys.argv[1:]
     try:
-        make_app(arguments)()
+        if _wants_json():
+            _run_for_a_program(make_app(arguments))
+        else:
+            make_app(arguments)()
     except OperatorError as error:
         sys.stderr.write(_told(error) + "\n")
         raise SystemExit(error.exit_code) from None
 
 
+def _wants_json() -> bool:
+    return "--json" in sys.argv
+
+
+def _run_for_a_program(app: typer.Typer) -> None:
+    """Typer's own words about a wrong option are a box for people."""
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        say: Any = getattr(error, "format_message", error.__str__)  # with the name of the option
+        sys.stderr.write(json.dumps({"code": "usage", "detail": say()}) + "\n")
+        raise SystemExit(2) from None
+    if isinstance(code, int) and code:
+        raise SystemExit(code)
+
+
 def _told(error: OperatorError) -> str:
     from stagedoor.cli.output import visible
 
-    if "--json" not in sys.argv:
+    if not _wants_json():
         return f"stagedoor: {visible(str(error))}"
     problem: dict[str, Any] = getattr(error, "problem", {"code": "operator_error", "detail": str(error)})
     return json.dumps(problem)

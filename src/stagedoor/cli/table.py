@@ -156,8 +156,10 @@ def _join(body: dict[str, Any], given: dict[str, Any]) -> None:
 
 def _join_link(answer: dict[str, Any], given: dict[str, Any]) -> str | None:
     """The page to take part, opened by the token itself."""
-    play = str(answer["playUrl"])
-    return play.replace("/play/", "/meet/", 1) if given["join"] else None
+    if not given["join"]:
+        return None
+    page = str(answer["playUrl"]).partition("?")[0].replace("/play/", "/meet/", 1)
+    return f"{page}?token={answer['token']}"
 
 
 def _enabled(body: dict[str, Any], given: dict[str, Any]) -> None:

@@ -25,3 +25,8 @@ class Endpoint:
         """Where Stagedoor's own participants reach it (ws or wss)."""
         parts = urlsplit(self.url)
         return urlunsplit(parts._replace(scheme={"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)))
+
+
+def http_url(url: str) -> str:
+    """The URL for requests: LiveKit answers HTTP and WebSockets at one address."""
+    return url.replace("ws", "http", 1) if url.startswith("ws") else url

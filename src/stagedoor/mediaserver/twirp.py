@@ -14,7 +14,7 @@ import msgspec
 from google.protobuf.message import Message
 
 from stagedoor.kernel import jwt
-from stagedoor.mediaserver.endpoint import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint, http_url
 
 M = TypeVar("M", bound=Message)
 _TOKEN_SECONDS: Final = 600
@@ -67,7 +67,7 @@ async def call(
         "Authorization": f"Bearer {_token(endpoint, grants)}",
         "Content-Type": "application/protobuf",
     }
-    url = f"{_http(endpoint.url).rstrip('/')}/twirp/livekit.{method}"
+    url = f"{http_url(endpoint.url).rstrip('/')}/twirp/livekit.{method}"
     async with session.post(url, data=request.SerializeToString(), headers=headers) as response:
         body = await response.read()
         if response.status != 200:
@@ -87,7 +87,3 @@ def _refused(body: bytes, status: int) -> TwirpError:
     except msgspec.MsgspecError:
         refusal = _Refusal(msg=body[:200].decode("utf-8", "replace").strip())
     return TwirpError(refusal.code, refusal.msg, status)
-
-
-def _http(url: str) -> str:
-    return url.replace("ws", "http", 1) if url.startswith("ws") else url

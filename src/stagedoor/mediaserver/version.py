@@ -6,7 +6,7 @@ from typing import Final
 
 import aiohttp
 
-from stagedoor.mediaserver.endpoint import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint, http_url
 from stagedoor.mediaserver.signing import access_token
 
 PROBE_PREFIX: Final = "stagedoor.probe."
@@ -31,7 +31,7 @@ async def server_version(endpoint: Endpoint) -> str | None:
         identity="stagedoor",
         room_config=room.RoomConfiguration(empty_timeout=1, departure_timeout=1),
     )
-    url = endpoint.url.replace("ws", "http", 1) if endpoint.url.startswith("ws") else endpoint.url
+    url = http_url(endpoint.url)
     try:
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,

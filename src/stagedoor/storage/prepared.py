@@ -7,6 +7,7 @@ for each of LiveKit's events that is most of what taking one in costs. Of a quer
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, Executable
@@ -22,6 +23,14 @@ _SQLITE: Final = StagedoorSQLite()
 _instance: Final[Callable[..., Any]] = DBAPIError.instance
 
 
+@cache
+def _postgresql_dialect() -> Any:
+    from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg  # not imported for SQLite
+
+    make: Callable[[], Any] = PGDialect_asyncpg
+    return make()
+
+
 class Prepared:
     """One statement.
 
@@ -34,7 +43,7 @@ class Prepared:
 
     def __init__(self, statement: Executable) -> None:
         self._statement = statement
-        self._sqlite: tuple[str, tuple[str, ...]] | None = None
+        self._sqlite = _compiled(statement, _SQLITE)
         self._postgresql: tuple[str, tuple[str, ...]] | None = None
 
     def run_on_sqlite(self, connection: dbapi.Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -43,8 +52,6 @@ class Prepared:
         Raises:
             sqlalchemy.exc.DBAPIError: As SQLAlchemy raises it.
         """
-        if self._sqlite is None:
-            self._sqlite = _compiled(self._statement, _SQLITE)
         sql, names = self._sqlite
         try:
             return connection.apsw.execute(sql, [values[name] for name in names]).fetchall()
@@ -54,7 +61,7 @@ class Prepared:
     def run_on_postgresql(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """The same."""
         if self._postgresql is None:
-            self._postgresql = _compiled(self._statement, connection.dialect)
+            self._postgresql = _compiled(self._statement, _postgresql_dialect())
         sql, names = self._postgresql
         return run_on_postgresql(connection, sql, tuple(values[name] for name in names))
 
