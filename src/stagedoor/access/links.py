@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from stagedoor.kernel import jwt
 from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.jwt import sign
 
 if TYPE_CHECKING:
     from joserfc.jwk import OctKey
@@ -43,16 +43,16 @@ class LinkSigner:
     def sign(self, use: Use, livekit_room: str, ttl: int) -> str:
         """A token that lives for `ttl` seconds."""
         claims = {"iss": _ISSUER, "use": use, "room": livekit_room, "exp": now_ms() // 1000 + ttl}
-        return jwt.sign(claims, self._secret)
+        return sign(claims, self._secret.encode())
 
     def read(self, token: str) -> Link | None:
         """The link of the token; `None` when Stagedoor did not sign it or it has expired."""
-        from joserfc import jwt as reading  # not at the start, which it would make a fifth longer
+        from joserfc import jwt  # not at the start, which it would make a fifth longer
         from joserfc.jwk import OctKey
 
         try:
             key = self._key = self._key or OctKey.import_key(self._secret)
-            claims: dict[str, Any] = reading.decode(token, key, algorithms=["HS256"]).claims
+            claims: dict[str, Any] = jwt.decode(token, key, algorithms=["HS256"]).claims
         except Exception:  # noqa: BLE001 - joserfc raises TypeError and more for odd headers, and all of them mean no
             return None
         use, room, expires = claims.get("use"), claims.get("room"), claims.get("exp")

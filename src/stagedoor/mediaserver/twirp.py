@@ -13,7 +13,7 @@ import aiohttp
 import msgspec
 from google.protobuf.message import Message
 
-from stagedoor.kernel import jwt
+from stagedoor.kernel.jwt import sign
 from stagedoor.mediaserver.endpoint import Endpoint, http_url
 
 M = TypeVar("M", bound=Message)
@@ -78,7 +78,7 @@ async def call(
 def _token(endpoint: Endpoint, grants: dict[str, Any]) -> str:
     now = int(time.time())
     claims = {"iss": endpoint.api_key, "sub": "", "nbf": now, "exp": now + _TOKEN_SECONDS, "video": grants}
-    return jwt.sign(claims, endpoint.api_secret)
+    return sign(claims, endpoint.api_secret.encode())
 
 
 def _refused(body: bytes, status: int) -> TwirpError:
