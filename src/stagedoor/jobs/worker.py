@@ -37,6 +37,7 @@ POLL_SECONDS: Final = 1.0
 
 _EXPIRED_AT_ONCE: Final = 100
 _AWAY_SECONDS: Final = 5.0
+_STORE_AGAIN_SECONDS: Final = 0.5
 
 
 _Claim = tuple[int, str]
@@ -221,19 +222,30 @@ class Worker:
         began = clock()
         about = {"stagedoor.job.id": job.id, "stagedoor.job.attempt": job.attempts}
         with tracing.span(f"job {job.kind}", parent=job.trace, kind="consumer", attributes=about) as span:
+            verdict = await _attempt(kind, job)
             try:
-                outcome = await self._settle(kind, job, await _attempt(kind, job))
+                outcome = await self._settle_once_stored(kind, job, verdict)
             except _LeaseLost:
                 outcome = "lost"
                 _log.warning("job_lease_lost", job_id=job.id, kind=job.kind)
-            except StorageUnavailable as error:
-                outcome = "lost"  # the lease runs out, and whoever finds it tries again
-                _log.warning("job_result_not_stored", job_id=job.id, kind=job.kind, error=str(error))
             span.note({"stagedoor.job.outcome": outcome})
             if outcome != "done":
                 span.failed(outcome)
         JOBS_ENDED.labels(job.kind, outcome).inc()
         JOB_SECONDS.labels(job.kind).observe(clock() - began)
+
+    async def _settle_once_stored(self, kind: JobKind, job: Job, verdict: _Verdict) -> str:
+        """Settle the job when the database is back, if it is away: what the handler did outside shall not be done again
+        only because its result could not be stored. The claim ends this when another worker has the job."""
+        logged = False
+        while True:
+            try:
+                return await self._settle(kind, job, verdict)
+            except StorageUnavailable as error:
+                if not logged:
+                    _log.warning("job_result_not_stored", job_id=job.id, kind=job.kind, error=str(error))
+                logged = True
+                await asyncio.sleep(_STORE_AGAIN_SECONDS)
 
     async def _settle(self, kind: JobKind, job: Job, verdict: _Verdict) -> str:
         """Record what became of an attempt, with its effect."""
@@ -293,6 +305,8 @@ class Worker:
         def look(tx: Transaction) -> None:
             now = now_ms()
             for job in store.expired(tx, now, _EXPIRED_AT_ONCE):
+                if _claim_of(job) in self._running:
+                    continue  # this worker lives; only the database was away for longer than a lease
                 kind = self._kinds.get(job.kind)
                 reason = "Its worker died."
                 if kind is None or job.attempts < kind.max_attempts:
