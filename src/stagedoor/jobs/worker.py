@@ -119,6 +119,7 @@ class Worker:
         self._running: dict[_Claim, tuple[Job, asyncio.Task[None]]] = {}
         self._ready = set(self._kinds)
         self._awake = asyncio.Event()
+        self._unsettled = 0
         queue.listen(self)
 
     @property
@@ -237,15 +238,18 @@ class Worker:
     async def _settle_once_stored(self, kind: JobKind, job: Job, verdict: _Verdict) -> str:
         """Settle the job when the database is back, if it is away: what the handler did outside shall not be done again
         only because its result could not be stored. The claim ends this when another worker has the job."""
-        logged = False
-        while True:
-            try:
-                return await self._settle(kind, job, verdict)
-            except StorageUnavailable as error:
-                if not logged:
-                    _log.warning("job_result_not_stored", job_id=job.id, kind=job.kind, error=str(error))
-                logged = True
+        try:
+            return await self._settle(kind, job, verdict)
+        except StorageUnavailable as error:
+            _log.warning("job_result_not_stored", job_id=job.id, kind=job.kind, error=str(error))
+        self._unsettled += 1
+        try:
+            while True:
                 await asyncio.sleep(_STORE_AGAIN_SECONDS)
+                with contextlib.suppress(StorageUnavailable):
+                    return await self._settle(kind, job, verdict)
+        finally:
+            self._unsettled -= 1
 
     async def _settle(self, kind: JobKind, job: Job, verdict: _Verdict) -> str:
         """Record what became of an attempt, with its effect."""
@@ -300,13 +304,16 @@ class Worker:
         return True
 
     async def _take_over(self) -> None:
-        """Give back to the queue what a worker that died had on lease."""
+        """Give back to the queue what a worker that died had on lease.
+
+        Not while results of this worker wait for the database: its own leases ran out too, and are settled first.
+        """
+        if self._unsettled:
+            return
 
         def look(tx: Transaction) -> None:
             now = now_ms()
             for job in store.expired(tx, now, _EXPIRED_AT_ONCE):
-                if _claim_of(job) in self._running:
-                    continue  # this worker lives; only the database was away for longer than a lease
                 kind = self._kinds.get(job.kind)
                 reason = "Its worker died."
                 if kind is None or job.attempts < kind.max_attempts:

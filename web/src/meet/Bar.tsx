@@ -1,10 +1,10 @@
 import { useLocalParticipantPermissions } from '@livekit/components-react';
 import { Track } from 'livekit-client';
+import { type Device, mediaDevices } from './access';
 import { DeviceMenu } from './DeviceMenu';
 import { Icon } from './Icon';
 import { mayPublish } from './permissions';
 import { Toggle } from './Toggle';
-import type { Device } from './trouble';
 import type { Visit } from './useVisit';
 
 interface Props {
@@ -15,7 +15,7 @@ interface Props {
   readonly onTrouble: (device: Device, error: unknown) => void;
 }
 
-const canShareScreen = (): boolean => isSecureContext && 'getDisplayMedia' in navigator.mediaDevices;
+const canShareScreen = (): boolean => typeof mediaDevices()?.getDisplayMedia === 'function';
 
 export function Bar({ visit, chatOpen, unread, onChat, onTrouble }: Props) {
   const permissions = useLocalParticipantPermissions();

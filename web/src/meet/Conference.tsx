@@ -1,13 +1,14 @@
 import { RoomAudioRenderer, RoomContext } from '@livekit/components-react';
 import { useCallback, useState } from 'react';
 import type { Ending } from '../shared/ending';
+import { type Device, deviceAccess } from './access';
 import { Bar } from './Bar';
 import { Chat } from './Chat';
 import type { Choices } from './choices';
 import { Hall } from './Hall';
 import { Messages } from './Messages';
 import { TopBar } from './TopBar';
-import { type Device, deviceTrouble } from './trouble';
+import { deviceTrouble } from './trouble';
 import { useMessages } from './useMessages';
 import { useVisit } from './useVisit';
 
@@ -23,7 +24,7 @@ export function Conference({ title, joinUrl, choices, onEnd }: Props) {
   const { say } = messages;
   const onTrouble = useCallback(
     (device: Device, error: unknown) => {
-      const sentence = deviceTrouble(device, error, isSecureContext);
+      const sentence = deviceTrouble(device, error, deviceAccess(device));
       if (sentence) say(sentence);
     },
     [say],

@@ -1,12 +1,21 @@
 import { backoffMs, pause } from '../shared/backoff';
 import { el } from './dom';
 import { notices } from './notice';
+import { mjpegFrames, type Source, socketFrames } from './sources';
 import type { Stage } from './stage';
+import { Watchdog } from './watchdog';
 
 /** A camera that sends a picture now and then is still live. */
 const STILL_MS = 15_000;
 /** A proxy that lets no WebSocket through refuses the first ones at once. */
 const SOCKET_ATTEMPTS = 2;
+/**
+ * A connection can be lost without a word: the phone slept, a proxy forgot it, the network changed. The server sends
+ * whatever comes, so after this silence it is asked again; for a camera that is slow this costs a request.
+ */
+const QUIET_MS = 10_000;
+/** When the page is seen again, or the network is back, silence of this length is enough. */
+const QUIET_AFTER_SLEEP_MS = 1_000;
 
 /** Watches a camera frame by frame: over a WebSocket, or as MJPEG where none gets through. */
 export class Frames {
@@ -27,15 +36,17 @@ export class Frames {
     const { signal } = this.leaving;
     this.put(this.canvas);
     const over = () => signal.aborted;
+    let sockets = 0;
     let failures = 0;
     while (!over()) {
-      const opened = await this.follow(signal);
+      const socket = sockets < SOCKET_ATTEMPTS;
+      const opened = socket
+        ? await this.follow(socketFrames, this.socketUrl)
+        : await this.follow(mjpegFrames, this.mjpegUrl);
       if (over()) break;
+      if (socket) sockets = opened ? 0 : sockets + 1;
+      else if (!opened) sockets = 0; // neither way is open now, so both are tried in turn
       failures = opened ? 0 : failures + 1;
-      if (failures === SOCKET_ATTEMPTS) {
-        this.showPicture();
-        return;
-      }
       await pause(backoffMs(failures + 1), signal);
     }
   }
@@ -47,26 +58,27 @@ export class Frames {
     this.stage.videos.replaceChildren();
   }
 
-  /** One connection, to its end; whether there was one. */
-  private follow(signal: AbortSignal): Promise<boolean> {
-    return new Promise((resolve) => {
-      const socket = new WebSocket(this.socketUrl);
-      const leave = () => socket.close();
-      let opened = false;
-      signal.addEventListener('abort', leave);
-      socket.binaryType = 'blob';
-      socket.onopen = () => {
-        opened = true;
-      };
-      socket.onmessage = ({ data }: MessageEvent<Blob>) => {
-        this.newest = data;
-        void this.draw();
-      };
-      socket.onclose = () => {
-        signal.removeEventListener('abort', leave);
-        resolve(opened);
-      };
-    });
+  /** One connection, to its end or until it is silent; whether it was open. */
+  private async follow(source: Source, url: string): Promise<boolean> {
+    const silence = new AbortController();
+    const watchdog = new Watchdog(QUIET_MS, () => silence.abort());
+    const check = () => {
+      if (!document.hidden) watchdog.check(QUIET_AFTER_SLEEP_MS);
+    };
+    document.addEventListener('visibilitychange', check);
+    window.addEventListener('online', check);
+    const onFrame = (frame: Blob) => {
+      watchdog.reset();
+      this.newest = frame;
+      void this.draw();
+    };
+    try {
+      return await source(url, onFrame, AbortSignal.any([this.leaving.signal, silence.signal]));
+    } finally {
+      watchdog.stop();
+      document.removeEventListener('visibilitychange', check);
+      window.removeEventListener('online', check);
+    }
   }
 
   /** Draws the newest frame; those that came meanwhile are left out. */
@@ -92,13 +104,6 @@ export class Frames {
     this.stage.show('live');
     clearTimeout(this.still);
     this.still = setTimeout(() => this.stage.show('waiting', notices.paused), STILL_MS);
-  }
-
-  private showPicture(): void {
-    const image = el('img', { class: 'stage-frames', 'data-testid': 'stage-frames', alt: '' });
-    image.onload = () => this.stage.show('live');
-    image.src = this.mjpegUrl;
-    this.put(image);
   }
 
   private put(element: HTMLElement): void {

@@ -1,4 +1,5 @@
 import { pause } from '../shared/backoff';
+import { playsH264 } from '../shared/codecs';
 import type { RoomPageConfig } from '../shared/config';
 import { Frames } from './frames';
 import type { Loudness } from './loudness';
@@ -18,6 +19,7 @@ export class Visit {
   private readonly leaving = new AbortController();
   private showing: Showing | undefined;
   private way: Way | undefined;
+  private readonly h264 = playsH264();
 
   constructor(
     private readonly config: RoomPageConfig,
@@ -25,21 +27,25 @@ export class Visit {
     private readonly loudness: Loudness,
   ) {}
 
-  /** Rejects when the part of the player that is needed can't be loaded. */
+  /** Rejects when the part of the player that is needed cannot be loaded. */
   async run(): Promise<void> {
     const { signal } = this.leaving;
-    await this.go(wayTo(await look(this.config.liveUrl, signal)));
+    await this.go(wayTo(await look(this.config.liveUrl, signal), this.h264));
     void this.watch(signal);
   }
 
   private async watch(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await pause(LOOK_MS, signal);
-      // What is seen by WebRTC is the better picture; as long as there is one, nobody need ask.
-      if (document.hidden || (this.way === 'webrtc' && this.stage.state !== 'waiting')) continue;
+      if (document.hidden || (this.way === 'webrtc' && !this.lacksPicture)) continue;
       const state = await look(this.config.liveUrl, signal);
-      if (state) await this.go(wayTo(state)).catch(() => undefined);
+      if (state) await this.go(wayTo(state, this.h264)).catch(() => undefined);
     }
+  }
+
+  /** What is seen by WebRTC is the better picture; as long as there is one, the server is not asked. */
+  private get lacksPicture(): boolean {
+    return this.stage.state === 'waiting' || (this.stage.state === 'connecting' && !this.h264);
   }
 
   private async go(way: Way): Promise<void> {

@@ -3,15 +3,23 @@ import { wayTo } from './way';
 
 const camera = { live: true, bridged: false, tracks: 0 };
 
-test('a camera that is all there is, is watched frame by frame', () => {
-  expect(wayTo(camera)).toBe('frames');
+test.each([true, false])('a camera that is all there is, is watched frame by frame (H.264: %s)', (h264) => {
+  expect(wayTo(camera, h264)).toBe('frames');
+});
+
+test.each([1, 0])('a bridged camera too, where H.264 is not played (%i tracks are known)', (tracks) => {
+  expect(wayTo({ ...camera, bridged: true, tracks }, false)).toBe('frames');
+});
+
+test('but not when a person is there to be seen', () => {
+  expect(wayTo({ ...camera, bridged: true, tracks: 2 }, false)).toBe('webrtc');
 });
 
 test.each([
   ['it is bridged', { ...camera, bridged: true }],
-  ['somebody publishes by WebRTC', { ...camera, tracks: 1 }],
+  ['a person publishes by WebRTC', { ...camera, tracks: 1 }],
   ['there is no camera', { ...camera, live: false }],
   ['the server can not be asked', undefined],
 ])('by WebRTC when %s', (_, state) => {
-  expect(wayTo(state)).toBe('webrtc');
+  expect(wayTo(state, true)).toBe('webrtc');
 });

@@ -10,14 +10,19 @@ export interface LiveState {
 
 export type Way = 'frames' | 'webrtc';
 
-/** Frames when a camera is all there is: they cost the server next to nothing, and this page no WebRTC. */
-export function wayTo(state: LiveState | undefined): Way {
-  return state?.live && !state.bridged && state.tracks === 0 ? 'frames' : 'webrtc';
+/**
+ * Frames when a camera is all there is: they cost the server next to nothing, and this page no WebRTC. So too when the
+ * camera's track is all there is and the browser does not play H.264, which is what a bridge publishes.
+ */
+export function wayTo(state: LiveState | undefined, h264: boolean): Way {
+  if (!state?.live) return 'webrtc';
+  const others = state.tracks - (state.bridged ? 1 : 0);
+  return others <= 0 && !(state.bridged && h264) ? 'frames' : 'webrtc';
 }
 
 const TIMEOUT_MS = 10_000;
 
-/** What the server says now; undefined when it can't be asked, and then nothing is to be changed. */
+/** The server's answer; undefined when it cannot be asked, and then nothing is to be changed. */
 export async function look(liveUrl: string, signal: AbortSignal): Promise<LiveState | undefined> {
   try {
     const response = await fetch(liveUrl, {
