@@ -156,7 +156,7 @@ def _feed(process: subprocess.Popen[bytes], order: Order, pictures: list[bytes],
 
 
 class _Viewer:
-    """Somebody who subscribes, and counts."""
+    """A subscriber that counts what it receives."""
 
     def __init__(self) -> None:
         self.room = rtc.Room()

@@ -84,7 +84,7 @@ class Target:
         return [events.request(self.key, self.secret, body) for body in events.some(count, self.prefix)]
 
     def run(self, plan: Plan) -> None:
-        """One round with events that nobody has seen before."""
+        """One round with events that were not sent before."""
         self.alone.append(drive(self.port, self._requests(plan.scaled(ONE_BY_ONE)), self.cpu, connections=1))
         self.settle()
         requests = self._requests(plan.scaled(EVENTS) * self.times)
@@ -108,7 +108,10 @@ def run(plan: Plan) -> list[Line]:
     with ExitStack() as stack:
         with on_core(SERVER):
             sqlite = stack.enter_context(stagedoor(plan.folder / "sqlite"))
-            ours = [_ours("Stagedoor on SQLite", sqlite), _ours("the same, rooms of no app", sqlite, prefix="nobody")]
+            ours = [
+                _ours("Stagedoor on SQLite", sqlite),
+                _ours("the same, rooms of no app", sqlite, prefix="unclaimed"),
+            ]
             stores.append(("SQLite", sqlite, ours))
             binaries = find_binaries()
             postgres: list[Target] = []

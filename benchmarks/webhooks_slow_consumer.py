@@ -1,7 +1,7 @@
 """How long LiveKit waits for an acknowledgement while a consumer of our own webhooks takes ten seconds for each.
 
 Three installations take turns under one steady load: without a consumer, with one that answers at once, and with the
-slow one. The first tells what giving out events costs at all, the second what a consumer's slowness adds.
+slow one. The first shows what fan-out costs at all, the second what a consumer's slowness adds.
 """
 
 from __future__ import annotations

@@ -18,8 +18,9 @@ from pydantic_core import PydanticUndefined
 from stagedoor.events.catalogue import CATALOGUE, VERSION, EventType
 from stagedoor.events.nouns import Event
 from stagedoor.kernel.metrics import REGISTRY
-from stagedoor.kernel.settings import Settings, environment_names
 from stagedoor.outbox.messages import message
+from stagedoor.settings.installation import Settings
+from stagedoor.settings.resolve import environment_names, former_names
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.scopes import SCOPES
 
@@ -95,11 +96,9 @@ def settings() -> str:
     ]
     for name, field in Settings.model_fields.items():
         variables = ", ".join(f"`{variable}`" for variable in environment_names(name))
-        lines.append(f"| `{name}` | {variables} | {_default(name)} | {field.description} |")
+        former = "".join(f" Was `{before}`, which goes on to work." for before in former_names(name))
+        lines.append(f"| `{name}` | {variables} | {_default(name)} | {field.description}{former} |")
     return "\n".join(lines) + "\n"
-
-
-_LISTED: Final = ("livekit_stun_servers", "webhook_retry_delays")
 
 
 def _default(name: str) -> str:
@@ -107,8 +106,8 @@ def _default(name: str) -> str:
     if name in folders:
         return folders[name]
     default: Any = Settings.model_fields[name].default
-    if name in _LISTED:
-        default = ",".join(str(part) for part in default)
+    if isinstance(default, tuple):
+        default = ",".join(map(str, default))  # pyright: ignore[reportUnknownArgumentType]
     return (
         ""
         if default in (None, "", PydanticUndefined)

@@ -18,6 +18,7 @@ TIERS: Final = (
     "doctor | deploy",
     "app",
     "api : pages",
+    "settings",
     "retention",
     "inbox | outbox | transcripts",
     "outputs",

@@ -36,7 +36,7 @@ async def mint_token(request: Request) -> Response:
 
 
 def mint(room: str, identity: str) -> str:
-    """The JWT of somebody who may publish and subscribe."""
+    """A join token that lets its holder publish and subscribe."""
     return (
         api.AccessToken(_KEY, _SECRET)
         .with_identity(identity)

@@ -112,7 +112,7 @@ class Shown:
 
 
 def compile_c(source: Path, folder: Path) -> Path:
-    """A program of ours in C.
+    """The load generator in C.
 
     Raises:
         RuntimeError: There is no C compiler.

@@ -79,9 +79,9 @@ def limit(folder: Path) -> Generator[Target]:
 
 @contextmanager
 def go2rtc(binary: Path, folder: Path, cameras: int) -> Generator[Target]:
-    """go2rtc; it fetches cameras by HTTP once somebody looks.
+    """go2rtc; it fetches cameras by HTTP once a viewer connects.
 
-    What it takes by POST ends at once when nobody looks yet (dc1685e9, `mjpeg: no receivers`).
+    What it takes by POST ends at once when no viewer is connected (dc1685e9, `mjpeg: no receivers`).
 
     Args:
         cameras: As many as it is to know.

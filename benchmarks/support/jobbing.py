@@ -46,7 +46,7 @@ async def _main(url: str, count: int) -> dict[str, Any]:
     await asyncio.gather(*(ask(number) for number in range(CALLERS)))
     asked = time.perf_counter() - began
     async with asyncio.timeout(_LONGEST_SECONDS):
-        while done < count or worker.running:  # noqa: ASYNC110 - the end of a job is no event to anybody else
+        while done < count or worker.running:  # noqa: ASYNC110 - the end of a job is not an event that can be awaited
             await asyncio.sleep(0.001)
     seconds, cpu = time.perf_counter() - began, time.process_time() - used
     left = await database.read(store.depths)

@@ -35,7 +35,7 @@ class Line:
 
 
 def say(sentence: str) -> None:
-    """Tell whoever waits."""
+    """Report progress to the operator."""
     print(sentence, flush=True)
 
 

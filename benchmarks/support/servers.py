@@ -61,7 +61,7 @@ def uvicorn(application: str) -> Generator[Server]:
 
 @contextmanager
 def module(name: str, *arguments: str) -> Generator[Server]:
-    """A Python program of ours that listens on the port it is given."""
+    """A Python server that listens on the port it is given."""
     (port,) = free_ports(1)
     with serving([sys.executable, "-m", name, str(port), *arguments], port) as server:
         yield server

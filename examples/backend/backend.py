@@ -1,4 +1,4 @@
-"""A backend that makes calls, bills them and keeps what was said. Needs: pip install standardwebhooks."""
+"""A backend that makes calls, bills them and keeps their transcripts. Needs: pip install standardwebhooks."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def stagedoor(method: str, path: str, body: dict | None = None) -> bytes:
 
 class Backend(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        """Somebody wants to talk: announce a session and send the browser into it."""
+        """A visitor wants to talk: announce a session and send the browser into it."""
         if self.path != "/":
             self.answer(404)
             return

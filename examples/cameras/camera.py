@@ -23,7 +23,7 @@ URL = os.environ["CAMERA_URL"]  # wsUrl of the camera: wss://stagedoor.example.c
 KEY = os.environ["CAMERA_KEY"]  # its streamKey: wsk_…
 
 PAUSES = {401: 600, 403: 600, 404: 600, 4401: 600, 409: 60, 429: 60, 4409: 60}
-"""Seconds to stay away at least, by HTTP status or close code: somebody has to do something first."""
+"""Seconds to stay away at least, by HTTP status or close code: an operator has to act first."""
 
 
 def split(stream: BufferedReader) -> Iterator[bytes]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import AsyncExitStack
 from typing import Any
 
+import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
 from stagedoor.api.wire import MOST_ENTRIES, MOST_UNKNOWN_FIELDS
+from stagedoor.kernel.errors import TooMany
 from stagedoor.kernel.wording import LONGEST_NAME
+from stagedoor.tenancy.store import app_by_slug
 from tests.api.conftest import Here
 from tests.app.test_http_bounds import connected
+from tests.support.product import Api, eventually
 
 
 async def test_after_an_unforeseen_error_the_connection_goes_on(
@@ -98,3 +103,71 @@ async def test_what_the_api_answers_is_not_stored_by_caches(here: Here) -> None:
     ):
         _, _, headers = await here.api.raw(method, path, body)
         assert headers.get("Cache-Control") == "no-store", path
+
+
+async def test_a_key_has_so_many_calls_under_way(here: Here, http: aiohttp.ClientSession) -> None:
+    """The slow ones of one key keep nobody else from being answered."""
+    most = here.services.settings.api_max_calls
+    other = (await here.api("POST", "/keys", {"name": "x", "scopes": ["apps:read"]}, expect=201))["data"]["key"]
+    slow = f"POST /api/v1/apps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {here.key}\r\nContent-Length: 9\r\n\r\n"
+    port = int(here.url.rpartition(":")[2])
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connected(port)) for _ in range(most)]
+        for client in clients:
+            await client.send(slow.encode())
+        await until_refused(here.api)
+        await here.api.as_key(other)("GET", "/apps", expect=200)
+    assert await eventually(lambda: answered(here.api))
+
+
+async def until_refused(api: Api) -> None:
+    async def refused() -> bool:
+        status, answer, headers = await api.raw("GET", "/apps")
+        return (status, headers.get("Retry-After")) == (429, "1") and answer["code"] == "too_many_calls"
+
+    assert await eventually(refused)
+
+
+async def answered(api: Api) -> bool:
+    return (await api.raw("GET", "/apps"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("constant", "method", "path", "body"),
+    [
+        ("tenancy.keys.MOST_KEYS", "POST", "/keys", {"name": "x", "scopes": ["rooms:read"]}),
+        ("tenancy.apps.MOST_APPS", "POST", "/apps", {"slug": "app{}", "organisation": "default"}),
+        ("rooms.plans.MOST_WAITING", "POST", "/apps/live/sessions", {}),
+        (
+            "outbox.endpoints.MOST_PER_ORGANISATION",
+            "POST",
+            "/apps/live/webhooks",
+            {"url": "https://example.com/{}", "types": ["room.created"]},
+        ),
+    ],
+)
+async def test_rows_of_a_tenant_have_bounds(
+    here: Here, monkeypatch: pytest.MonkeyPatch, constant: str, method: str, path: str, body: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(f"stagedoor.{constant}", 4)
+    made = 0
+    while True:
+        filled = {name: value.format(made) if isinstance(value, str) else value for name, value in body.items()}
+        status, answer, _ = await here.api.raw(method, path, filled)
+        if status != 201:
+            break
+        made += 1
+        assert made <= 4
+    assert (status, answer.get("limit")) == (429, 4), answer
+    assert made >= 3
+
+
+async def test_bans_of_an_app_have_a_bound(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stagedoor.rooms.bans.MOST_BANS", 2)
+    database, bans = here.services.database, here.services.bans
+    app = await database.read(lambda tx: app_by_slug(tx, "live"))
+    assert app is not None
+    for number in range(2):
+        await database.write(lambda tx, name=str(number): bans.ban(tx, app.id, "live-demo", name, 60))
+    with pytest.raises(TooMany):
+        await database.write(lambda tx: bans.ban(tx, app.id, "live-demo", "third", 60))

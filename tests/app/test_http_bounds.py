@@ -17,7 +17,7 @@ from stagedoor.app import http as http_server
 from stagedoor.app import http_connection
 from stagedoor.app.connection_limits import MOST_HEADER_FIELDS, MOST_PIPELINED
 from stagedoor.app.http import HttpServer
-from stagedoor.kernel.settings import resolve
+from stagedoor.settings.resolve import resolve
 from tests.support.product import free_ports
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,7 @@ import structlog
 from pydantic import SecretStr
 
 from stagedoor.app.logs import configure
-from stagedoor.kernel.settings import resolve
+from stagedoor.settings.resolve import resolve
 
 SECRET = "sk_" + "a-secret-that-no-log-may-hold"
 ESCAPES = "\x1b]0;title\x07\x1b[2J\x9b31m\u2028\u202e\ud800"

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from stagedoor import __version__
+from stagedoor.settings.resolve import resolve
 from tests.deploy.support import deploy, interpolated, livekit, process, ready_line, variables
 from tests.doctor.support import run_doctor
 from tests.support.ports import free_ports
@@ -50,7 +51,10 @@ def test_only_what_must_be_is_published(tmp_path: Path) -> None:
     assert services["livekit"]["ports"] == ["127.0.0.1:7880:7880", "7881:7881/tcp", "7882:7882/udp"]
     assert "ports" not in services["postgres"]
     assert "ports" not in services["redis"]
-    assert services["stagedoor"]["environment"]["STAGEDOOR_LIVEKIT_PUBLIC_URL"] == "wss://calls.example.com"
+    environment = services["stagedoor"]["environment"]
+    assert environment["STAGEDOOR_LIVEKIT_PUBLIC_URL"] == "wss://calls.example.com"
+    trusted = resolve({}, {"STAGEDOOR_TRUSTED_PROXIES": environment["STAGEDOOR_TRUSTED_PROXIES"]}).settings
+    assert "172.16.0.0/12" in trusted.trusted_proxies  # the proxy's connections come from Docker's bridge
 
 
 def test_without_a_proxy_browsers_reach_it_directly(tmp_path: Path) -> None:
@@ -58,6 +62,7 @@ def test_without_a_proxy_browsers_reach_it_directly(tmp_path: Path) -> None:
     assert services["stagedoor"]["ports"] == ["0.0.0.0:8080:8080"]
     assert services["stagedoor"]["environment"]["STAGEDOOR_PUBLIC_URL"] == "http://203.0.113.7:8080"
     assert services["stagedoor"]["environment"]["STAGEDOOR_LIVEKIT_PUBLIC_URL"] == "ws://203.0.113.7:7880"
+    assert services["stagedoor"]["environment"]["STAGEDOOR_TRUSTED_PROXIES"] == "127.0.0.1,::1"
 
 
 def test_the_images_are_pinned(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from pydantic.alias_generators import to_camel
 
 from stagedoor.api.app_settings import SETTINGS
-from stagedoor.kernel.settings import Settings
+from stagedoor.settings.installation import Settings
 
 ROOT: Final = Path(__file__).parents[2]
 SOURCE: Final = ROOT / "src" / "stagedoor"

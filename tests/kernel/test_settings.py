@@ -12,7 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from stagedoor.kernel.errors import CallerMistake
-from stagedoor.kernel.settings import Settings, environment_names, resolve
+from stagedoor.settings.installation import Settings
+from stagedoor.settings.resolve import environment_names, resolve, unknown_variables
 from tests.support.product import clean_environment
 
 
@@ -29,7 +30,7 @@ def test_the_order_of_origins(tmp_path: Path) -> None:
     settings, origins = found.settings, found.origins
     assert (settings.http, settings.livekit_port, settings.log_level) == ("127.0.0.1:1003", 2002, "debug")
     assert (origins["http"], origins["livekit_port"], origins["log_level"]) == ("flag", "environment", "file")
-    assert origins["webhook_path"] == "default"
+    assert origins["livekit_webhook_path"] == "default"
     assert set(origins) == set(Settings.model_fields)
     assert found.file == file
 
@@ -121,7 +122,7 @@ def test_secrets_are_of_a_type_that_hides_them(tmp_path: Path) -> None:
     }
     settings = resolve({"data_dir": tmp_path}, environment).settings
     assert "hush" not in repr(settings)
-    assert settings.webhook_extra_keys["APIx"].get_secret_value() == "hush-three"
+    assert settings.livekit_webhook_extra_keys["APIx"].get_secret_value() == "hush-three"
 
 
 @pytest.mark.parametrize("name", list(Settings.model_fields))
@@ -148,3 +149,17 @@ def test_the_cli_lists_every_setting_and_masks_secrets(tmp_path: Path) -> None:
     assert rows["metrics_token"]["origin"] == "environment"
     assert rows["data_dir"]["origin"] == "flag"
     assert (rows["http"]["value"], rows["http"]["origin"]) == ("127.0.0.1:8080", "default")
+
+
+def test_a_setting_goes_on_to_have_its_former_name(tmp_path: Path) -> None:
+    file = tmp_path / "stagedoor.toml"
+    file.write_text("webhook_max_bytes = 5000\nwebhook_path = '/old'\n")
+    found = resolve({}, {"STAGEDOOR_WEBHOOK_PATH": "/former"}, file)
+    assert found.settings.livekit_webhook_path == "/former"
+    assert (found.settings.livekit_webhook_max_bytes, found.origins["livekit_webhook_max_bytes"]) == (5000, "file")
+    both = {"STAGEDOOR_WEBHOOK_PATH": "/former", "STAGEDOOR_LIVEKIT_WEBHOOK_PATH": "/now"}
+    assert resolve({}, both).settings.livekit_webhook_path == "/now"
+    assert unknown_variables(both) == []
+    file.write_text("webhook_path = 'wrong'\n")
+    with pytest.raises(CallerMistake, match="The setting webhook_path is wrong"):
+        resolve({}, {}, file)

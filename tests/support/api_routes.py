@@ -15,8 +15,8 @@ from stagedoor.api.services import Services
 from stagedoor.app.datafolder import DataFolder
 from stagedoor.app.network import lay_out
 from stagedoor.app.parts import make_parts
-from stagedoor.kernel.settings import resolve
 from stagedoor.pages.pages import Pages
+from stagedoor.settings.resolve import resolve
 from stagedoor.storage import migrate, open_database
 
 

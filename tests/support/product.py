@@ -20,9 +20,9 @@ import aiohttp
 from livekit.api import LiveKitAPI
 from yarl import URL
 
-from stagedoor.kernel.settings import resolve
 from stagedoor.mediaserver.config import ManagedConfig, render
 from stagedoor.mediaserver.install import find_binary
+from stagedoor.settings.resolve import resolve
 from tests.support import slow
 from tests.support.ports import free_ports
 

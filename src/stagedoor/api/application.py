@@ -88,7 +88,7 @@ def build(services: Services, pages: list[BaseRoute]) -> FastAPI:
     problems.install(app)
     settings = services.settings
     hooks = livekit_webhook.routes(
-        settings.webhook_path, WebhookEndpoint(services.receiver, settings.webhook_max_bytes)
+        settings.livekit_webhook_path, WebhookEndpoint(services.receiver, settings.livekit_webhook_max_bytes)
     )
     fronted = [*hooks, tokens.route(PREFIX, services)]
     app.front = Front(fronted)

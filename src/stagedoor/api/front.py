@@ -157,6 +157,6 @@ def _failed(error: Exception, scope: Scope) -> Reply:
     elif isinstance(error, StorageUnavailable):
         response = storage_unavailable(error)
     else:
-        _log.error("a request failed", path=scope["path"], exc_info=error)
+        _log.error("request_failed", path=scope["path"], exc_info=error)
         response = render(Problem("Something went wrong here; the log has more."))
     return Reply(response.status_code, bytes(response.body), response.raw_headers)

@@ -18,7 +18,6 @@ from stagedoor.inbox.receive import Receiver
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock_watch import ClockWatch
 from stagedoor.kernel.sealing import Sealer
-from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outbox.sender import Sender
 from stagedoor.outbox.tester import WebhookTester
@@ -27,6 +26,7 @@ from stagedoor.outputs.webrtc.supervisor import Bridges
 from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.creating import RoomCreator
 from stagedoor.rooms.plans import Plans
+from stagedoor.settings.installation import Settings
 from stagedoor.sources.cameras.authentication import CameraAuthenticator
 from stagedoor.sources.cameras.http_ingest import HttpIngest
 from stagedoor.sources.cameras.key_revocation import KeyRevocation

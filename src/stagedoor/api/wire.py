@@ -130,7 +130,7 @@ EMPTY_IS_ABSENT: Final = BeforeValidator(_whole_number)
 """For an integer in the query or a header: an empty one is the same as none.
 
 EventSource clients send an empty `Last-Event-ID` before they have an id, and a 4xx ends such a client for good. Written
-behind `Query(...)` or `Header(...)`, so that OpenAPI still tells the bounds.
+behind `Query(...)` or `Header(...)`, so that OpenAPI still has the bounds.
 """
 
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from stagedoor.kernel.settings import Settings
+from stagedoor.settings.installation import Settings
 
 MOST_HEADER_FIELDS: Final = 256
 """Of one request."""

@@ -13,11 +13,12 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from stagedoor.api.middleware import CallsAtATimeMiddleware
 from stagedoor.app.connection_limits import connection_limits
 from stagedoor.app.http_connection import HttpConnection
 from stagedoor.app.websocket_connection import WebSocketConnection
 from stagedoor.kernel.errors import CallerMistake, OperatorError
-from stagedoor.kernel.settings import Settings
+from stagedoor.settings.installation import Settings
 
 _CLOSING_SECONDS: Final = 5
 _UNSENT_BYTES: Final = 16_384
@@ -70,7 +71,7 @@ class HttpServer:
         connection: Any = partial(HttpConnection, limits=limits)
         web_socket: Any = partial(WebSocketConnection, limits=limits)
         config = uvicorn.Config(
-            app,
+            CallsAtATimeMiddleware(app, self._settings.api_max_calls),
             log_config=None,
             access_log=False,
             lifespan="off",

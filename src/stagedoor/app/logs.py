@@ -11,8 +11,8 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from stagedoor.kernel.settings import Settings
 from stagedoor.kernel.texts import escaped
+from stagedoor.settings.installation import Settings
 
 _PLAIN: Final = (int, float, bool, type(None))
 _OF_STRUCTLOG: Final = frozenset({"exc_info", "exception", "_record", "_from_structlog"})

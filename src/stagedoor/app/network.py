@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from stagedoor.app.datafolder import Secrets
-from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.config import ManagedConfig, choose_network
 from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.settings.installation import Settings
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not bound

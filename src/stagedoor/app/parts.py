@@ -21,7 +21,6 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock_watch import ClockWatch
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.kernel.sealing import Sealer
-from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outbox import delivery
 from stagedoor.outbox.sender import Sender
@@ -34,6 +33,7 @@ from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.clock_jump import SessionClock
 from stagedoor.rooms.creating import RoomCreator
 from stagedoor.rooms.plans import Plans
+from stagedoor.settings.installation import Settings
 from stagedoor.sources.cameras.authentication import CameraAuthenticator
 from stagedoor.sources.cameras.http_ingest import HttpIngest
 from stagedoor.sources.cameras.key_revocation import KeyRevocation
@@ -72,8 +72,8 @@ def make_parts(
     clock = ClockWatch()
     clock.listen(SessionClock(database, shared=network.same_machine).jumped)
     applier = Applier(database, feed, queue, ban_enforcer, clock)
-    extra = {key: secret.get_secret_value() for key, secret in settings.webhook_extra_keys.items()}
-    keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.webhook_hmac_enabled)
+    extra = {key: secret.get_secret_value() for key, secret in settings.livekit_webhook_extra_keys.items()}
+    keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.livekit_webhook_hmac_enabled)
     signer = LinkSigner(secrets.link_secret)
     bans, plans = Bans(database), Plans(database)
     issuer = TokenIssuer(database, bans, plans, endpoint)

@@ -33,7 +33,6 @@ from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import OperatorError, Problem, StorageUnavailable
 from stagedoor.kernel.secretfile import write_private
-from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.install import ensure_binary
 from stagedoor.mediaserver.managed import ManagedLiveKit
 from stagedoor.mediaserver.metrics import LIVEKIT_RESTARTS
@@ -43,6 +42,7 @@ from stagedoor.outbox.fanout import Fanout
 from stagedoor.pages.pages import Pages
 from stagedoor.rooms.reconcile import Reconciler
 from stagedoor.rooms.reconcile_worker import Watch
+from stagedoor.settings.installation import Settings
 from stagedoor.storage import migrate, open_database
 
 _log = structlog.get_logger()

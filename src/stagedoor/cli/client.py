@@ -20,7 +20,7 @@ from stagedoor.app.datafolder import DataFolder
 from stagedoor.app.network import lay_out
 from stagedoor.app.parts import make_parts
 from stagedoor.kernel.errors import CallerMistake, OperatorError, StorageUnavailable
-from stagedoor.kernel.settings import Settings
+from stagedoor.settings.installation import Settings
 from stagedoor.storage import migrate, open_database
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60, connect=5)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from stagedoor.app.logs import configure
-from stagedoor.kernel.settings import Resolved, resolve
+from stagedoor.settings.resolve import Resolved, resolve
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of database, secrets and LiveKit's files.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML).")]

@@ -10,7 +10,8 @@ from pydantic_core import PydanticUndefined
 
 from stagedoor.cli.options import AsJson, ConfigFile, DataDir, resolved
 from stagedoor.cli.output import print_json, print_table
-from stagedoor.kernel.settings import Resolved, Settings, environment_names
+from stagedoor.settings.installation import Settings
+from stagedoor.settings.resolve import Resolved, environment_names
 
 _MASK = "********"
 

@@ -15,7 +15,8 @@ from rich.console import Console
 
 from stagedoor.app.product import Product, Summary
 from stagedoor.cli.options import AsJson, ConfigFile, DataDir, resolved
-from stagedoor.kernel.settings import Settings, unknown_variables
+from stagedoor.settings.installation import Settings
+from stagedoor.settings.resolve import unknown_variables
 
 
 def up(

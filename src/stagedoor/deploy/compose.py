@@ -13,12 +13,15 @@ from stagedoor.deploy import envfile
 from stagedoor.deploy.keypair import find_or_make
 from stagedoor.deploy.rendering import fill
 from stagedoor.deploy.writing import DeployFile
-from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.network import primary_address
 from stagedoor.mediaserver.release import PINNED_VERSION
+from stagedoor.settings.installation import Settings
 
 ENVIRONMENT: Final = ".env"
 COMPOSE: Final = "compose.yaml"
+_LOOPBACK: Final = "127.0.0.1,::1"
+_DOCKER: Final = "172.16.0.0/12,192.168.0.0/16"
+"""Out of which Docker takes the networks that it makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,13 @@ def _environment(plan: ComposePlan) -> dict[str, str]:
     public = settings.public_url or f"http://{node_ip}:{settings.http_port}"
     # With TLS before it, HTTP is for the proxy on this machine; without, for every client.
     host = "127.0.0.1" if urlsplit(public).scheme == "https" else "0.0.0.0"  # noqa: S104 - published on purpose
+    # The proxy's connections come from Docker's bridge. Published for every client, those of clients may as well.
+    proxies = f"{_LOOPBACK},{_DOCKER}" if host == "127.0.0.1" else _LOOPBACK
     wanted = {
         "STAGEDOOR_IMAGE": plan.image,
         "STAGEDOOR_BIND": f"{host}:{settings.http_port}",
         "STAGEDOOR_PUBLIC_URL": public,
+        "STAGEDOOR_TRUSTED_PROXIES": proxies,
         "STAGEDOOR_LIVEKIT_PUBLIC_URL": settings.livekit_public_url or _livekit_url(public, settings.livekit_port),
         "LIVEKIT_API_KEY": pair.key,
         "LIVEKIT_API_SECRET": pair.secret,

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import yaml
 
-from stagedoor.kernel.settings import Settings
+from stagedoor.settings.installation import Settings
 
 
 @dataclass(frozen=True, slots=True)

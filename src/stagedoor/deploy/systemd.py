@@ -14,9 +14,9 @@ from stagedoor.deploy.keypair import find_or_make
 from stagedoor.deploy.rendering import fill
 from stagedoor.deploy.writing import DeployFile
 from stagedoor.kernel.errors import CallerMistake
-from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.config import render
 from stagedoor.mediaserver.network import primary_address
+from stagedoor.settings.installation import Settings
 
 ENVIRONMENT: Final = "stagedoor.env"
 LIVEKIT_CONFIG: Final = "livekit.yaml"

@@ -18,9 +18,9 @@ from stagedoor.app.network import Network, lay_out
 from stagedoor.doctor.instance import Address, read_address
 from stagedoor.doctor.running_settings import as_started
 from stagedoor.kernel.errors import OperatorError
-from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.state import StateFolder
 from stagedoor.processes.filelock import FileLock
+from stagedoor.settings.installation import Settings
 
 State = Literal["running", "starting", "stopped"]
 

@@ -28,8 +28,8 @@ from stagedoor.doctor.instance import Instance
 from stagedoor.doctor.probe import probe_room
 from stagedoor.doctor.result import CheckResult, broken, skipped
 from stagedoor.kernel.errors import Problem
-from stagedoor.kernel.settings import Settings
 from stagedoor.mediaserver.gateway import LiveKitGateway
+from stagedoor.settings.installation import Settings
 
 _KEPT: Final = (
     (events.check, events.CHECK, "its inbox"),

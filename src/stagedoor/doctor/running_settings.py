@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from stagedoor.doctor.instance import Address
-from stagedoor.kernel.settings import Settings
+from stagedoor.settings.installation import Settings
 
 _WILDCARDS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from msgspec import Meta
+from pydantic import Field
 
 from stagedoor.kernel.feature_settings import FeatureSettings, Span
+from stagedoor.kernel.settings import InstallationSettings
 
 
 class EventSettings(FeatureSettings, frozen=True):
@@ -20,3 +22,11 @@ class EventSettings(FeatureSettings, frozen=True):
         ),
         Span("1h", because="LiveKit may send an event again for some time"),
     ] = None
+
+
+class FeedSettings(InstallationSettings):
+    """The live feed."""
+
+    feed_max_clients: Annotated[int, Field(ge=1)] = Field(
+        default=200, description="Live feed connections that one app may hold at a time on this node."
+    )

@@ -45,11 +45,11 @@ def shortened(name: str) -> str:
 
 
 FORMS: Final[dict[str, str]] = {}
-"""What a pattern means, by pattern: said by whoever made it with `form`."""
+"""What a pattern means, by pattern, as `form` was given it."""
 
 
 def form(pattern: str, meaning: str) -> str:
-    """The pattern, with a meaning that people are told when a text does not match it."""
+    """The pattern, with a meaning that is shown when a text does not match it."""
     FORMS[pattern] = meaning
     return pattern
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from stagedoor.kernel.clock import now_ms, rfc3339
-from stagedoor.kernel.errors import Conflict
+from stagedoor.kernel.errors import Conflict, TooMany
 from stagedoor.kernel.ids import new_id
 from stagedoor.rooms import store
 from stagedoor.storage import Database, GenerationCache, Transaction
+
+MOST_BANS: Final = 10_000
+"""Of an app, which are kept in memory."""
 
 
 class Bans:
@@ -24,6 +29,12 @@ class Bans:
         """Keep an identity out of a room; returns until when, in milliseconds since the epoch."""
         now = now_ms()
         store.delete_past_bans(tx, now)
+        if store.count_bans(tx, app_id) >= MOST_BANS:
+            raise TooMany(
+                f"{MOST_BANS} bans of the app are in force; ban for less long, or close the rooms.",
+                code="too_many_bans",
+                extra={"limit": MOST_BANS},
+            )
         until = now + seconds * 1000
         store.set_ban(tx, new_id("ban"), app_id, livekit_room, identity, until)
         tx.after_commit(self._in_force.forget)

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
-from stagedoor.kernel.errors import Conflict, Invalid
+from stagedoor.kernel.errors import Conflict, Invalid, TooMany
 from stagedoor.kernel.ids import new_id
 from stagedoor.rooms import rooms, session_jobs, store
 from stagedoor.rooms.nouns import SESSION, Plan, RoomLimits, Session
@@ -22,6 +22,10 @@ from stagedoor.tenancy.nouns import App
 
 DEFAULT_WAIT: Final = 86_400
 """Seconds that a session waits for its room when nobody said how long."""
+
+
+MOST_WAITING: Final = 10_000
+"""Sessions of an app that wait for their rooms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,14 @@ def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
     Raises:
         Invalid: The room can't have this name.
         Conflict: A session of this room lives, or waits for it.
+        TooMany: As many sessions of the app wait for their rooms as may.
     """
+    if store.count_created_sessions(tx, app.id) >= MOST_WAITING:
+        raise TooMany(
+            f"{MOST_WAITING} sessions of the app wait for their rooms; announce fewer, or give them a shorter waitFor.",
+            code="too_many_sessions",
+            extra={"limit": MOST_WAITING},
+        )
     session_id = new_id(SESSION)
     if room_names.reference_is_like(app.slug, wanted.room_name, f"{SESSION}_"):
         raise Invalid(f"A name that begins with {SESSION}_ is a session's id.", code="bad_room_name")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from msgspec import Meta
+from pydantic import Field
 
 from stagedoor.kernel.feature_settings import FeatureSettings
+from stagedoor.kernel.settings import Duration, InstallationSettings
 
 TranscriptPolicy = Literal["off", "speech", "speech_and_chat"]
 
@@ -21,3 +23,11 @@ class SessionSettings(FeatureSettings, frozen=True):
             examples=["off"],
         ),
     ] = "off"
+
+
+class ReconcileSettings(InstallationSettings):
+    """Comparing our state with LiveKit's."""
+
+    reconcile_interval: Duration = Field(
+        default=30, description="Seconds between two comparisons of our state with LiveKit's."
+    )

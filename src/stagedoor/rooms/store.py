@@ -310,6 +310,12 @@ def created_session_of_room(tx: Transaction, livekit_room: str) -> Session | Non
     return _session(tx.execute(query).first())
 
 
+def count_created_sessions(tx: Transaction, app_id: str) -> int:
+    """The sessions of an app that wait for their rooms."""
+    query = select(func.count()).where(sessions.c.app_id == app_id, sessions.c.state == "created")
+    return tx.execute(query).scalar() or 0
+
+
 def count_open_sessions(tx: Transaction, app_id: str) -> int:
     query = select(func.count()).where(sessions.c.app_id == app_id, sessions.c.state == "active")
     return tx.execute(query).scalar() or 0
@@ -535,6 +541,10 @@ def set_ban(tx: Transaction, ban_id: str, app_id: str, livekit_room: str, identi
 def banned_until(tx: Transaction, livekit_room: str, identity: str, now: int) -> int | None:
     rows = tx.rows(_BANNED_UNTIL, {"room": livekit_room, "identity": identity, "now": now})
     return int(rows[0][0]) if rows else None
+
+
+def count_bans(tx: Transaction, app_id: str) -> int:
+    return tx.execute(select(func.count()).where(bans.c.app_id == app_id)).scalar() or 0
 
 
 def bans_in_force(tx: Transaction) -> dict[tuple[str, str], int]:

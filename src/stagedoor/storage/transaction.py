@@ -27,7 +27,7 @@ _LOCK: Final = "SELECT pg_advisory_xact_lock($1::int, number) FROM unnest($2::in
 _TRY_LOCK: Final = "SELECT number, pg_try_advisory_xact_lock($1::int, number) FROM unnest($2::int[]) AS number"
 
 
-def _number(name: str) -> int:
+def lock_number(name: str) -> int:
     """A name as one of PostgreSQL's 32-bit lock numbers; two names of one number only wait for each other in vain."""
     return zlib.crc32(name.encode()) >> 1
 
@@ -100,15 +100,15 @@ class Transaction:
         holds all of them.
         """
         if self._sqlite is None and keys:
-            self._on_postgresql(_LOCK, _number(name), sorted({_number(key) for key in keys}))
+            self._on_postgresql(_LOCK, lock_number(name), sorted({lock_number(key) for key in keys}))
 
     def try_lock(self, name: str, keys: Collection[str]) -> set[str]:
         """The same without waiting; those of the keys that no other transaction holds."""
         if self._sqlite is not None or not keys:
             return set(keys)
-        rows = self._on_postgresql(_TRY_LOCK, _number(name), sorted({_number(key) for key in keys}))
+        rows = self._on_postgresql(_TRY_LOCK, lock_number(name), sorted({lock_number(key) for key in keys}))
         held = {row[0] for row in rows if row[1]}
-        return {key for key in keys if _number(key) in held}
+        return {key for key in keys if lock_number(key) in held}
 
     def blames_database(self, error: Exception) -> bool:
         """Whether the database failed, rather than what it was asked."""

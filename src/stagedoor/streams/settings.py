@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from msgspec import Meta
+from pydantic import Field, SecretStr, field_validator
 
 from stagedoor.kernel.feature_settings import FeatureSettings, Span
+from stagedoor.kernel.settings import InstallationSettings
 
 _NAMES = {"placeholder": "camera_slate", "resume": "camera_resume"}
 
@@ -26,3 +28,19 @@ class StreamSettings(FeatureSettings, frozen=True, rename=_NAMES):
         Meta(description="How long viewers stay connected after a camera went away; at most 1h.", examples=["30s"]),
         Span(longest="1h"),
     ] = 30
+
+
+class ClusterSettings(InstallationSettings):
+    """What the nodes of an installation share while media flows."""
+
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="redis://… or rediss://…: a camera of one node is seen on every node; not needed on one machine.",
+    )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("write it as redis://user:password@host:6379/0")
+        return value

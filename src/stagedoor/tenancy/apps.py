@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from stagedoor.kernel.clock import now_ms, rfc3339
-from stagedoor.kernel.errors import Conflict, Invalid, NotFound
+from stagedoor.kernel.errors import Conflict, Invalid, NotFound, TooMany
 from stagedoor.kernel.ids import new_id
 from stagedoor.kernel.wording import form
 from stagedoor.storage import Transaction
@@ -22,12 +22,17 @@ SLUG_PATTERN: Final = form(
 """No hyphen: the first hyphen of a LiveKit room name ends the app's slug."""
 
 
+MOST_APPS: Final = 1_000
+"""Of an organisation."""
+
+
 def create(tx: Transaction, organisation: Organisation, slug: str, name: str | None, settings: AppSettings) -> App:
     """Create an app.
 
     Raises:
         Invalid: The slug is not of the form.
         Conflict: The slug is taken, or was another organisation's until lately.
+        TooMany: The organisation has as many apps as it may.
     """
     if not re.fullmatch(SLUG_PATTERN, slug):
         raise Invalid("An app's slug has lower-case letters, digits and _ only, 32 at the most.", code="bad_slug")
@@ -38,6 +43,8 @@ def create(tx: Transaction, organisation: Organisation, slug: str, name: str | N
             f"Another organisation had an app {slug!r} and tokens for its rooms may live until {rfc3339(until)}.",
             code="slug_reserved",
         )
+    if store.count_apps(tx, organisation.id) >= MOST_APPS:
+        raise TooMany(f"An organisation may have {MOST_APPS} apps.", code="too_many_apps", extra={"limit": MOST_APPS})
     app = App(new_id("app"), organisation.id, slug, name or slug, now, now, settings)
     if not store.insert_app(tx, app):
         raise Conflict(f"An app with the slug {slug!r} exists already.", code="slug_taken")

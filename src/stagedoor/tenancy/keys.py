@@ -6,15 +6,19 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from stagedoor.kernel.clock import now_ms, rfc3339
-from stagedoor.kernel.errors import Forbidden, Invalid, NotFound
+from stagedoor.kernel.errors import Forbidden, Invalid, NotFound, TooMany
 from stagedoor.kernel.ids import new_id
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import store
 from stagedoor.tenancy.nouns import ApiKey
 from stagedoor.tenancy.principals import Principal
 from stagedoor.tenancy.scopes import SCOPES, expand
+
+MOST_KEYS: Final = 1_000
+"""Of an organisation, and of the installation itself."""
 
 
 def digest(secret: str) -> str:
@@ -39,6 +43,7 @@ def create(
     Raises:
         Forbidden: The creator would give more than they have, or for longer.
         Invalid: A scope is unknown, or the expiry is past.
+        TooMany: There are as many keys as there may be.
     """
     _check_scopes(creator, scopes)
     if creator.organisation_id is not None and organisation_id != creator.organisation_id:
@@ -47,6 +52,12 @@ def create(
         raise Forbidden("A key can only make keys within its own bounds.", code="beyond_own_bounds")
     expires_at = creator.expires_at if expires_at is None else expires_at
     _check_expiry(creator, expires_at)
+    if store.count_keys(tx, organisation_id) >= MOST_KEYS:
+        raise TooMany(
+            f"An organisation may have {MOST_KEYS} API keys; revoke those that are not used.",
+            code="too_many_keys",
+            extra={"limit": MOST_KEYS},
+        )
     secret = f"sk_{secrets.token_urlsafe(32)}"
     key = ApiKey(
         new_id("key"),

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    func,
     insert,
     select,
     update,
@@ -206,7 +207,16 @@ def slug_reserved_until(tx: Transaction, slug: str, organisation_id: str) -> int
     ).scalar()
 
 
+def count_apps(tx: Transaction, organisation_id: str) -> int:
+    return tx.execute(select(func.count()).where(apps.c.organisation_id == organisation_id)).scalar() or 0
+
+
 # Keys
+
+
+def count_keys(tx: Transaction, organisation_id: str | None) -> int:
+    """The keys of an organisation, or those of the whole installation."""
+    return tx.execute(select(func.count()).where(api_keys.c.organisation_id == organisation_id)).scalar() or 0
 
 
 def insert_key(tx: Transaction, key: ApiKey, digest: str) -> None:

@@ -24,11 +24,11 @@ from stagedoor.app.http import HttpServer
 from stagedoor.app.network import lay_out
 from stagedoor.app.parts import make_parts
 from stagedoor.kernel.metrics import REGISTRY
-from stagedoor.kernel.settings import resolve
 from stagedoor.outputs.webrtc.join_tokens import JoinTokens, NotReady
 from stagedoor.outputs.webrtc.settings import CameraBridge
 from stagedoor.outputs.webrtc.supervisor import Bridges
 from stagedoor.rooms import store as rooms_store
+from stagedoor.settings.resolve import resolve
 from stagedoor.sources.cameras.authentication import AuthenticatedCamera
 from stagedoor.sources.cameras.live import LiveCamera
 from stagedoor.sources.cameras.nouns import Camera

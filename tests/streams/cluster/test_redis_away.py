@@ -22,7 +22,7 @@ from stagedoor.app.parts import _other_nodes
 from stagedoor.streams.cluster.other_nodes import SingleNode
 from stagedoor.sources.cameras.live import LiveCameras
 from stagedoor.streams.hub import Hub
-from stagedoor.kernel.settings import resolve
+from stagedoor.settings.resolve import resolve
 from stagedoor.usage.running_meters import RunningMeters
 import stagedoor.app.product, stagedoor.cli
 

@@ -17,7 +17,6 @@ import asyncpg
 import pytest
 from sqlalchemy import select
 
-from stagedoor.inbox import applier
 from stagedoor.inbox.store import inbox
 from stagedoor.jobs import store as jobs_store
 from stagedoor.jobs.nouns import Effect, Job, JobKind, NewJob
@@ -25,6 +24,7 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.jobs.worker import Worker
 from stagedoor.kernel import tracing
 from stagedoor.storage import Database, migrate, open_database
+from stagedoor.storage.transaction import lock_number
 from tests.support.api_webhook import Sender, room_event, signed
 from tests.support.collector import Collector, Received
 from tests.support.postgres import PostgresServer
@@ -89,7 +89,7 @@ async def test_a_callers_trace_goes_on_also_after_a_kill(
     hold: Any = await cast(Any, asyncpg).connect(url)
     try:
         product.start()
-        lock = applier._LOCK  # pyright: ignore[reportPrivateUsage]
+        lock = f"{lock_number('inbox')}, {lock_number('')}"
         await hold.execute(f"SELECT pg_advisory_lock({lock})")  # as a node would that is applying
         header, trace, parent = new_traceparent()
         sender = Sender(http, product)

@@ -137,7 +137,7 @@ class IdempotencyMiddleware:
             else:  # nothing was done: what was wrong may be right the next time
                 await database.write(lambda tx: store.forget(tx, key_id, key))
         except StorageUnavailable as error:
-            # What was done is done: the caller gets the true answer, and who sends it again is told to wait.
+            # What was done is done: the caller gets the true answer, and a repetition is answered 409.
             _log.warning("idempotent_response_not_stored", error=str(error))
         response = Response(answer.body, status)
         response.raw_headers = answer.headers

@@ -122,7 +122,7 @@ class _Showing:
         self._timer.cancel()
 
     def _look(self) -> None:
-        # Looking now and then costs less than a timer that is set anew for each frame.
+        # Looking now and then costs less than a timer that is set again for each frame.
         last = self._viewer.last
         if last is not self._seen:
             self._seen, self._repeated = last, False

@@ -104,7 +104,7 @@ class NewSessionBody(SessionBody):
     "",
     status_code=201,
     summary="Announce a session",
-    responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
+    responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503),
 )
 async def create_session(
     services: ServicesDep, caller: SessionsWrite, app: AppRef, body: NewSession

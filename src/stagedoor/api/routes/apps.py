@@ -80,7 +80,9 @@ def _body(app: App) -> AppBody:
     )
 
 
-@router.post("", status_code=201, summary="Create an app", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))
+@router.post(
+    "", status_code=201, summary="Create an app", responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503)
+)
 async def create_app(services: ServicesDep, caller: AppsWrite, body: NewApp) -> Data[AppBody]:
     """The key must not be bound to one app. What LiveKit told before of rooms of the app's name is taken in now."""
     if caller.app_id is not None:

@@ -132,7 +132,7 @@ def _fields(key: ApiKey) -> dict[str, object]:
     "",
     status_code=201,
     summary="Create an API key",
-    responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
+    responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503),
 )
 async def create_key(services: ServicesDep, caller: KeysWrite, body: NewKey) -> Data[NewKeyBody]:
     """Nobody can give a key more than their own has, or for longer: without `expiresAt` it ends with the key that made

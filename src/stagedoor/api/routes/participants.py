@@ -291,7 +291,7 @@ def _permissions(before: Permissions, change: PermissionsChange) -> Permissions:
     "/{identity:identity}",
     status_code=204,
     summary="Remove a participant",
-    responses=documented(401, 403, 404, 409, 422, 502, 503),
+    responses=documented(401, 403, 404, 409, 422, 429, 502, 503),
 )
 async def remove_participant(
     services: ServicesDep,

@@ -1,0 +1,1 @@
+"""The settings of an installation: composed of what the features declare; read from flags, environment and file."""
