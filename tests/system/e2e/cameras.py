@@ -51,7 +51,7 @@ async def camera(api: Api, http: aiohttp.ClientSession, app: str) -> AsyncGenera
 async def shades(page: Page, selector: str, wanted: int, *, timeout: float = 15) -> None:  # noqa: ASYNC109
     """Wait until the picture was seen in so many shades."""
     canvas = page.locator(selector)
-    await expect(canvas).to_be_visible(timeout=15_000)
+    await expect(canvas).to_be_visible(timeout=timeout * 1000)
     seen: set[int] = set()
     async with asyncio.timeout(timeout):
         while len(seen) < wanted:

@@ -149,7 +149,7 @@ async def test_a_picture_moves_again_after_its_connection_was_lost_without_a_wor
         await asyncio.sleep(1.5)  # silence that is long enough to count after sleep
         between.heal()
         await viewer.page.evaluate("dispatchEvent(new Event('online'))")
-        await shades(viewer.page, "canvas", 5)
+        await shades(viewer.page, "canvas", 5, timeout=30)
 
 
 async def test_a_bridged_camera_is_seen_where_h264_is_not_played(

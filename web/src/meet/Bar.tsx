@@ -5,10 +5,10 @@ import { DeviceMenu } from './DeviceMenu';
 import { Icon } from './Icon';
 import { mayPublish } from './permissions';
 import { Toggle } from './Toggle';
-import type { Visit } from './useVisit';
+import type { RoomSession } from './useRoomSession';
 
 interface Props {
-  readonly visit: Visit;
+  readonly session: RoomSession;
   readonly chatOpen: boolean;
   readonly unread: number;
   readonly onChat: () => void;
@@ -17,10 +17,10 @@ interface Props {
 
 const canShareScreen = (): boolean => typeof mediaDevices()?.getDisplayMedia === 'function';
 
-export function Bar({ visit, chatOpen, unread, onChat, onTrouble }: Props) {
+export function Bar({ session, chatOpen, unread, onChat, onTrouble }: Props) {
   const permissions = useLocalParticipantPermissions();
   const may = (source: Track.Source) => mayPublish(permissions, source);
-  const { wanted } = visit;
+  const { wanted } = session;
   return (
     <footer className="bar" role="toolbar" aria-label="Meeting controls">
       {may(Track.Source.Microphone) && (
@@ -68,7 +68,7 @@ export function Bar({ visit, chatOpen, unread, onChat, onTrouble }: Props) {
         className="round leave"
         data-testid="leave"
         aria-label="Leave"
-        onClick={visit.leave}
+        onClick={session.leave}
       >
         <Icon name="leave" />
         <span>Leave</span>

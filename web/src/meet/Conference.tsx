@@ -5,12 +5,12 @@ import { type Device, deviceAccess } from './access';
 import { Bar } from './Bar';
 import { Chat } from './Chat';
 import type { Choices } from './choices';
-import { Hall } from './Hall';
+import { Layout } from './Layout';
 import { Messages } from './Messages';
 import { TopBar } from './TopBar';
 import { deviceTrouble } from './trouble';
 import { useMessages } from './useMessages';
-import { useVisit } from './useVisit';
+import { useRoomSession } from './useRoomSession';
 
 interface Props {
   readonly title: string;
@@ -29,17 +29,17 @@ export function Conference({ title, joinUrl, choices, onEnd }: Props) {
     },
     [say],
   );
-  const visit = useVisit({ joinUrl, choices, onEnd, onTrouble });
+  const session = useRoomSession({ joinUrl, choices, onEnd, onTrouble });
   const [chatOpen, setChatOpen] = useState(false);
   const [unread, setUnread] = useState(0);
   return (
-    <RoomContext.Provider value={visit.room}>
-      <div className="meet" data-testid="meet-room" data-state={visit.link} data-chat={chatOpen || undefined}>
+    <RoomContext.Provider value={session.room}>
+      <div className="meet" data-testid="meet-room" data-state={session.link} data-chat={chatOpen || undefined}>
         <TopBar title={title} />
-        <Hall link={visit.link} failures={visit.failures} />
+        <Layout link={session.link} failures={session.failures} />
         <Chat open={chatOpen} onClose={() => setChatOpen(false)} onUnread={setUnread} />
         <Bar
-          visit={visit}
+          session={session}
           chatOpen={chatOpen}
           unread={unread}
           onChat={() => setChatOpen((open) => !open)}

@@ -2,7 +2,7 @@ import { Track } from 'livekit-client';
 import { expect, test } from 'vitest';
 import { parseChoices } from './choices';
 import { hueOf, initials } from './initials';
-import { focusOf } from './layout';
+import { focusOf } from './focus';
 import { pageOf } from './pages';
 import { isUnplayable } from './people';
 import { mayPublish } from './permissions';
@@ -68,7 +68,7 @@ test('device errors become sentences', () => {
   expect(deviceTrouble('camera', 'odd', 'given')).toContain('Try again');
 });
 
-test('pages hold everybody once, and a page that is no more gives way to the last', () => {
+test('pages hold every participant once, and a page that is no more gives way to the last', () => {
   const people = [1, 2, 3, 4, 5];
   expect(pageOf(people, 2, 0)).toEqual({ items: [1, 2], index: 0, count: 3 });
   expect(pageOf(people, 2, 9)).toEqual({ items: [5], index: 2, count: 3 });

@@ -1,23 +1,23 @@
-/** Reports silence: `onSilence` is called once when nothing has come for so long. */
+/** Reports silence: `onSilence` is called once when nothing has come for as long as was last allowed. */
 export class Watchdog {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private last = Date.now();
 
   constructor(
-    private readonly quietMs: number,
     private readonly onSilence: () => void,
+    quietMs: number,
   ) {
-    this.reset();
+    this.reset(quietMs);
   }
 
-  /** Something came. */
-  reset(): void {
+  /** Something came; the next thing may take so long. */
+  reset(quietMs: number): void {
     this.last = Date.now();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       this.stop();
       this.onSilence();
-    }, this.quietMs);
+    }, quietMs);
   }
 
   /** A moment at which the connection may have been lost unnoticed, such as after sleep: less silence is enough. */

@@ -2,7 +2,7 @@ import { backoffMs, pause } from '../shared/backoff';
 import { el } from './dom';
 import { notices } from './notice';
 import { mjpegFrames, type Source, socketFrames } from './sources';
-import type { Stage } from './stage';
+import type { PlayerView } from './view';
 import { Watchdog } from './watchdog';
 
 /** A camera that sends a picture now and then is still live. */
@@ -10,15 +10,17 @@ const STILL_MS = 15_000;
 /** A proxy that lets no WebSocket through refuses the first ones at once. */
 const SOCKET_ATTEMPTS = 2;
 /**
- * A connection can be lost without a word: the phone slept, a proxy forgot it, the network changed. The server sends
+ * A connection can be lost without notice: the phone slept, a proxy forgot it, the network changed. The server sends
  * whatever comes, so after this silence it is asked again; for a camera that is slow this costs a request.
  */
 const QUIET_MS = 10_000;
+/** A connection that is not open by then is tried again. */
+const OPENING_MS = 4_000;
 /** When the page is seen again, or the network is back, silence of this length is enough. */
 const QUIET_AFTER_SLEEP_MS = 1_000;
 
 /** Watches a camera frame by frame: over a WebSocket, or as MJPEG where none gets through. */
-export class Frames {
+export class FramePlayer {
   private readonly leaving = new AbortController();
   private readonly canvas = el('canvas', { class: 'stage-frames', 'data-testid': 'stage-frames' });
   private newest: Blob | undefined;
@@ -28,7 +30,7 @@ export class Frames {
   constructor(
     private readonly socketUrl: string,
     private readonly mjpegUrl: string,
-    private readonly stage: Stage,
+    private readonly view: PlayerView,
   ) {}
 
   /** Until it is stopped. */
@@ -45,7 +47,7 @@ export class Frames {
         : await this.follow(mjpegFrames, this.mjpegUrl);
       if (over()) break;
       if (socket) sockets = opened ? 0 : sockets + 1;
-      else if (!opened) sockets = 0; // neither way is open now, so both are tried in turn
+      else if (!opened) sockets = SOCKET_ATTEMPTS - 1; // neither is open now, so both are tried in turn
       failures = opened ? 0 : failures + 1;
       await pause(backoffMs(failures + 1), signal);
     }
@@ -54,26 +56,32 @@ export class Frames {
   stop(): void {
     this.leaving.abort();
     clearTimeout(this.still);
-    this.stage.root.removeAttribute('data-silent');
-    this.stage.videos.replaceChildren();
+    this.view.root.removeAttribute('data-silent');
+    this.view.videos.replaceChildren();
   }
 
   /** One connection, to its end or until it is silent; whether it was open. */
   private async follow(source: Source, url: string): Promise<boolean> {
     const silence = new AbortController();
-    const watchdog = new Watchdog(QUIET_MS, () => silence.abort());
+    const watchdog = new Watchdog(() => silence.abort(), OPENING_MS);
+    let opened = false;
     const check = () => {
       if (!document.hidden) watchdog.check(QUIET_AFTER_SLEEP_MS);
     };
     document.addEventListener('visibilitychange', check);
     window.addEventListener('online', check);
+    const onOpen = () => {
+      opened = true;
+      watchdog.reset(QUIET_MS);
+    };
     const onFrame = (frame: Blob) => {
-      watchdog.reset();
+      watchdog.reset(QUIET_MS);
       this.newest = frame;
       void this.draw();
     };
     try {
-      return await source(url, onFrame, AbortSignal.any([this.leaving.signal, silence.signal]));
+      await source(url, { onOpen, onFrame }, AbortSignal.any([this.leaving.signal, silence.signal]));
+      return opened;
     } finally {
       watchdog.stop();
       document.removeEventListener('visibilitychange', check);
@@ -101,16 +109,16 @@ export class Frames {
 
   private seen(): void {
     if (this.leaving.signal.aborted) return;
-    this.stage.show('live');
+    this.view.show('live');
     clearTimeout(this.still);
-    this.still = setTimeout(() => this.stage.show('waiting', notices.paused), STILL_MS);
+    this.still = setTimeout(() => this.view.show('waiting', notices.paused), STILL_MS);
   }
 
   private put(element: HTMLElement): void {
-    this.stage.root.setAttribute('data-silent', '');
-    this.stage.videos.dataset.count = '1';
-    this.stage.videos.style.setProperty('--columns', '1');
-    this.stage.videos.style.setProperty('--rows', '1');
-    this.stage.videos.replaceChildren(el('div', { class: 'stage-tile' }, element));
+    this.view.root.setAttribute('data-silent', '');
+    this.view.videos.dataset.count = '1';
+    this.view.videos.style.setProperty('--columns', '1');
+    this.view.videos.style.setProperty('--rows', '1');
+    this.view.videos.replaceChildren(el('div', { class: 'stage-tile' }, element));
   }
 }
