@@ -15,7 +15,7 @@ const SOCKET_ATTEMPTS = 2;
  */
 const QUIET_MS = 10_000;
 /** A connection that is not open by then is tried again. */
-const OPENING_MS = 4_000;
+const OPENING_MS = 3_000;
 /** When the page is seen again, or the network is back, silence of this length is enough. */
 const QUIET_AFTER_SLEEP_MS = 1_000;
 
@@ -42,14 +42,16 @@ export class FramePlayer {
     let failures = 0;
     while (!over()) {
       const socket = sockets < SOCKET_ATTEMPTS;
-      const opened = socket
+      const { opened, silent } = socket
         ? await this.follow(socketFrames, this.socketUrl)
         : await this.follow(mjpegFrames, this.mjpegUrl);
       if (over()) break;
       if (socket) sockets = opened ? 0 : sockets + 1;
       else if (!opened) sockets = SOCKET_ATTEMPTS - 1; // neither is open now, so both are tried in turn
-      failures = opened ? 0 : failures + 1;
-      await pause(backoffMs(failures + 1), signal);
+      failures = opened || silent ? 0 : failures + 1;
+      // A server that refuses needs a pause. Silence was one, and the browser may have more connections that are lost:
+      // it keeps up to six for the next requests.
+      if (!silent) await pause(backoffMs(failures + 1), signal);
     }
   }
 
@@ -60,8 +62,8 @@ export class FramePlayer {
     this.view.videos.replaceChildren();
   }
 
-  /** One connection, to its end or until it is silent; whether it was open. */
-  private async follow(source: Source, url: string): Promise<boolean> {
+  /** One connection, to its end or until it is silent; whether it was open, and whether silence ended it. */
+  private async follow(source: Source, url: string): Promise<{ opened: boolean; silent: boolean }> {
     const silence = new AbortController();
     const watchdog = new Watchdog(() => silence.abort(), OPENING_MS);
     let opened = false;
@@ -81,7 +83,7 @@ export class FramePlayer {
     };
     try {
       await source(url, { onOpen, onFrame }, AbortSignal.any([this.leaving.signal, silence.signal]));
-      return opened;
+      return { opened, silent: silence.signal.aborted };
     } finally {
       watchdog.stop();
       document.removeEventListener('visibilitychange', check);
