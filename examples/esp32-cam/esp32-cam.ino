@@ -70,6 +70,16 @@ static void on_disconnected(const char *reason, size_t length) {
   Serial.printf("disconnected: code %d, %.*s; again in %u ms\n", code, (int)length, reason, (unsigned)wait);
 }
 
+// What the server says of a frame that it did not take: {"type":"dropped",…,"message":"it breaks off …","count":1}
+static void print_dropped(const char *text) {
+  static const char key[] = "\"message\":\"";
+  const char *message = strstr(text, key);
+  if (!message) return;
+  message += sizeof(key) - 1;
+  const char *end = strchr(message, '"');
+  Serial.printf("dropped: %.*s\n", (int)(end ? end - message : 0), message);
+}
+
 static void on_event(WStype_t type, uint8_t *payload, size_t length) {
   const char *text = payload ? (const char *)payload : "";
   switch (type) {
@@ -82,6 +92,7 @@ static void on_event(WStype_t type, uint8_t *payload, size_t length) {
     case WStype_TEXT:
       if (is_of_type(text, "ready")) on_ready(text);
       if (is_of_type(text, "error")) told_code = number_in(text, "code", 0);
+      if (is_of_type(text, "dropped")) print_dropped(text);
       break;
     default:  // the library answers pings itself
       break;

@@ -154,6 +154,10 @@ async def test_every_way_has_the_same_rule_for_identities(managed_api: Api, iden
     announced = {"participants": [{"identity": "ada"}, {"identity": identity}]}
     assert await problem(managed_api, "POST", f"/apps/{app}/sessions", announced) == (422, code)
     assert (await managed_api("GET", f"/apps/{app}/sessions"))["data"] == [], "it was announced all the same"
+    assert await problem(managed_api, "POST", f"/apps/{app}/ws-ingest", wish) == (422, code)
+    camera = (await managed_api("POST", f"/apps/{app}/ws-ingest", {"room": "demo"}, expect=201))["data"]
+    path = f"/apps/{app}/ws-ingest/{camera['id']}"
+    assert await problem(managed_api, "PATCH", path, {"identity": identity}) == (422, code)
 
 
 async def test_half_a_character_is_no_text(managed_api: Api) -> None:
@@ -180,6 +184,9 @@ async def test_a_long_token_comes_with_a_warning(managed_api: Api) -> None:
     agents = [{"agentName": f"a{number}", "metadata": "m" * 60_000} for number in range(15)]
     wish = {"room": "demo", "roomConfig": {"agents": agents}}
     assert await problem(managed_api, "POST", "/apps/live/tokens", wish) == (422, "token_too_large")
+    app = await new_app(managed_api)
+    assert await problem(managed_api, "POST", f"/apps/{app}/sessions", {"agents": agents}) == (422, "token_too_large")
+    assert (await managed_api("GET", f"/apps/{app}/sessions"))["data"] == [], "it was announced all the same"
 
 
 async def test_what_is_within_the_limits_joins(managed_api: Api) -> None:

@@ -193,13 +193,14 @@ async def test_what_is_wrong_behind_a_request_does_not_cost_its_answer(tmp_path:
         assert await client.ended()
 
 
-async def test_what_is_no_http(tmp_path: Path) -> None:
+async def test_what_is_no_http(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with serving(tmp_path) as (port, _):
         for wrong in (b"hello\r\n\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"):
             async with connected(port) as client:
                 await client.send(wrong)
                 assert await client.problem() == (400, "bad_http")
                 assert await client.ended()
+    assert not caplog.records
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from stagedoor.app import http as http_server
+from stagedoor.app import websocket_connection
 from stagedoor.app.websocket_connection import LARGEST_OTHER_MESSAGE, WebSocketConnection
 from tests.app.test_http_bounds import Client, connected, serving
 
@@ -144,8 +145,9 @@ async def test_tiny_frames_hold_nobody_up(tmp_path: Path, monkeypatch: pytest.Mo
     parse = WebSocketConnection.parse_slice
 
     def counted(self: WebSocketConnection, data: bytes) -> int:
-        parsed_in_turn[turn] += 1
-        return parse(self, data)
+        frames = parse(self, data)
+        parsed_in_turn[turn] += frames
+        return frames
 
     monkeypatch.setattr(WebSocketConnection, "parse_slice", counted)
 
@@ -162,8 +164,9 @@ async def test_tiny_frames_hold_nobody_up(tmp_path: Path, monkeypatch: pytest.Mo
         while (await received(client))[1] != b"last":
             pass
         counting.cancel()
-    # The end of one read and the beginning of the next may fall into one turn.
-    assert max(parsed_in_turn.values()) <= 2
+    # At first it is not known how small they are; and a slice of half a kilobyte has 85 of these.
+    assert sorted(parsed_in_turn.values())[-2] <= 200
+    assert max(parsed_in_turn.values()) <= 1_500
 
 
 async def test_a_long_token_opens_a_websocket(tmp_path: Path) -> None:
@@ -205,6 +208,16 @@ async def test_who_sends_is_alive_whether_pings_are_answered_or_not(
         async with connected(port) as client:
             await upgrade(client)
             assert (await closed(client))[0] == 1011
+
+
+async def test_what_follows_a_mistake_is_read_up_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_connection, "DRAINED_BYTES", 1_000_000)
+    monkeypatch.setattr(websocket_connection, "_LINGER_SECONDS", 60.0)
+    async with serving(tmp_path, mirror) as (port, _), connected(port) as client:
+        await upgrade(client)
+        await client.send(frame(1, b"\xff") + frame(3, b""))
+        with pytest.raises(ConnectionError):
+            await client.send(bytes(100_000_000))
 
 
 async def test_text_that_is_not_utf_8_is_told_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -112,6 +112,8 @@ def evaluated(expression: ast.expr | None) -> float | None:
             if isinstance(expression.op, ast.LShift):
                 return float(int(left) << int(right))
             return float(ARITHMETIC[type(expression.op)](left, right))
+        case ast.Call(args=[only]):  # RateLimitItemPerMinute(30)
+            return evaluated(only)
         case _:
             return None
 

@@ -54,10 +54,10 @@ async def test_a_reader_of_a_quiet_room_says_that_it_lives_while_others_are_busy
     writing = asyncio.create_task(others())
     try:
         async with asyncio.timeout(10):
-            with feed.subscribe(app_id) as place:
-                async with aclosing(feed.follow(place, 0, "live-a", 0.3)) as batches:
+            with feed.subscribe(app_id, 0, "live-a") as reader:
+                async with aclosing(feed.follow(reader, 0.3)) as batches:
                     async for batch in batches:
-                        assert batch == []
+                        assert batch is None
                         break
     finally:
         busy = False
@@ -76,10 +76,10 @@ async def test_closing_ends_every_reader(database: Database, app_id: str) -> Non
 
 async def test_an_app_has_only_so_many_readers(database: Database, app_id: str) -> None:
     feed = Feed(database, max_clients=2)
-    with feed.subscribe(app_id), feed.subscribe(app_id):
-        with pytest.raises(TooMany), feed.subscribe(app_id):
+    with feed.subscribe(app_id, 0), feed.subscribe(app_id, 0):
+        with pytest.raises(TooMany), feed.subscribe(app_id, 0):
             pass
-        with feed.subscribe("app_other"):
+        with feed.subscribe("app_other", 0):
             assert feed.clients == 3
-    with feed.subscribe(app_id):
+    with feed.subscribe(app_id, 0):
         assert feed.clients == 1

@@ -122,3 +122,12 @@ async def test_what_waits_at_the_close_is_stored_and_later_calls_are_refused(dat
         with pytest.raises(StorageUnavailable, match="closed"):
             await call
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("sqlite")]
+
+
+async def test_closing_waits_for_what_is_read(database: Database) -> None:
+    """A connection that is in use is not the pool's to close, and would stay open after the database."""
+    reading = [asyncio.ensure_future(database.read(names)) for _ in range(20)]
+    await asyncio.sleep(0)
+    await database.close()
+    assert all(one.done() for one in reading)
+    assert await asyncio.gather(*reading) == [[]] * 20

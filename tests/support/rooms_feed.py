@@ -30,10 +30,10 @@ async def read(
     """Sequence number and subject of the next events, as many as are wanted."""
     found: list[tuple[int, str]] = []
     async with asyncio.timeout(seconds):
-        with feed.subscribe(app_id) as place:
-            async with aclosing(feed.follow(place, after, room, 60)) as batches:
+        with feed.subscribe(app_id, after, room) as reader:
+            async with aclosing(feed.follow(reader, 60)) as batches:
                 async for batch in batches:
-                    found += [(one.seq, one.subject) for one in batch]
+                    found += [(one.seq, one.subject) for one in batch.events] if batch is not None else []
                     if len(found) >= wanted:
                         break
     return found

@@ -39,8 +39,8 @@ class Admission:
 
 
 def refusal() -> NotFound:
-    """The same words for everything that is refused: an unknown app, an unknown room, a bad link, an expired one and
-    somebody who is kept out can't be told apart."""
+    """One answer for all that is refused: an unknown app, an unknown room, a bad link, an expired one and a banned
+    identity cannot be distinguished."""
     return NotFound("This link leads nowhere: it is wrong or has expired.", code="no_such_page")
 
 
@@ -113,6 +113,6 @@ def page_request(admission: Admission, name: str | None, visitor: str | None) ->
         can_publish=meeting,
         can_publish_data=meeting,
         ttl=min(PAGE_TOKEN_TTL, admission.app.settings.of(TokenSettings).max_token_ttl),
-        # A thousand viewers would otherwise each be told to everybody in the room.
+        # Each of a thousand viewers would otherwise be announced to all participants of the room.
         hidden=not meeting,
     )

@@ -20,10 +20,10 @@ SOURCES: Final = ("camera", "microphone", "screen_share", "screen_share_audio")
 
 _SOUND: Final = ("microphone", "screen_share_audio")
 DEFAULT_TTL: Final = 3_600
-"""Seconds that a token lives when nobody said how long."""
+"""Seconds that a token lives when the request has no `ttl`."""
 
 LONGEST_ATTRIBUTES: Final = 65_536
-"""Bytes of UTF-8 of all names and values. LiveKit counts the sum, and lets nobody in with more
+"""Bytes of UTF-8 of all names and values. LiveKit counts the sum, and refuses a participant with more
 (`limit.max_attributes_size`)."""
 
 
@@ -31,7 +31,7 @@ LONGEST_ATTRIBUTES: Final = 65_536
 class RoomConfig(RoomLimits):
     """How LiveKit makes the room when this token is the one that creates it. Times in seconds, delays in ms.
 
-    Egress with storage credentials is left out on purpose: a token is read by whoever holds it.
+    Egress with storage credentials is left out on purpose: its holder can read a token.
     """
 
     metadata: str | None = None
@@ -118,7 +118,7 @@ def decide(app: App, request: JoinRequest, livekit_room: str | None = None) -> G
 
 
 def check_attributes(attributes: Mapping[str, str], *, announced: bool = False) -> None:
-    """Raise `Invalid` when LiveKit would let nobody in with the attributes.
+    """Raise `Invalid` when LiveKit would refuse a participant with the attributes.
 
     Args:
         attributes: What was asked for.
@@ -136,8 +136,8 @@ def check_attributes(attributes: Mapping[str, str], *, announced: bool = False) 
 
 
 def under_plan(grant: Grant, plan: Plan) -> Grant:
-    """The grant for the room of an announced session: LiveKit makes the room as it was announced, whoever comes first;
-    in a voice session nobody publishes a picture; and the participant says for which session the token was made.
+    """The grant for the room of an announced session: LiveKit makes the room as it was announced;
+    in a voice session no participant publishes a picture; and an attribute has the session that the token was made for.
 
     Raises:
         Invalid: With what the participant says of the session, its attributes are more than LiveKit takes.

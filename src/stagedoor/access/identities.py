@@ -9,11 +9,11 @@ from stagedoor.kernel.texts import shows_nothing
 from stagedoor.mediaserver.snapshots import OWN_IDENTITY
 
 LONGEST_IDENTITY: Final = 256
-"""Bytes of UTF-8. LiveKit counts bytes, and lets nobody in with more (`limit.max_participant_identity_length`)."""
+"""Bytes of UTF-8. LiveKit counts bytes, and refuses who has more (`limit.max_participant_identity_length`)."""
 
 
 def check_identity(identity: str, field: str = "identity") -> None:
-    """Raise unless somebody can join, be seen and be addressed under the identity.
+    """Raise unless a participant can join, be seen and be addressed under the identity.
 
     Args:
         identity: What was asked for.

@@ -9,6 +9,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.jwt import sign
 
 Use = Literal["play", "meet"]
 _ISSUER: Final = "stagedoor"
@@ -36,12 +37,13 @@ class LinkSigner:
     """
 
     def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
         self._key = OctKey.import_key(secret)
 
     def sign(self, use: Use, livekit_room: str, ttl: int) -> str:
         """A token that lives for `ttl` seconds."""
         claims = {"iss": _ISSUER, "use": use, "room": livekit_room, "exp": now_ms() // 1000 + ttl}
-        return jwt.encode({"alg": "HS256"}, claims, self._key)
+        return sign(claims, self._secret)
 
     def read(self, token: str) -> Link | None:
         """The link of the token; `None` when Stagedoor did not sign it or it has expired."""

@@ -13,11 +13,11 @@ from stagedoor.mediaserver.signing import access_token
 
 LONGEST_TOKEN: Final = 1_000_000
 """Bytes. A client sends the token in the head of its first request, and LiveKit reads a head of 1 MiB (Go's
-`http.DefaultMaxHeaderBytes`): with a longer one nobody can join."""
+`http.DefaultMaxHeaderBytes`): no client can join with a longer one."""
 
 LONGEST_IN_URLS: Final = 7_168
-"""Bytes. Browsers can send a token in the URL only, and nginx takes request lines of 8 KiB unless it is told otherwise,
-as do many WebSocket servers; 1 KiB is left for the rest of the line."""
+"""Bytes. Browsers can send a token in the URL only. nginx takes request lines of 8 KiB by default, as do many WebSocket
+servers; 1 KiB is left for the rest of the line."""
 
 
 def mint(endpoint: Endpoint, grant: Grant) -> str:

@@ -17,7 +17,7 @@ class PlaybackSettings(FeatureSettings, frozen=True):
     playback_policy: Annotated[
         PlaybackPolicy,
         Meta(
-            description="`signed`: only links with a signed token may watch. `public`: everybody may.",
+            description="`signed`: only links with a signed token may watch. `public`: no token is needed.",
             examples=["signed"],
         ),
     ] = "signed"

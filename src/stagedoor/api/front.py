@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stagedoor.api.metrics import HTTP_REQUESTS, HTTP_SECONDS
-from stagedoor.api.middleware import SECURITY_HEADERS
+from stagedoor.api.middleware import headers_for
 from stagedoor.api.problems import render, storage_unavailable
 from stagedoor.api.raw_routes import HotRoute
 from stagedoor.api.tracing import TracingMiddleware
@@ -44,13 +44,8 @@ class Reply:
 
 
 def json_reply(status: int, body: bytes) -> Reply:
-    """An answer in JSON that nothing on its way may keep."""
-    length = b"%d" % len(body)
-    return Reply(
-        status,
-        body,
-        ((b"content-type", b"application/json"), (b"content-length", length), (b"cache-control", b"no-store")),
-    )
+    """An answer in JSON."""
+    return Reply(status, body, ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))))
 
 
 Answer = Callable[[Scope, Receive], Awaitable[Reply]]
@@ -68,6 +63,7 @@ class FrontRoute(HotRoute):
     def __init__(self, path: str, answer: Answer, **options: Any) -> None:
         super().__init__(path, self._in_framework, **options)
         self.answer = answer
+        self.common_headers = headers_for(path)
         self._seconds = HTTP_SECONDS.labels(path)
         self._counters: dict[int, Counter] = {}
 
@@ -130,7 +126,7 @@ class Front:
         except Exception as error:  # noqa: BLE001 - as the framework's handlers, which render whatever was raised
             reply = _failed(error, scope)
         route.count(reply.status, time.perf_counter() - began)
-        headers = [*reply.headers, *SECURITY_HEADERS]
+        headers = [*reply.headers, *route.common_headers]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 

@@ -28,7 +28,7 @@ class AgentDispatch(RequestStruct, frozen=True, kw_only=True):
         str,
         Meta(max_length=256, min_length=1, pattern=_NUL_FREE, description="The agent's name.", examples=["helper"]),
     ]
-    metadata: Annotated[LongText, Meta(description="What it is told.", examples=["{}"])] = ""
+    metadata: Annotated[LongText, Meta(description="Metadata of the dispatch.", examples=["{}"])] = ""
 
 
 Agents = Annotated[list[AgentDispatch], Meta(max_length=20)]
@@ -43,7 +43,7 @@ class RoomLimitsBody(RequestStruct, frozen=True, kw_only=True):
     """What LiveKit holds a room to. Durations are 90s, 10m, 1h, 2d, or seconds; 0 and null are LiveKit's default."""
 
     empty_timeout: Annotated[
-        Duration | None, Meta(description="How long the room waits for somebody.", examples=["5m"])
+        Duration | None, Meta(description="How long the room waits for its first participant.", examples=["5m"])
     ] = None
     departure_timeout: Annotated[
         Duration | None, Meta(description="How long it waits after the last left.", examples=["20s"])
@@ -117,7 +117,7 @@ class RoomConfigBody(RoomLimitsBody, frozen=True, kw_only=True):
 
 
 class NewParticipant(RequestStruct, frozen=True, kw_only=True):
-    """Somebody who gets a join token, and what they may do."""
+    """A participant that gets a join token, and what it may do."""
 
     identity: Annotated[
         Annotated[str, Meta(min_length=1, max_length=256, pattern=_NUL_FREE)] | None,
@@ -153,7 +153,7 @@ class NewParticipant(RequestStruct, frozen=True, kw_only=True):
             examples=[{"seat": "12"}],
         ),
     ] = msgspec.field(default_factory=dict[str, str])
-    hidden: Annotated[bool, Meta(description="Others don't see that it is there.", examples=[False])] = False
+    hidden: Annotated[bool, Meta(description="Others do not see that it is there.", examples=[False])] = False
     audio_only: Annotated[bool, Meta(description="May publish sound and no picture.", examples=[False])] = False
 
     def request(self, room: str, room_config: RoomConfig | None = None) -> JoinRequest:

@@ -118,13 +118,14 @@ class SecurityHeadersMiddleware:
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_headers_for(scope["path"], message["headers"])]
+                message["headers"] = [*message["headers"], *headers_for(scope["path"], message["headers"])]
             await send(message)
 
         await self._app(scope, receive, marked)
 
 
-def _headers_for(path: str, headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
+def headers_for(path: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers that an answer at this path has beside its own `headers`."""
     if path.startswith(PREFIX) and all(name != b"cache-control" for name, _ in headers):
         return API_HEADERS
     return SECURITY_HEADERS

@@ -84,13 +84,13 @@ class Services:
     starting: Callable[[], str | None]
 
     def forget_tenancy(self) -> None:
-        """A key, an app or an organisation has changed: look it up anew."""
+        """A key, an app or an organisation has changed: look it up again."""
         self.authenticator.forget()
         self.directory.forget()
         self.forget_cameras()
 
     def forget_cameras(self) -> None:
-        """A camera, or its app, has changed: look it up anew."""
+        """A camera, or its app, has changed: look it up again."""
         self.camera_authenticator.forget()
         self.key_revocation.ask()
 

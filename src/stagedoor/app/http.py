@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import resource
 import socket
 from collections.abc import Generator
@@ -85,6 +86,8 @@ class HttpServer:
             timeout_graceful_shutdown=_CLOSING_SECONDS,
             server_header=False,
         )
+        # What is not HTTP is answered; a line in the log for each would let strangers fill it.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="http")
         while not self._server.started and not self._task.done():  # noqa: ASYNC110 - a flag, and no event for it

@@ -12,22 +12,26 @@ from websockets.exceptions import PayloadTooBig
 from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request
 
+from stagedoor.api.middleware import DRAINED_BYTES
 from stagedoor.api.problems import MEDIA_TYPE, encoded
 from stagedoor.app.connection_limits import MOST_HEADER_FIELDS, ConnectionLimits
 from stagedoor.kernel.errors import BadRequest
-from stagedoor.sources.cameras.closing import TOO_BIG
+from stagedoor.sources.cameras.closing import CAMERA_SOCKET, SILENT, TOO_BIG, error_message
 from stagedoor.sources.cameras.intake import LARGEST_FRAME
 
 LARGEST_OTHER_MESSAGE: Final = 4_096
 """Bytes of a message where no frames are sent: who only watches has nothing to say."""
 
-_FRAMES_ARE_SENT_TO: Final = "/ingest/ws"
 _LINGER_SECONDS: Final = 5.0
-_SLICE_BYTES: Final = 32_768
-"""What is parsed in one go: a read brings 256 KB, and 37,000 WebSocket frames in it took 0.36 s of the event loop."""
+_FRAMES_IN_A_TURN: Final = 64
+"""After so many WebSocket frames other connections have their turn: a read brings 256 KB, and the 37,000 frames that
+are in it at worst took 0.36 s of the event loop."""
 
-_FEW_FRAMES: Final = 256
-"""In a slice, after which the rest goes on at once."""
+_FIRST_SLICE: Final = 4_096
+_LARGEST_SLICE: Final = 32_768
+_SMALLEST_SLICE: Final = 512
+"""Bytes that are parsed in one go. A connection's slice grows while few frames are in it, and shrinks when there are
+more than have a turn."""
 
 
 class WebSocketConnection(WebSocketsSansIOProtocol):
@@ -47,6 +51,8 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         http11.MAX_LINE_LENGTH = limits.head_bytes + 1_024
         http11.MAX_NUM_HEADERS = MOST_HEADER_FIELDS
         self._not_parsed = b""
+        self._slice = _FIRST_SLICE
+        self._thrown_away = 0
         self._heard = False
         self._frames_come = False
 
@@ -54,19 +60,26 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
-        if self._not_parsed:
+        if self.conn.parser_exc is not None:
+            self._throw_away(len(data))
+        elif self._not_parsed:
             self._not_parsed += data
         else:
             self._parse(data)
 
     def _parse(self, data: bytes) -> None:
-        for start in range(0, len(data), _SLICE_BYTES):
-            if self.conn.parser_exc is not None:
-                return  # what follows a mistake is read, and nothing is made of it
-            frames = self.parse_slice(data[start : start + _SLICE_BYTES])
-            rest = start + _SLICE_BYTES
-            if frames > _FEW_FRAMES and rest < len(data):
-                self._not_parsed = data[rest:]
+        start = frames = 0
+        while start < len(data) and self.conn.parser_exc is None:
+            end = start + self._slice
+            found = self.parse_slice(data[start:end])
+            frames += found
+            start = end
+            if found > _FRAMES_IN_A_TURN:
+                self._slice = max(_SMALLEST_SLICE, self._slice * _FRAMES_IN_A_TURN // found)
+            else:
+                self._slice = min(_LARGEST_SLICE, self._slice * 2)
+            if frames > _FRAMES_IN_A_TURN and start < len(data):
+                self._not_parsed = data[start:]
                 self.transport.pause_reading()
                 self.loop.call_soon(self._go_on)
                 return
@@ -79,6 +92,12 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self._parse(data)
         if not self._not_parsed and not self.read_paused:
             self.transport.resume_reading()
+
+    def _throw_away(self, size: int) -> None:
+        """What follows a mistake is read, so that the peer comes to see why, and not kept."""
+        self._thrown_away += size
+        if self._thrown_away > DRAINED_BYTES:
+            self.transport.abort()
 
     def parse_slice(self, data: bytes) -> int:
         """How many frames there were in it."""
@@ -110,7 +129,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self.transport.close()
 
     def handle_connect(self, event: Request) -> None:
-        self._frames_come = unquote(event.path.partition("?")[0]) == _FRAMES_ARE_SENT_TO
+        self._frames_come = unquote(event.path.partition("?")[0]) == CAMERA_SOCKET
         self.conn.max_message_size = LARGEST_FRAME if self._frames_come else LARGEST_OTHER_MESSAGE
         super().handle_connect(event)
 
@@ -180,9 +199,21 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         if not self._heard:
-            super().keepalive_timeout()
+            self._end_silent()
             return
         self.pong_timer = None
         self.pending_ping_payload = None
         self.last_ping_rtt = 0.0
         self.schedule_ping()
+
+    def _end_silent(self) -> None:
+        self.pong_timer = None
+        if self.close_sent or self.transport.is_closing():
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": SILENT.code, "reason": SILENT.reason})
+        if self._frames_come:
+            self.conn.send_text(error_message(SILENT).encode())
+        self.conn.send_close(SILENT.code, SILENT.reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.close()

@@ -8,8 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stagedoor.doctor.instance import Instance
 
-REFUSALS = "stagedoor_webhook_refusals"
-RESULTS = "stagedoor_webhooks"
+REFUSALS = "stagedoor_livekit_webhook_refusals"
+RESULTS = "stagedoor_livekit_webhooks"
 
 
 async def webhook_counts(instance: Instance) -> Counter[tuple[str, str]] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Origin = Literal["webhook", "reconcile", "api"]
 """Where an event comes from: LiveKit's webhook, the reconcile with LiveKit's lists, or a call of the API."""
@@ -50,3 +50,16 @@ class Event:
     session_id: str | None
     detail: Mapping[str, Any]
     trace: str | None = None
+
+
+class FeedEvent(NamedTuple):
+    """A stored event as the feed passes it on: `detail` is the JSON text, which is not read on the way."""
+
+    seq: int
+    type: str
+    origin: Origin
+    at: int
+    livekit_room: str
+    subject: str
+    session_id: str | None
+    detail: str

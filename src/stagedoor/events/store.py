@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import (
@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
+    Integer,
     Row,
     String,
     Table,
@@ -19,10 +20,11 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal_column,
     select,
 )
 
-from stagedoor.events.nouns import Event, NewEvent
+from stagedoor.events.nouns import Event, FeedEvent, NewEvent
 from stagedoor.kernel import tracing
 from stagedoor.storage import Prepared, Transaction, metadata
 from stagedoor.storage.records import record
@@ -83,6 +85,45 @@ def events_after(tx: Transaction, app_id: str, seq: int, *, livekit_room: str | 
     if livekit_room is not None:
         query = query.where(events.c.livekit_room == livekit_room)
     return [_event(row) for row in tx.execute(query)]
+
+
+_FEED_COLUMNS: Final = [events.c[name] for name in FeedEvent._fields]
+_FIRST: Final = literal_column("0", Integer)  # or SQLAlchemy adds an OFFSET with a bound value of its own for SQLite
+_FEED: Final = Prepared(
+    select(*_FEED_COLUMNS)
+    .where(events.c.app_id == bindparam("app_id"), events.c.seq > bindparam("after"))
+    .order_by(events.c.seq)
+    .limit(bindparam("most", type_=Integer))
+    .offset(_FIRST)
+)
+_FEED_OF_ROOM: Final = Prepared(
+    select(*_FEED_COLUMNS)
+    .where(
+        events.c.app_id == bindparam("app_id"),
+        events.c.seq > bindparam("after"),
+        events.c.livekit_room == bindparam("livekit_room"),
+    )
+    .order_by(events.c.seq)
+    .limit(bindparam("most", type_=Integer))
+    .offset(_FIRST)
+)
+
+
+def feed_after(
+    tx: Transaction, app_id: str, seq: int, livekit_room: str | None, *, limit: int
+) -> tuple[int, list[FeedEvent]]:
+    """An app's events after `seq`, oldest first, and the number up to which none is missing.
+
+    With a room the number is that of the app's newest event, or a reader of a quiet room would never get past those of
+    the others.
+    """
+    values = {"app_id": app_id, "after": seq, "most": limit}
+    if livekit_room is None:
+        found = [FeedEvent(*row) for row in tx.rows(_FEED, values)]
+        return found[-1].seq if found else seq, found
+    newest = last_seq(tx, app_id)  # before the rows, because on PostgreSQL more may come in between
+    found = [FeedEvent(*row) for row in tx.rows(_FEED_OF_ROOM, values | {"livekit_room": livekit_room})]
+    return found[-1].seq if len(found) == limit else max(newest, seq, found[-1].seq if found else 0), found
 
 
 def events_since(tx: Transaction, app_id: str, since: int, *, after: int, limit: int) -> list[Event]:

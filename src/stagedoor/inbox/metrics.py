@@ -6,21 +6,23 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from stagedoor.kernel.metrics import REGISTRY, from_zero
+from stagedoor.kernel.metrics import REGISTRY, FormerName, from_zero
 
 WEBHOOKS: Final = Counter(
-    "stagedoor_webhooks",
+    "stagedoor_livekit_webhooks",
     "LiveKit webhooks received, by what became of them: stored, duplicate, refused, malformed, too_large, unavailable.",
     ("result",),
     registry=REGISTRY,
 )
 WEBHOOK_REFUSALS: Final = Counter(
-    "stagedoor_webhook_refusals",
+    "stagedoor_livekit_webhook_refusals",
     "Webhooks with a signature that was refused, by reason: missing, other_scheme, not_jwt, unknown_key,"
     " bad_signature, no_digest, body_changed, expired, not_yet.",
     ("reason",),
     registry=REGISTRY,
 )
+FormerName(WEBHOOKS, "stagedoor_livekit_webhooks", "stagedoor_webhooks")
+FormerName(WEBHOOK_REFUSALS, "stagedoor_livekit_webhook_refusals", "stagedoor_webhook_refusals")
 INBOX_APPLIED: Final = Counter(
     "stagedoor_inbox_events",
     "Stored events acted on, by outcome: applied, unclaimed, ignored, retried, failed.",

@@ -50,7 +50,7 @@ class Pages:
     Args:
         database: To find apps in.
         issuer: Issues the tokens that pages join with.
-        doorkeeper: Who may come in.
+        admission_control: Admits to pages.
         openapi_path: Where the API document is.
     """
 

@@ -23,7 +23,7 @@ class PageSettings(FeatureSettings, frozen=True):
     frame_ancestors: Annotated[
         tuple[str, ...] | None,
         Meta(
-            description="Origins that may show the pages in a frame; null: anybody may frame /embed, nobody others.",
+            description="Origins that may show the pages in a frame; null: any may frame /embed, and none the others.",
             examples=[["https://www.example.com"]],
         ),
         Written(_Ancestors | None),

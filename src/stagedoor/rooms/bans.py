@@ -41,12 +41,12 @@ class Bans:
         return until
 
     def lift(self, tx: Transaction, livekit_room: str) -> None:
-        """Let everybody into a room again."""
+        """Lift all bans of a room."""
         store.delete_bans_of_room(tx, livekit_room)
         tx.after_commit(self._in_force.forget)
 
     async def refuse_banned(self, livekit_room: str, identity: str) -> None:
-        """Raise `Conflict` when the identity is kept out of the room."""
+        """Raise `Conflict` when the identity is banned from the room."""
         until = await self._until(livekit_room, identity)
         if until is not None and until > now_ms():
             raise Conflict(

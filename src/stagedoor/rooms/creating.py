@@ -1,4 +1,4 @@
-"""Making a room in LiveKit at a caller's wish, as it was announced if it was."""
+"""Making a room in LiveKit for a caller, as it was announced if it was."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RoomCreator:
         self._queue = queue
 
     async def create(self, app: App, reference: str, metadata: str, limits: RoomLimits) -> tuple[Room, Session | None]:
-        """Make a room. What was announced of it holds, whoever makes it.
+        """Make a room. What was announced of it holds.
 
         Raises:
             Invalid: No new room can have this name.

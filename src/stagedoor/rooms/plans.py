@@ -21,7 +21,7 @@ from stagedoor.tenancy import room_names
 from stagedoor.tenancy.nouns import App
 
 DEFAULT_WAIT: Final = 86_400
-"""Seconds that a session waits for its room when nobody said how long."""
+"""Seconds that a session waits for its room when the announcement has no `wait`."""
 
 
 MOST_WAITING: Final = 10_000
@@ -42,17 +42,36 @@ class Wanted:
     wait: int = DEFAULT_WAIT
 
 
+def plan_of(session_id: str, wanted: Wanted) -> Plan:
+    """The plan of a session that is announced now."""
+    now = now_ms()
+    return Plan(
+        session_id=session_id,
+        kind=wanted.kind,
+        metadata=wanted.metadata,
+        agents=wanted.agents,
+        max_duration=wanted.max_duration,
+        empty_timeout=wanted.limits.empty_timeout,
+        departure_timeout=wanted.limits.departure_timeout,
+        max_participants=wanted.limits.max_participants,
+        created_at=now,
+        wait_until=now + wanted.wait * 1000,
+        cleaned_at=None,
+        transcript=wanted.transcript,
+    )
+
+
 def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
     """Store a session whose room does not exist yet.
 
     Raises:
-        Invalid: The room can't have this name.
+        Invalid: The room cannot have this name.
         Conflict: A session of this room lives, or waits for it.
         TooMany: As many sessions of the app wait for their rooms as may.
     """
     if store.count_created_sessions(tx, app.id) >= MOST_WAITING:
         raise TooMany(
-            f"{MOST_WAITING} sessions of the app wait for their rooms; announce fewer, or give them a shorter waitFor.",
+            f"{MOST_WAITING} sessions of the app wait for their rooms; announce fewer, or shorten limits.wait.",
             code="too_many_sessions",
             extra={"limit": MOST_WAITING},
         )
@@ -79,20 +98,7 @@ def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
         last_seen_at=now,
         changed_at=now,
     )
-    plan = Plan(
-        session_id=session_id,
-        kind=wanted.kind,
-        metadata=wanted.metadata,
-        agents=wanted.agents,
-        max_duration=wanted.max_duration,
-        empty_timeout=wanted.limits.empty_timeout,
-        departure_timeout=wanted.limits.departure_timeout,
-        max_participants=wanted.limits.max_participants,
-        created_at=now,
-        wait_until=now + wanted.wait * 1000,
-        cleaned_at=None,
-        transcript=wanted.transcript,
-    )
+    plan = plan_of(session_id, wanted)
     store.insert_session(tx, session)
     store.insert_plan(tx, plan)
     return session, plan

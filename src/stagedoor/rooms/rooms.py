@@ -50,7 +50,7 @@ async def name_of(database: Database, app: App, reference: str) -> str:
 def known_or_new(tx: Transaction, app: App, reference: str) -> str:
     """As `name_of`, in a transaction.
 
-    LiveKit lets whoever makes a room call it anything, so a room that is there may have a name that we would not give.
+    LiveKit lets a client call a new room anything, so a room that is there may have a name that we would not give.
 
     Raises:
         Invalid: There is no such room, and a new one cannot have this name.

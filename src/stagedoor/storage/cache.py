@@ -47,6 +47,11 @@ class GenerationCache(Generic[K, V]):
         """The kept answer, without a question to the database."""
         return self._kept.get(key)
 
+    @property
+    def generation(self) -> int:
+        """Another number once something has changed."""
+        return self._generation
+
     def forget(self) -> None:
         """Forget every answer: something has changed."""
         self._kept.clear()

@@ -49,12 +49,14 @@ def guarded(connection: Connection) -> Generator[None]:
 
 def mark_failed(connection: Connection, error: DBAPIError) -> None:
     """A statement that SQLAlchemy did not run has failed, so it could not be noticed."""
-    connection.info[_FAILED] = error
+    if not connection.invalidated:  # one that the server cut has no `info` any more
+        connection.info[_FAILED] = error
 
 
 def clear_failure(connection: Connection) -> None:
     """What failed has been undone by a savepoint that SQLAlchemy does not know of."""
-    connection.info.pop(_FAILED, None)
+    if not connection.invalidated:
+        connection.info.pop(_FAILED, None)
 
 
 def _refuse_to_end(connection: Connection) -> None:

@@ -53,6 +53,11 @@ class Authenticator:
         """Drop what is cached: a key, an app or an organisation has changed."""
         self._keys.forget()
 
+    @property
+    def generation(self) -> int:
+        """Changes whenever a key, an app or an organisation was changed by this process."""
+        return self._keys.generation
+
     async def record_use(self) -> None:
         """Store when keys were last used."""
         used, self._used = self._used, {}

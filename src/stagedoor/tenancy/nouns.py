@@ -92,7 +92,7 @@ class ApiKey:
     """An API key, without its secret. Times are milliseconds since the epoch.
 
     Attributes:
-        hint: The last four characters of the secret, so that a person can tell keys apart.
+        hint: The last four characters of the secret, so that a person can distinguish keys.
     """
 
     id: str

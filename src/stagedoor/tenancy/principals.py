@@ -37,7 +37,7 @@ class Principal:
             raise Forbidden("Only a key of the whole installation may do this.", code="installation_key_required")
 
     def covers(self, scopes: frozenset[str]) -> bool:
-        """True when the caller may hand out `scopes`: nobody gives what they do not have."""
+        """True when the caller may hand out `scopes`: a caller cannot give what it does not have."""
         return expand(scopes) <= self.scopes
 
     def outlived_by(self, expires_at: int | None) -> bool:

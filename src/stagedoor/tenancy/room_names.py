@@ -40,7 +40,7 @@ def new_livekit_name(app: str, reference: str) -> str:
     """As `livekit_name`, for a room that may be new: it holds the narrower rule for names that we give.
 
     Raises:
-        Invalid: A new room can't have this name.
+        Invalid: A new room cannot have this name.
     """
     short = reference.removeprefix(f"{app}-")
     if not _SHORT_NAME.fullmatch(short) or short.startswith(f"{app}-"):

@@ -138,13 +138,13 @@ def find_app(tx: Transaction, principal: Principal, reference: str) -> App | Non
 
 
 def app_by_slug(tx: Transaction, slug: str) -> App | None:
-    """The app with this slug, whoever asks: for what comes from LiveKit, which knows no principals."""
+    """The app with this slug, for any caller: for what comes from LiveKit, which knows no principals."""
     rows = tx.rows(_APP_BY_SLUG, {"slug": slug})
     return _app(rows[0]) if rows else None
 
 
 def app_by_id(tx: Transaction, app_id: str) -> App | None:
-    """The app, whoever asks: for our own work."""
+    """The app, for any caller: for the product's own work."""
     row = tx.execute(select(apps).where(apps.c.id == app_id)).first()
     return None if row is None else _app(row)
 
@@ -166,7 +166,7 @@ def apps_of_organisation(tx: Transaction, organisation_id: str) -> list[App]:
 
 
 def all_apps(tx: Transaction) -> list[App]:
-    """Every app, whoever asks: for our own work."""
+    """Every app, for any caller: for the product's own work."""
     return [_app(row) for row in tx.execute(select(apps).order_by(apps.c.id))]
 
 

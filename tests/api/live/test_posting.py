@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import io
 import time
+from base64 import b64encode
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.support.api_feed import following
 from tests.support.cameras import Device, bearer, frame, is_live, mark_of, new_device, plain, sending, watching
@@ -49,9 +51,38 @@ async def test_who_may_not_send_is_told_why(http: aiohttp.ClientSession, managed
     assert await post(http, other, frame("0")) == (403, "camera_disabled")
 
 
-async def test_what_is_no_frame_is_refused(http: aiohttp.ClientSession, managed_api: Api, door: Device) -> None:
-    for bad in (b"", b"hello", plain()[:-1], plain() + b"x"):
-        assert await post(http, door, bad) == (422, "not_jpeg")
+async def detail(http: aiohttp.ClientSession, device: Device, data: Any) -> str:
+    async with http.post(device.post_url, data=data, headers=bearer(device.key)) as answer:
+        problem = await answer.json(content_type=None)
+        assert (answer.status, problem["code"]) == (422, "not_jpeg"), problem
+        words: str = problem["detail"]
+        return words
+
+
+BAD = {
+    "empty": (b"", "it is empty"),
+    "text": (b"hello", "it begins with 68656c6c"),
+    "half": (plain()[:-1], "it breaks off"),
+    "dummy byte": (b"\x00" + plain(), "1 byte stands before its start-of-image marker (00ffd8ff"),
+    "base64": (b64encode(plain()), "it is a JPEG as base64 text"),
+    "form": (b"--X\r\nContent-Disposition: form-data\r\n\r\n" + plain() + b"\r\n--X--\r\n", "it is a form (multipart/"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+async def test_what_is_no_frame_is_refused_by_what_it_is(
+    http: aiohttp.ClientSession, managed_api: Api, door: Device, what: str
+) -> None:
+    data, words = BAD[what]
+    assert words in await detail(http, door, data)  # before it counts as one that sends
+    assert await post(http, door, frame("0")) == (204, None)
+    assert words in await detail(http, door, data)  # and while it does
+    assert await post(http, door, frame("1") + b"x") == (204, None)
+    body = (await managed_api("GET", door.path))["data"]
+    assert (body["live"], body["rejected"]) == (True, 1)
+
+
+async def test_the_largest_frame_is_taken_and_no_larger_one(http: aiohttp.ClientSession, door: Device) -> None:
     assert await post(http, door, frame("0", size=524_288)) == (204, None)
     assert await post(http, door, frame("0", size=524_289)) == (413, "frame_too_big")
     assert await post(http, door, io.BytesIO(bytes(9 * 1024 * 1024))) == (413, "frame_too_big")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
+from contextlib import suppress
 
 import aiohttp
 import pytest
@@ -11,6 +13,7 @@ from stagedoor.sources.cameras.intake import LARGEST_FRAME
 from tests.support.api_feed import following
 from tests.support.cameras import (
     Device,
+    bearer,
     frame,
     is_live,
     mark_of,
@@ -18,6 +21,7 @@ from tests.support.cameras import (
     new_device,
     plain,
     sending,
+    watching,
 )
 from tests.support.product import Api, RunningProduct, eventually
 
@@ -61,33 +65,56 @@ async def test_its_pings_are_answered(http: aiohttp.ClientSession, door: Device)
 
 
 BAD = {
-    "text": (b"", 1003),
-    "nothing": (b"", 1003),
-    "half": (plain()[: len(plain()) // 2], 1003),
-    "png": (b"\x89PNG\r\n\x1a\n" + bytes(64), 1003),
-    "absurd": (plain().replace(b"\x00\x30\x00\x40\x03", b"\xff\xff\xff\xff\x03"), 1003),
-    "garbage after": (plain() + b"\x01", 1003),
-    "big": (frame("big", size=524_289), 4413),
-    "8 MiB": (frame("big", size=LARGEST_FRAME), 4413),
+    "half": (plain()[: len(plain()) // 2], "not_jpeg", "it breaks off"),
+    "png": (b"\x89PNG\r\n\x1a\n" + bytes(64), "not_jpeg", "it is a PNG"),
+    "absurd": (
+        plain().replace(b"\x00\x30\x00\x40\x03", b"\xff\xff\xff\xff\x03"),
+        "not_jpeg",
+        "its size, 65535 by 65535",
+    ),
+    "dummy byte": (b"\x00" + plain(), "not_jpeg", "1 byte stands before"),
+    "base64": (b64encode(plain()), "not_jpeg", "it is a JPEG as base64 text"),
+    "big": (frame("big", size=524_289), "too_big", "the frame has 524289 bytes, and 524288 is the most"),
+    "8 MiB": (frame("big", size=LARGEST_FRAME), "too_big", "the frame has 8388608 bytes"),
 }
 
 
 @pytest.mark.parametrize("what", BAD)
-async def test_what_is_no_frame_ends_the_connection(
-    http: aiohttp.ClientSession, managed_api: Api, door: Device, what: str
+async def test_a_bad_frame_costs_that_frame_and_nothing_else(
+    managed_product: RunningProduct, http: aiohttp.ClientSession, managed_api: Api, door: Device, what: str
 ) -> None:
-    data, code = BAD[what]
-    async with sending(http, door) as camera:
-        await camera.send(frame("good"))
-        if what == "text":
-            await camera.socket.send_str("hello")
-        else:
+    data, reason, words = BAD[what]
+    name = f'stagedoor_camera_dropped_frames_total{{reason="{reason}"}}'
+    before = await metric(http, managed_product.url, name)
+    async with following(http, managed_product.url, managed_product.api_key, door.app) as events:
+        async with sending(http, door) as camera, watching(http, door) as stream:
+            await camera.send(frame("good"))
+            await stream.until("good")
             await camera.send(data)
-        assert await camera.closed() == code
-    await is_live(managed_api, door, False)
-    async with sending(http, door) as camera:  # and may come back
-        await camera.send(frame("again"))
-        assert mark_of(await newest(http, door)) == "again"
+            said = await camera.socket.receive_json(timeout=5)
+            assert (said["type"], said["reason"], said["count"]) == ("dropped", reason, 1)
+            assert said["message"].startswith(words)
+            await camera.send(data, frame("again"))
+            assert await stream.until("again") == ["again"]
+            body = (await managed_api("GET", door.path))["data"]
+            assert (body["live"], body["rejected"], body["lastRejection"]) == (True, 2, said["message"])
+        assert [(await anext(events)).type for _ in range(2)] == ["camera.online", "camera.offline"]
+    assert await metric(http, managed_product.url, name) == before + 2
+
+
+async def test_what_is_wrong_is_told_no_more_than_once_a_second(http: aiohttp.ClientSession, door: Device) -> None:
+    loop = asyncio.get_running_loop()
+    async with sending(http, door) as camera:
+        began = loop.time()
+        await camera.send(*[b"nonsense"] * 10, frame("good"))
+        assert (await camera.socket.receive_json(timeout=5))["count"] == 1
+        assert mark_of(await newest(http, door)) == "good"
+        passed = loop.time() - began
+        told = 1
+        with suppress(TimeoutError):
+            while await camera.socket.receive(timeout=0.2):
+                told += 1
+        assert told <= 1 + passed
 
 
 async def test_the_largest_frame_is_taken(http: aiohttp.ClientSession, managed_api: Api, door: Device) -> None:
@@ -124,24 +151,74 @@ async def test_what_it_says_of_itself_is_shown(http: aiohttp.ClientSession, mana
     assert (await managed_api("GET", door.path))["data"]["stats"] is None
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "[]",
-        "null",
-        '{"rssi":-61}',
-        '{"type":"start"}',
-        '{"type":"stats"',
-        '{"type":"stats","a":' + "[" * 2000 + "]" * 2000 + "}",
-        '{"type":"stats","note":"' + "x" * 4096 + '"}',
-        '{"type":"stats","note":"' + "é" * 2100 + '"}',
-    ],
-)
-async def test_any_other_text_ends_the_connection(http: aiohttp.ClientSession, door: Device, text: str) -> None:
+TEXTS = {
+    "[]": "the text is JSON and no object",
+    "null": "the text is JSON and no object",
+    '{"rssi":-61}': "the text's type is 'None'",
+    '{"type":"ping"}': "the text's type is 'ping'",
+    "ping": "the text is not JSON",
+    '{"type":"stats"': "the text is not JSON",
+    '{"type":"stats","a":NaN}': "the text is not JSON",
+    '{"type":"stats","a":' + "[" * 2000 + "]" * 2000 + "}": "the text is nested too deeply",
+    '{"type":"stats","note":"' + "x" * 4071 + '"}': "the text has 4097 bytes, and 4096 is the most",
+    '{"type":"stats","note":"' + "é" * 2100 + '"}': "the text has 4226 bytes",
+    b64encode(plain()).decode(): "it is a JPEG as base64 text",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+async def test_any_other_text_is_told_apart_and_ends_nothing(
+    http: aiohttp.ClientSession, door: Device, text: str
+) -> None:
     async with sending(http, door) as camera:
         await camera.socket.send_str(text)
-        assert await camera.closed() == 1003
+        said = await camera.socket.receive_json(timeout=5)
+        assert (said["type"], said["reason"]) == ("dropped", "not_stats")
+        assert said["message"].startswith(TEXTS[text])
+        await camera.send(frame("after"))
+        assert mark_of(await newest(http, door)) == "after"
+
+
+AROUND = [
+    '\ufeff{"type":"stats","rssi":1}',
+    '{"type":"stats","rssi":1}\x00',
+    '{"type":"stats",\r\n"rssi":1}\r\n',
+]
+
+
+@pytest.mark.parametrize("text", AROUND)
+async def test_what_printf_and_editors_put_around_stats_is_no_matter(
+    http: aiohttp.ClientSession, managed_api: Api, door: Device, text: str
+) -> None:
+    async with sending(http, door) as camera:
+        await camera.socket.send_str(text)
+
+        async def shown() -> bool:
+            return (await managed_api("GET", door.path))["data"]["stats"] == {"rssi": 1}
+
+        await eventually(shown)
+
+
+async def test_empty_messages_and_pongs_nobody_asked_for_mean_nothing(
+    http: aiohttp.ClientSession, managed_api: Api, door: Device
+) -> None:
+    async with sending(http, door) as camera:
+        await camera.socket.send_str("")
+        await camera.send(b"")
+        await camera.socket.pong(b"there")
+        await camera.send(frame("after"))
+        assert mark_of(await newest(http, door)) == "after"
+        assert (await managed_api("GET", door.path))["data"]["rejected"] == 0
+
+
+async def test_a_protocol_that_arduino_asks_for_is_chosen(http: aiohttp.ClientSession, door: Device) -> None:
+    async with http.ws_connect(door.body["wsUrl"], headers=bearer(door.key), protocols=("arduino", "other")) as socket:
+        assert socket.protocol == "arduino"
+        assert (await socket.receive_json())["type"] == "ready"
+        async with http.ws_connect(door.body["viewerWsUrl"], protocols=("arduino",)) as viewer:
+            assert viewer.protocol == "arduino"
+    async with http.ws_connect(door.body["wsUrl"], headers=bearer(door.key), protocols=("other",)) as socket:
+        assert socket.protocol is None
 
 
 @pytest.mark.parametrize("value", ["1e999", "-1e400", "1" * 400, "1e-999", '"\\ud800"', '"\\u0000"', "NaN"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -12,14 +12,16 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from stagedoor.api.live import requests
 from stagedoor.api.services import services_of
 from stagedoor.kernel.errors import Problem
-from stagedoor.sources.cameras.closing import IDLE, NOT_STATS, Close
+from stagedoor.sources.cameras.closing import IDLE, NOT_JPEG, SILENT, TOO_BIG, Close, error_message
+from stagedoor.sources.cameras.intake import Rejected
 from stagedoor.sources.cameras.live import LiveCamera
 from stagedoor.sources.cameras.metrics import CAMERA_CONNECTIONS
 from stagedoor.sources.cameras.settings import CameraSettings
 
-_LONGEST_STATS: Final = 4_096
-"""Bytes."""
+_TOLD_SECONDS: Final = 1.0
+"""Between two messages that something was dropped."""
 
+_BY_FRAMES: Final = (NOT_JPEG, TOO_BIG)
 _LEFT: Final = Close(1006, "connection lost")
 
 
@@ -47,7 +49,8 @@ async def send(socket: WebSocket) -> None:
 
 async def _accept(socket: WebSocket, live: LiveCamera) -> None:
     settings = live.settings.of(CameraSettings)
-    await socket.accept()
+    # arduinoWebSockets asks for this one, and some clients do not go on when none is chosen of those they offer.
+    await socket.accept("arduino" if "arduino" in socket.scope["subprotocols"] else None)
     ready = {
         "type": "ready",
         "room": live.room,
@@ -60,7 +63,7 @@ async def _accept(socket: WebSocket, live: LiveCamera) -> None:
 
 
 async def _converse(socket: WebSocket, live: LiveCamera) -> Close:
-    """Until the device leaves, sends what it should not, falls silent, or is replaced."""
+    """Until the device leaves, sends nothing but what cannot be taken, falls silent, or is replaced."""
     reading = asyncio.create_task(_read(socket, live), name=f"camera {live.camera.id}")
     idle = live.settings.of(CameraSettings).idle_timeout
     why = IDLE
@@ -73,37 +76,36 @@ async def _converse(socket: WebSocket, live: LiveCamera) -> Close:
                 break
     finally:
         reading.cancel()
-    if why is not _LEFT:
+    if why is not _LEFT and why is not SILENT:
         live.close(why)
-        # arduinoWebSockets tells a sketch nothing of the close frame, so the reason comes as a message before it.
-        said = msgspec.json.encode({"type": "error", "code": why.code, "message": why.reason}).decode()
-        await socket.send({"type": "websocket.send", "text": said})
+        rejection = live.intake.rejection
+        detail = rejection.message if rejection is not None and why in _BY_FRAMES else ""
+        await socket.send({"type": "websocket.send", "text": error_message(why, detail)})
         await socket.close(why.code, why.reason)
     return why
 
 
 async def _read(socket: WebSocket, live: LiveCamera) -> Close:
+    """Until it leaves or has to; what was dropped is told, not more often than once a second."""
+    told_at = 0.0
     while True:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
-            return _LEFT
+            return SILENT if message.get("code") == SILENT.code else _LEFT
         data = message.get("bytes")
-        why = live.take(data) if data is not None else _note(live, message.get("text") or "")
-        if why is not None:
-            return why
+        outcome = (
+            live.take(data) if data else live.receive_text(message.get("text") or "")
+        )  # an empty one is a keep-alive
+        if isinstance(outcome, Close):
+            return outcome
+        if outcome is None or outcome.reason == "rate":
+            continue
+        now = time.monotonic()
+        if now - told_at >= _TOLD_SECONDS:
+            told_at = now
+            await socket.send({"type": "websocket.send", "text": _dropped(outcome, live.intake.rejected)})
 
 
-def _note(live: LiveCamera, text: str) -> Close | None:
-    """What the device says of itself is for whoever asks how it is."""
-    if len(text.encode()) > _LONGEST_STATS:
-        return NOT_STATS
-    try:
-        said = msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.MsgspecError, RecursionError):
-        return NOT_STATS
-    # A tagged struct would not do: msgspec takes an object without the tag for one that has it.
-    if said.pop("type", None) != "stats":
-        return NOT_STATS
-    live.stats.clear()
-    live.stats.update(said)
-    return None
+def _dropped(rejected: Rejected, count: int) -> str:
+    said = {"type": "dropped", "reason": rejected.reason, "message": rejected.message, "count": count}
+    return msgspec.json.encode(said).decode()

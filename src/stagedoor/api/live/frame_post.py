@@ -11,10 +11,10 @@ from stagedoor.api.live import requests
 from stagedoor.api.middleware import DRAINED_BYTES, drain
 from stagedoor.api.services import services_of
 from stagedoor.kernel.errors import BadRequest, Conflict, Invalid, Problem, TooLarge, TooMany, Unavailable
-from stagedoor.sources.cameras.closing import GOING_AWAY, TOO_FAST
+from stagedoor.sources.cameras.closing import GOING_AWAY, NOT_JPEG, TOO_BIG, TOO_FAST
+from stagedoor.sources.cameras.intake import Rejected
 from stagedoor.sources.cameras.metrics import CAMERA_DROPPED
 from stagedoor.sources.cameras.settings import CameraSettings
-from stagedoor.streams.jpeg import NotJpeg, measure
 
 PATH: Final = "/ingest/frame"
 
@@ -27,35 +27,45 @@ async def post_frame(request: Request) -> Response:
     except Problem:
         await drain(request.receive)
         raise
-    body = await _body(request, admitted.app.settings.of(CameraSettings).max_frame_bytes)
-    try:
-        measure(body)  # before the camera counts as one that sends, which it does for its idle time
-    except NotJpeg as error:
-        CAMERA_DROPPED.labels("not_jpeg").inc()
-        raise Invalid(f"The body is not one whole JPEG: {error}.", code="not_jpeg") from None
-    live = services.http_ingest.live(admitted)
-    dropped = live.intake.dropped
-    why = live.take(body)
-    if why is None:
-        if live.intake.dropped == dropped:
-            return Response(status_code=204)
-        fps = live.settings.of(CameraSettings).max_fps
+    settings = admitted.app.settings.of(CameraSettings)
+    body = await _body(request, settings.max_frame_bytes)
+    outcome = services.http_ingest.take(admitted, body)
+    if outcome is None:
+        return Response(status_code=204)
+    if isinstance(outcome, Rejected):
+        raise _refusal(outcome, settings)
+    if outcome is TOO_FAST:
         raise TooMany(
+            f"Far more than {settings.max_fps} frames a second came for a while.",
+            code="too_fast",
+            extra={"maxFps": settings.max_fps},
+            headers={"Retry-After": "2"},
+        )
+    if outcome is GOING_AWAY:
+        raise Unavailable("Stagedoor is stopping.", headers={"Retry-After": "5"})
+    if outcome is TOO_BIG:
+        raise _too_large(settings.max_frame_bytes)
+    if outcome is NOT_JPEG:
+        raise Invalid("No frame of the last 30 seconds was one whole JPEG.", code="not_jpeg")
+    raise Conflict(f"The camera may not send now: {outcome.reason}.", code="camera_closed")
+
+
+def _refusal(rejected: Rejected, settings: CameraSettings) -> Problem:
+    if rejected.reason == "rate":
+        fps = settings.max_fps
+        return TooMany(
             f"More than {fps} frames a second came; this one was dropped.",
             code="too_fast",
             extra={"maxFps": fps},
             headers={"Retry-After": "1"},
         )
-    if why is TOO_FAST:
-        raise TooMany(
-            f"Far more than {live.settings.of(CameraSettings).max_fps} frames a second came for a while.",
-            code="too_fast",
-            extra={"maxFps": live.settings.of(CameraSettings).max_fps},
-            headers={"Retry-After": "2"},
-        )
-    if why is GOING_AWAY:
-        raise Unavailable("Stagedoor is stopping.", headers={"Retry-After": "5"})
-    raise Conflict(f"The camera may not send now: {why.reason}.", code="camera_closed")
+    if rejected.reason == "too_big":
+        return _too_large(settings.max_frame_bytes)
+    return Invalid(f"The body is not one whole JPEG: {rejected.message}.", code="not_jpeg")
+
+
+def _too_large(limit: int) -> Problem:
+    return TooLarge(f"The frame has more than {limit} bytes.", code="frame_too_big", extra={"maxFrameBytes": limit})
 
 
 async def _body(request: Request, limit: int) -> bytes:
@@ -74,5 +84,5 @@ async def _body(request: Request, limit: int) -> bytes:
         raise BadRequest("The body ended too early.", code="body_cut_off") from None
     if size > limit:
         CAMERA_DROPPED.labels("too_big").inc()
-        raise TooLarge(f"The frame has more than {limit} bytes.", code="frame_too_big", extra={"maxFrameBytes": limit})
+        raise _too_large(limit)
     return b"".join(pieces)

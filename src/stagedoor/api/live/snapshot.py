@@ -58,7 +58,8 @@ async def _frame(viewer: Viewer, known: str | None, max_age: float | None, wait:
     except TimeoutError:
         if frame is not None and known is not None and _etag(frame) in known:
             return frame
-        raise NotFound("No frame came that is as young as was asked for.", code="no_frame") from None
+        words = "No frame came in time." if max_age is None else "No frame came that is as young as was asked for."
+        raise NotFound(words, code="no_frame") from None
     except Gone:
         raise NotFound("No camera sends to this room.", code="no_camera") from None
 

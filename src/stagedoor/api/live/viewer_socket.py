@@ -22,7 +22,7 @@ async def watch(socket: WebSocket) -> None:
     admission = await requests.viewer(socket, services, query.get("app", ""), query.get("room", ""))
     width, interval = requests.wanted_width(socket), requests.wanted_interval(socket)
     async with services.frame_viewers.view(admission, width) as viewer:
-        await socket.accept()
+        await socket.accept("arduino" if "arduino" in socket.scope["subprotocols"] else None)
         leaving = asyncio.create_task(_until_left(socket, viewer), name="websocket-viewer")
         try:
             async for frame in frames(viewer, interval, "websocket"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter
@@ -20,10 +19,9 @@ from stagedoor.api.services import Services, ServicesDep
 from stagedoor.api.wire import NO_NUL, AppRef, Data, RequestModel, ResponseModel
 from stagedoor.audit import store as trail
 from stagedoor.kernel.clock import rfc3339
-from stagedoor.kernel.errors import Conflict, Invalid, NotFound
+from stagedoor.kernel.errors import Invalid
 from stagedoor.kernel.ids import new_id
-from stagedoor.rooms import limit_jobs, plans, sessions, store
-from stagedoor.rooms import rooms as rooms_verbs
+from stagedoor.rooms import ending, plans, sessions
 from stagedoor.rooms.nouns import SESSION, Session
 from stagedoor.rooms.plans import Wanted
 from stagedoor.rooms.sessions import SessionView
@@ -53,7 +51,7 @@ class NewSession(RequestModel):
     """A session to announce."""
 
     kind: Literal["voice", "video"] = Field(
-        default="video", description="In a `voice` session nobody may publish a picture.", examples=["voice"]
+        default="video", description="In a `voice` session no participant may publish a picture.", examples=["voice"]
     )
     room_name: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=NO_NUL)] | None = Field(
         default=None,
@@ -75,7 +73,7 @@ class NewSession(RequestModel):
     participants: list[NewParticipant] = Field(
         default_factory=lambda: [NewParticipant()],
         max_length=100,
-        description="Who gets a join token; one for anybody by default.",
+        description="Who gets a join token; one, with a made-up identity, by default.",
     )
 
 
@@ -120,8 +118,10 @@ async def create_session(
             code="identity_twice",
         )
     found = await services.database.read(lambda tx: apps.get(tx, caller, app))
-    room = body.room_name or new_id(SESSION)  # before anything is stored, and so before the session has its own id
-    await services.issuer.check(found, [invited.request(room) for invited in body.participants])
+    draft = plans.plan_of(new_id(SESSION), wanted)
+    room = body.room_name or draft.session_id
+    # Before anything is stored: a token that cannot be issued leaves no session behind.
+    await services.issuer.check(found, [invited.request(room) for invited in body.participants], draft)
 
     session, plan = await services.database.write(lambda tx: services.plans.announce(tx, services.queue, found, wanted))
     view = SessionView(session, plan, None, (), ())
@@ -150,22 +150,13 @@ async def _token(services: Services, app: App, request: JoinRequest) -> SessionT
 async def end_session(
     services: ServicesDep, caller: SessionsWrite, app: AppRef, reference: SessionRef
 ) -> Data[SessionBody]:
-    """One that waits for its room does not get it any more; in one that lasts everybody is sent away."""
+    """A session that waits for its room expires; the room of an active one is ended."""
     found, session = await services.database.read(lambda tx: _find(tx, caller, app, reference))
-    if session.state == "ended":
-        raise Conflict("The session is over.", code="session_ended")
-    if session.state == "active":
-        with contextlib.suppress(NotFound):  # it ended by itself, and its event is on the way
-            await services.gateway.delete_room(session.livekit_room)
+    await ending.end_room(services.gateway, session)
 
     def end(tx: Transaction) -> SessionView:
         trail.note(tx, caller, "session.ended", session.id, organisation_id=found.organisation_id, app_id=found.id)
-        if session.state == "created":
-            limit_jobs.expire(tx, services.feed, services.queue, session.id, asked=True)
-        else:
-            room = store.room_by_livekit_name(tx, session.livekit_room)
-            if room is not None:
-                rooms_verbs.deleted(tx, services.feed, room, session.id)
+        ending.ended(tx, services.feed, services.queue, session)
         return sessions.get(tx, found, session.id)
 
     return Data(data=body_of(found, await services.database.write(end)))

@@ -84,7 +84,7 @@ def _body(app: App) -> AppBody:
     "", status_code=201, summary="Create an app", responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503)
 )
 async def create_app(services: ServicesDep, caller: AppsWrite, body: NewApp) -> Data[AppBody]:
-    """The key must not be bound to one app. What LiveKit told before of rooms of the app's name is taken in now."""
+    """The key must not be bound to one app. Events of its rooms that came before are applied now."""
     if caller.app_id is not None:
         raise NotFound("There is no such organisation.", code="organisation_not_found")
 
@@ -134,7 +134,7 @@ async def get_app(services: ServicesDep, caller: AppsRead, app: AppRef) -> Data[
 
 @router.patch("/{app}", summary="Change an app", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))
 async def change_app(services: ServicesDep, caller: AppsWrite, app: AppRef, body: AppChange) -> Data[AppBody]:
-    """Fields that are left out stay as they are. The slug can't be changed: LiveKit's room names begin with it."""
+    """Fields that are left out stay as they are. The slug cannot be changed: LiveKit's room names begin with it."""
 
     def change(tx: Transaction) -> App:
         before = apps.get(tx, caller, app)
@@ -161,7 +161,7 @@ async def delete_app(
 ) -> Response:
     """Deletes the app with its rooms, sessions and keys. One with live rooms is refused unless forced.
 
-    Another organisation can't take the slug while a join token for the app's rooms may still live.
+    Another organisation cannot take the slug while a join token for the app's rooms may still live.
     """
 
     def look(tx: Transaction) -> tuple[App, int]:

@@ -69,6 +69,14 @@ class CameraBody(ResponseModel):
         description="What the device last said of itself on this connection, as it said it; null without one.",
         examples=[{"rssi": -61, "uptime": 3600}],
     )
+    rejected: int = Field(
+        description="Messages of this connection that were dropped, because they were no frame that can be taken.",
+        examples=[0],
+    )
+    last_rejection: str | None = Field(
+        description="What was wrong with the last of them; null without one.",
+        examples=["it breaks off: no end-of-image marker (ffd9) in 15000 bytes"],
+    )
     ws_url: str = Field(
         description="Where it connects to, with its key.",
         examples=[f"wss://{_HOST}/ingest/ws?app=live&room=live-door"],
@@ -148,6 +156,8 @@ def _described(services: Services, app: App, camera: Camera, other_nodes: dict[s
         "bridged": here is not None and services.bridges.is_bridged(room),
         "viewers": services.frame_viewers.viewers(room),
         "stats": dict(here.stats) if here is not None and here.stats else None,
+        "rejected": 0 if here is None else here.intake.rejected,
+        "last_rejection": None if here is None or here.intake.rejection is None else here.intake.rejection.message,
         "ws_url": addresses.camera_socket,
         "viewer_ws_url": addresses.viewer_socket,
         "mjpeg_url": addresses.mjpeg,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
-from typing import Annotated, Any
+import math
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, aclosing
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -13,18 +15,21 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from stagedoor.api.access import EventsRead, Needs
+from stagedoor.api.live.raw_writer import pipe_of
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Services, ServicesDep
 from stagedoor.api.wire import EMPTY_IS_ABSENT, NO_NUL, AppRef
 from stagedoor.events import store as events_store
+from stagedoor.events.feed import Batch, Reader
 from stagedoor.events.metrics import FEED_CLIENTS
-from stagedoor.events.nouns import Event
-from stagedoor.kernel.clock import rfc3339
+from stagedoor.events.nouns import FeedEvent
+from stagedoor.kernel.clock import now_ms, rfc3339
 from stagedoor.kernel.errors import Problem, StorageUnavailable
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, room_names
 from stagedoor.tenancy.nouns import App
+from stagedoor.tenancy.principals import Principal
 
 _log = structlog.get_logger()
 router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/events", tags=["Live feed"])
@@ -32,6 +37,14 @@ router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/events", tags=["Live feed"])
 _needs = Needs("events:read")
 HEARTBEAT_SECONDS = 15.0
 """After so long a silence a comment is sent, so that proxies keep the connection and a dead one is noticed."""
+
+UNSENT_BYTES: Final = 256 * 1024
+"""What may wait in the connection of a slow reader. Beyond that it is given events at its own pace, from the store."""
+
+_TRUSTED_SECONDS: Final = 1.0
+"""How long a key is taken to be as it was, where another node may have changed it."""
+
+_encoder: Final = msgspec.json.Encoder()
 
 _EXAMPLE = (
     "id: 42\nevent: participant.joined\n"
@@ -96,12 +109,12 @@ async def follow_events(
     found, newest, only = await services.database.read(look)
     given = last_event_id if last_event_id is not None else after
     stack = ExitStack()
-    place = stack.enter_context(services.feed.subscribe(found.id))
-    FEED_CLIENTS.set(services.feed.clients)
     # A number that no event has yet is of another database: what happens from now on would be below it, and missed.
     start = newest if given is None else min(given, newest)
-    batches = services.feed.follow(place, start, only, HEARTBEAT_SECONDS)
-    return _FeedResponse(_stream(request, services, batches, found), stack)
+    reader = stack.enter_context(services.feed.subscribe(found.id, start, only))
+    FEED_CLIENTS.set(services.feed.clients)
+    connection = _Connection(request, services, found, caller)
+    return _FeedResponse(connection.stream(reader), stack)
 
 
 class _FeedResponse(StreamingResponse):
@@ -117,57 +130,110 @@ class _FeedResponse(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def _stream(
-    request: Request, services: Services, batches: AsyncIterator[list[Event]], app: App
-) -> AsyncIterator[bytes]:
-    yield b"retry: 2000\n\n"
-    async for batch in batches:
-        if not await _still_allowed(request, services, app):
-            return
-        yield b"".join(_frames(app, batch)) if batch else b": nothing new\n\n"
-        if await request.is_disconnected():
-            return
+class _Connection:
+    """One reader's connection: what goes over it, and for how long its key opens it."""
+
+    def __init__(self, request: Request, services: Services, app: App, caller: Principal) -> None:
+        self._request = request
+        self._services = services
+        self._app = app
+        # What has no length is sent in chunks, which HTTP/1.0 does not know.
+        self._writer = pipe_of(request.scope) if request.scope["http_version"] == "1.1" else None
+        self._generation = -1
+        self._expires_at = self._trusted_until = math.inf
+        self._admitted(caller)
+
+    async def stream(self, reader: Reader) -> AsyncIterator[bytes]:
+        """What is sent the usual way: what the reader has to catch up with, and signs of life."""
+        yield b"retry: 2000\n\n"
+        direct = None if self._writer is None else self._pass
+        async with aclosing(self._services.feed.follow(reader, HEARTBEAT_SECONDS, direct)) as batches:
+            async for batch in batches:
+                if not await self._still_admitted():
+                    return
+                yield b": nothing new\n\n" if batch is None else _rendered(self._app, batch).text
+                if await self._request.is_disconnected():
+                    return
+
+    def _pass(self, batch: Batch) -> bool:
+        """Write a batch to the connection at once, past all layers and without waking this reader's task."""
+        writer = self._writer
+        if writer is None or not self._is_admitted() or writer.waiting() > UNSENT_BYTES:
+            return False
+        if chunk := _rendered(self._app, batch).chunk:
+            writer.write(chunk)
+        return True
+
+    def _admitted(self, caller: Principal) -> None:
+        """Note until when the key is known to open the feed."""
+        self._generation = self._services.authenticator.generation
+        self._expires_at = math.inf if caller.expires_at is None else caller.expires_at
+        alone = self._services.database.sole_writer
+        self._trusted_until = math.inf if alone else time.monotonic() + _TRUSTED_SECONDS
+
+    def _is_admitted(self) -> bool:
+        if self._generation != self._services.authenticator.generation or now_ms() >= self._expires_at:
+            return False
+        return time.monotonic() < self._trusted_until
+
+    async def _still_admitted(self) -> bool:
+        """False once the key was revoked or has expired, or the app is gone."""
+        if self._is_admitted():
+            return True
+        try:
+            caller = await _needs(self._request)
+            await self._services.database.read(lambda tx: apps.get(tx, caller, self._app.id))
+        except Problem:
+            return False
+        except StorageUnavailable:
+            return True  # the reader waits for the database, as the feed does
+        self._admitted(caller)
+        return True
 
 
-async def _still_allowed(request: Request, services: Services, app: App) -> bool:
-    """False once the key was revoked or has expired, or the app is gone."""
-    try:
-        caller = await _needs(request)
-        await services.database.read(lambda tx: apps.get(tx, caller, app.id))
-    except Problem:
-        return False
-    except StorageUnavailable:
-        pass  # the reader waits for the database, as the feed does
-    return True
+class _Rendered(NamedTuple):
+    """A batch as server-sent events, and the same as a chunk of an HTTP/1.1 answer."""
+
+    text: bytes
+    chunk: bytes
 
 
-def _frames(app: App, batch: list[Event]) -> Iterator[bytes]:
+def _rendered(app: App, batch: Batch) -> _Rendered:
+    """The batch for the wire, made once for all its readers."""
+    if batch.rendered is None:
+        text = b"".join(_frames(app, batch.events))
+        batch.rendered = _Rendered(text, b"%x\r\n%b\r\n" % (len(text), text) if text else b"")
+    rendered: _Rendered = batch.rendered
+    return rendered
+
+
+def _frames(app: App, events: Sequence[FeedEvent]) -> Iterator[bytes]:
     """The events of a batch. One that cannot be written is passed over, because a reader that comes back after the
-    last event it saw would stop at it for ever."""
-    for event in batch:
+    last event it saw would stop at it every time."""
+    for event in events:
         try:
             yield _frame(app, event)
         except Exception:  # noqa: BLE001 - whatever is wrong with one event, the others are not to be lost with it
             _log.exception("feed_event_skipped", seq=event.seq, type=event.type)
 
 
-def _frame(app: App, event: Event) -> bytes:
-    data = msgspec.json.encode(event_body(app, event))
+def _frame(app: App, event: FeedEvent) -> bytes:
+    data = _encoder.encode(event_body(app, event))
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.seq, event.type.encode(), data)
 
 
-def event_body(app: App, event: Event) -> dict[str, Any]:
+def event_body(app: App, event: FeedEvent) -> dict[str, Any]:
     """An event as the feed carries it; `room` is null for one that is about no room."""
-    services = room_names.split(event.livekit_room)
+    parts = room_names.split(event.livekit_room)
     return {
         "id": event.seq,
         "type": event.type,
         "app": app.slug,
-        "room": services[1] if services else None,
+        "room": parts[1] if parts else None,
         "livekitRoom": event.livekit_room,
         "session": event.session_id,
         "at": rfc3339(event.at),
         "origin": event.origin,
         "subject": event.subject,
-        "detail": event.detail,
+        "detail": msgspec.Raw(event.detail.encode()),
     }

@@ -135,7 +135,7 @@ def _fields(key: ApiKey) -> dict[str, object]:
     responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503),
 )
 async def create_key(services: ServicesDep, caller: KeysWrite, body: NewKey) -> Data[NewKeyBody]:
-    """Nobody can give a key more than their own has, or for longer: without `expiresAt` it ends with the key that made
+    """A key cannot give more scopes than it has, or for longer: without `expiresAt` it ends with the key that made
     it. The secret is in this answer and nowhere else."""
 
     def make(tx: Transaction) -> tuple[ApiKey, str]:

@@ -94,11 +94,11 @@ class PermissionsBody(ResponseModel):
         examples=[["camera", "microphone"]],
     )
     can_update_metadata: bool = Field(description="May change its own metadata.", examples=[False])
-    hidden: bool = Field(description="Others don't see that it is there.", examples=[False])
+    hidden: bool = Field(description="Others do not see that it is there.", examples=[False])
 
 
 class ParticipantBody(ResponseModel):
-    """Somebody in a live room."""
+    """A participant of a live room."""
 
     sid: str = Field(description="LiveKit's SID of this presence.", examples=["PA_5vQ2mT8xYb1c"])
     identity: str = Field(description="Who it is.", examples=["phone-42"])
@@ -130,7 +130,7 @@ class PermissionsChange(RequestModel):
         examples=[["microphone"]],
     )
     can_update_metadata: bool | None = Field(default=None, description="May change its own metadata.", examples=[False])
-    hidden: bool | None = Field(default=None, description="Others don't see that it is there.", examples=[False])
+    hidden: bool | None = Field(default=None, description="Others do not see that it is there.", examples=[False])
 
 
 class ParticipantChange(RequestModel):
@@ -236,7 +236,7 @@ async def _present(services: Services, room: Room, identity: str) -> Participant
     try:
         return await services.gateway.participant(room.livekit_room, identity)
     except NotFound:
-        raise NotFound("Nobody of this identity is in the room.", code="participant_not_found") from None
+        raise NotFound("No participant of this identity is in the room.", code="participant_not_found") from None
 
 
 @router.patch(
@@ -308,10 +308,10 @@ async def remove_participant(
         ),
     ] = None,
 ) -> Response:
-    """Disconnects them. Their join token stays valid, which LiveKit can't change, so without a ban they may return.
+    """Disconnects them. Their join token stays valid, which LiveKit cannot change, so without a ban they may return.
 
-    With a ban no token is minted for the identity, and whoever comes in with an old one is removed again. A ban may
-    also be set on somebody who is not there.
+    With a ban no token is minted for the identity, and a participant that joins with an old one is removed
+    again. A ban may also be set on an identity that is not in the room.
     """
     place = await find(services, caller, app, room)
     found, there, _ = place
@@ -325,7 +325,7 @@ async def remove_participant(
         await services.gateway.remove_participant(there.livekit_room, identity)
     except NotFound:
         if ban is None:
-            raise NotFound("Nobody of this identity is in the room.", code="participant_not_found") from None
+            raise NotFound("No participant of this identity is in the room.", code="participant_not_found") from None
     detail = {"livekitRoom": there.livekit_room, "identity": identity, "bannedUntil": when(until)}
     await services.database.write(
         lambda tx: trail.note(
@@ -366,7 +366,7 @@ async def mute_track(
     reference: TrackRef,
     body: Mute,
 ) -> Data[TrackBody]:
-    """LiveKit unmutes for somebody only if its config has `room.enable_remote_unmute`."""
+    """LiveKit unmutes a track of a participant only if its config has `room.enable_remote_unmute`."""
     place = await find(services, caller, app, room)
     present = await _present(services, place[1], identity)
     if reference not in {track.sid for track in present.tracks}:

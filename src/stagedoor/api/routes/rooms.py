@@ -70,7 +70,7 @@ class RoomBody(ResponseModel):
 
 
 class NewRoom(RoomLimitsBody, frozen=True, kw_only=True):
-    """A room to create in LiveKit now; it waits `emptyTimeout` for somebody to come."""
+    """A room to create in LiveKit now; it waits `emptyTimeout` for its first participant."""
 
     name: Annotated[
         ShortText,
@@ -97,12 +97,12 @@ class NewData(RequestModel):
         default=None, max_length=2 * MAX_DATA_BYTES, description="Bytes in base64.", examples=["aGVsbG8="]
     )
     topic: Annotated[str, StringConstraints(max_length=256, pattern=NO_NUL)] | None = Field(
-        default=None, description="What clients tell messages apart by.", examples=["alerts"]
+        default=None, description="What clients distinguish messages by.", examples=["alerts"]
     )
     identities: Identities = Field(
         default_factory=list[str],
         max_length=1000,
-        description="Who gets it; everybody if empty.",
+        description="Recipients; all participants if empty.",
         examples=[["phone-42"]],
     )
     reliable: bool = Field(
@@ -121,7 +121,7 @@ class SentData(ResponseModel):
 
     room: str = Field(description="LiveKit name of the room.", examples=["live-demo"])
     bytes: int = Field(description="Bytes sent.", examples=[5])
-    identities: list[str] = Field(description="To whom; empty for everybody.", examples=[["phone-42"]])
+    identities: list[str] = Field(description="Recipients; empty for all participants.", examples=[["phone-42"]])
 
 
 class NewLink(RequestModel):
@@ -244,7 +244,7 @@ async def change_room(
     responses=documented(401, 403, 404, 409, 422, 502, 503),
 )
 async def delete_room(services: ServicesDep, caller: RoomsWrite, app: AppRef, room: RoomRef) -> Response:
-    """Everybody is disconnected. The room's sessions stay."""
+    """All participants are disconnected. The room's sessions stay."""
     owner, found, session = await find(services, caller, app, room)
     with contextlib.suppress(NotFound):  # one that is not live: its record still goes
         await services.gateway.delete_room(found.livekit_room)
@@ -274,12 +274,12 @@ async def delete_room(services: ServicesDep, caller: RoomsWrite, app: AppRef, ro
 async def send_data(
     services: ServicesDep, caller: RoomsWrite, app: AppRef, room: RoomRef, body: NewData
 ) -> Data[SentData]:
-    """To everybody, or to some identities. 15,000 bytes at the most."""
+    """To all participants, or to some identities. 15,000 bytes at the most."""
     payload = _payload(body)
     found, place, session = await find(services, caller, app, room)
     if session is None and await services.gateway.find_room(place.livekit_room) is None:
-        # LiveKit would look for the room for seconds and then say that it can't be reached.
-        raise NotFound("The room is not live, so nobody could get the data.", code="not_live")
+        # LiveKit would look for the room for seconds and then say that it cannot be reached.
+        raise NotFound("The room is not live, so no participant could get the data.", code="not_live")
     await services.gateway.send_data(
         place.livekit_room, payload, topic=body.topic, identities=body.identities, reliable=body.reliable
     )

@@ -23,11 +23,11 @@ _JOIN_SECONDS: Final = 300
 
 
 class NotReady(StagedoorError):
-    """The camera can't join its room now."""
+    """The camera cannot join its room now."""
 
 
 class JoinTokens:
-    """Makes orders for bridges, with a join token like everybody else's."""
+    """Makes orders for bridges, with a join token under the rules of every other."""
 
     def __init__(self, database: Database, gateway: LiveKitGateway, issuer: TokenIssuer) -> None:
         self._database = database
@@ -35,19 +35,19 @@ class JoinTokens:
         self._issuer = issuer
 
     async def _leave_to_others(self, room: str, identity: str) -> None:
-        """LiveKit puts out whoever has the identity of one that joins; that must be nobody but an older self."""
+        """LiveKit removes the participant with the identity of one that joins; that must be the camera itself."""
         try:
             other = await self._gateway.participant(room, identity)
         except NotFound:
             return
         if other.attributes.get(SOURCE_ATTRIBUTE) != "camera":
-            raise NotReady("Somebody in the room has the camera's identity.")
+            raise NotReady("Another participant of the room has the camera's identity.")
 
     async def order(self, live: LiveCamera) -> Order:
         """How the camera joins its room.
 
         Raises:
-            NotNow: Its app or its room is gone, its session has no pictures, or somebody else has its identity.
+            NotReady: Its app or its room is gone, its session has no pictures, or another participant has its identity.
             Problem: It is banned, its identity cannot be had, the session is over, or LiveKit does not answer.
             StorageUnavailable: The database does not answer.
         """

@@ -17,8 +17,8 @@ class BridgeSettings(FeatureSettings, frozen=True, rename=lambda name: f"camera_
     bridge: Annotated[
         CameraBridge,
         Meta(
-            description="When a camera's frames become a WebRTC track in its room: `off` never, `demand` while somebody"
-            " is there by WebRTC, `always` while it sends.",
+            description="When a camera's frames become a WebRTC track in its room: `off` never, `demand` while a"
+            " participant is there by WebRTC, `always` while it sends.",
             examples=["demand"],
         ),
     ] = "demand"

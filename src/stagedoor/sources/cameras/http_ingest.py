@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 from stagedoor.kernel.errors import Conflict
 from stagedoor.sources.cameras.authentication import AuthenticatedCamera
-from stagedoor.sources.cameras.closing import IDLE
+from stagedoor.sources.cameras.closing import IDLE, Close
+from stagedoor.sources.cameras.intake import Rejected
 from stagedoor.sources.cameras.live import LiveCamera, LiveCameras
+from stagedoor.sources.cameras.metrics import CAMERA_DROPPED
 from stagedoor.sources.cameras.presence_events import PresenceEvents
 from stagedoor.sources.cameras.settings import CameraSettings
+from stagedoor.streams.jpeg import NotJpeg, measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,27 @@ class HttpIngest:
         self._presence_events = presence_events
         self._held: dict[str, _Held] = {}
 
-    def live(self, admitted: AuthenticatedCamera) -> LiveCamera:
+    def take(self, admitted: AuthenticatedCamera, data: bytes) -> Rejected | Close | None:
+        """Take a frame; an answer is why it was not taken, or why the camera may not send now.
+
+        Raises:
+            Conflict: It sends by WebSocket, or another one does to its room.
+        """
+        held = self._held.get(admitted.camera.id)
+        if held is None or held.live.closing.done():
+            # One that never sent a picture does not count as one that sends, which it would for its idle time.
+            try:
+                measure(data)
+            except NotJpeg as error:
+                CAMERA_DROPPED.labels("not_jpeg").inc()
+                return Rejected("not_jpeg", str(error))
+        live = self._live(admitted)
+        outcome = live.take(data)
+        if isinstance(outcome, Close):
+            live.close(outcome)
+        return outcome
+
+    def _live(self, admitted: AuthenticatedCamera) -> LiveCamera:
         """The camera as one that sends.
 
         Raises:

@@ -1,13 +1,17 @@
-"""Frames of one camera, on their way in: not too big, not too fast, whole, and then in its room's slot."""
+"""Frames of one camera, on their way in: not too big, not too fast, whole, and then in its room's slot.
+
+A frame that cannot be taken is dropped, counted and told. It costs nothing else, unless no better one comes.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from stagedoor.sources.cameras.closing import NOT_JPEG, TOO_BIG, TOO_FAST, Close
 from stagedoor.sources.cameras.metrics import CAMERA_BYTES, CAMERA_DROPPED, CAMERA_FRAMES
 from stagedoor.streams.hub import Slot
-from stagedoor.streams.jpeg import NotJpeg, measure
+from stagedoor.streams.jpeg import JpegReader, NotJpeg
 
 LARGEST_FRAME: Final = 8 * 1024 * 1024
 """Bytes; no app may take larger ones, because a WebSocket message is held whole before it can be refused."""
@@ -17,10 +21,31 @@ _FAR_TOO_FAST_SECONDS: Final = 10
 _BURST_SECONDS: Final = 0.5
 """A radio hands over in clumps what a camera took evenly."""
 
+_HOPELESS_SECONDS: Final = 30
+_HOPELESS_MESSAGES: Final = 10
+"""Who has sent that many frames in that time and not one that could be taken is let go."""
+
 _TAKEN: Final = CAMERA_FRAMES
 _RATE: Final = CAMERA_DROPPED.labels("rate")
 _REFUSED: Final = CAMERA_DROPPED.labels("not_jpeg")
 _LARGE: Final = CAMERA_DROPPED.labels("too_big")
+_TEXT: Final = CAMERA_DROPPED.labels("not_stats")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A message that was dropped.
+
+    Attributes:
+        reason: As the metric of dropped frames has it.
+        message: What is wrong with it, for whoever made the device.
+    """
+
+    reason: Literal["rate", "too_big", "not_jpeg", "not_stats"]
+    message: str
+
+
+_OVER_RATE: Final = Rejected("rate", "more frames came than the app's cameraMaxFps allows")
 
 
 class Intake:
@@ -35,20 +60,27 @@ class Intake:
     Attributes:
         frames: How many were taken.
         dropped: How many came too fast.
-        last: When the last one came, on the same clock; the beginning, before the first.
+        rejected: How many messages were dropped because they were no frame that can be taken.
+        rejection: The last of them.
+        last: When the last frame came, on the same clock; the beginning, before the first.
     """
 
     __slots__ = (
         "_allowance",
         "_at",
+        "_bad",
+        "_bad_since",
         "_burst",
         "_max_bytes",
         "_max_fps",
+        "_reader",
         "_slot",
         "_windows",
         "dropped",
         "frames",
         "last",
+        "rejected",
+        "rejection",
     )
 
     def __init__(self, slot: Slot, max_fps: int, max_bytes: int, now: float) -> None:
@@ -59,32 +91,57 @@ class Intake:
         self._allowance = self._burst
         self._at = now
         self._windows = (int(now), 0, 0)
+        self._reader = JpegReader()
+        self._bad = 0
+        self._bad_since = now
         self.frames = 0
         self.dropped = 0
+        self.rejected = 0
+        self.rejection: Rejected | None = None
         self.last = now
 
-    def take(self, data: bytes, now: float, now_ms: int) -> Close | None:
-        """Take a frame; an answer is the reason to end the connection."""
+    def take(self, data: bytes, now: float, now_ms: int) -> Rejected | Close | None:
+        """Take a frame; an answer is why it was not taken, or the reason to end the connection."""
         self.last = now
-        if len(data) > self._max_bytes:
-            _LARGE.inc()
-            return TOO_BIG
         if self._runs_wild(now):
             return TOO_FAST
+        if len(data) > self._max_bytes:
+            _LARGE.inc()
+            said = f"the frame has {len(data)} bytes, and {self._max_bytes} is the most"
+            return self._reject(Rejected("too_big", said), now, TOO_BIG)
         if not self._allowed(now):
             self.dropped += 1
             _RATE.inc()
-            return None
+            return _OVER_RATE
         try:
-            picture, size = measure(data)
-        except NotJpeg:
+            picture, size = self._reader.read(data)
+        except NotJpeg as error:
             _REFUSED.inc()
-            return NOT_JPEG
+            return self._reject(Rejected("not_jpeg", str(error)), now, NOT_JPEG)
+        self._bad = 0
         self._slot.publish(now_ms, picture, size)
         self.frames += 1
         _TAKEN.inc()
         CAMERA_BYTES.inc(len(picture))
         return None
+
+    def note(self, rejected: Rejected | None, now: float) -> Rejected | Close | None:
+        """Count a message that was no frame, and was rejected or not; the answer is as that of `take`."""
+        if self._runs_wild(now):
+            return TOO_FAST
+        if rejected is not None:
+            _TEXT.inc()
+            self.rejected += 1
+            self.rejection = rejected
+        return rejected
+
+    def _reject(self, rejected: Rejected, now: float, why: Close) -> Rejected | Close:
+        self.rejected += 1
+        self.rejection = rejected
+        if not self._bad:
+            self._bad_since = now
+        self._bad += 1
+        return why if self._bad >= _HOPELESS_MESSAGES and now - self._bad_since >= _HOPELESS_SECONDS else rejected
 
     def _allowed(self, now: float) -> bool:
         self._allowance = min(self._burst, self._allowance + (now - self._at) * self._max_fps)
@@ -95,7 +152,7 @@ class Intake:
         return True
 
     def _runs_wild(self, now: float) -> bool:
-        """Whether far too many frames came in each of the last seconds."""
+        """Whether far too many messages came in each of the last seconds."""
         second, count, wild = self._windows
         current = int(now)
         if current != second:

@@ -13,10 +13,11 @@ from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, Unavailable
 from stagedoor.sources.cameras.authentication import AuthenticatedCamera
 from stagedoor.sources.cameras.closing import GOING_AWAY, REPLACED, Close
-from stagedoor.sources.cameras.intake import Intake
+from stagedoor.sources.cameras.intake import Intake, Rejected
 from stagedoor.sources.cameras.metrics import CAMERAS
 from stagedoor.sources.cameras.nouns import Camera
 from stagedoor.sources.cameras.settings import CameraSettings
+from stagedoor.sources.cameras.stats import NotStats, read_stats
 from stagedoor.streams.hub import Frame, Hub, Slot
 from stagedoor.streams.placeholder import placeholder
 from stagedoor.streams.settings import StreamSettings
@@ -58,11 +59,26 @@ class LiveCamera:
         if not self.closing.done():
             self.closing.set_result(why)
 
-    def take(self, data: bytes) -> Close | None:
-        """Take a frame from it; an answer is the reason to end the connection."""
+    def take(self, data: bytes) -> Rejected | Close | None:
+        """Take a frame; an answer is why it was not taken, or the reason to end the connection."""
         if self.closing.done():
             return self.closing.result()
         return self.intake.take(data, time.monotonic(), now_ms())
+
+    def receive_text(self, text: str) -> Rejected | Close | None:
+        """Take what the device says of itself, for whoever asks how it is; the answer is as that of `take`."""
+        if self.closing.done():
+            return self.closing.result()
+        rejected = None
+        if text:  # an empty one is a keep-alive
+            try:
+                said = read_stats(text)
+            except NotStats as error:
+                rejected = Rejected("not_stats", str(error))
+            else:
+                self.stats.clear()
+                self.stats.update(said)
+        return self.intake.note(rejected, time.monotonic())
 
 
 class LiveCameras:

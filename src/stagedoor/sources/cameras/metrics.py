@@ -13,7 +13,7 @@ CAMERA_FRAMES: Final = Counter("stagedoor_camera_frames", "Frames taken from cam
 CAMERA_BYTES: Final = Counter("stagedoor_camera_bytes", "Bytes of the frames taken from cameras.", registry=REGISTRY)
 CAMERA_DROPPED: Final = Counter(
     "stagedoor_camera_dropped_frames",
-    "Frames of cameras that were not taken, by reason: rate, too_big, not_jpeg.",
+    "Messages of cameras that were not taken, by reason: rate, too_big, not_jpeg, not_stats.",
     ("reason",),
     registry=REGISTRY,
 )
@@ -24,4 +24,4 @@ CAMERA_CONNECTIONS: Final = Counter(
     registry=REGISTRY,
 )
 
-from_zero(CAMERA_DROPPED, "rate", "too_big", "not_jpeg")
+from_zero(CAMERA_DROPPED, "rate", "too_big", "not_jpeg", "not_stats")

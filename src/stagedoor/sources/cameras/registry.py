@@ -6,6 +6,7 @@ import secrets
 from dataclasses import replace
 from typing import Final
 
+from stagedoor.access.identities import check_identity
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import NotFound, TooMany
 from stagedoor.kernel.ids import new_id
@@ -32,9 +33,11 @@ def create(tx: Transaction, app: App, room: str, identity: str | None, name: str
         name: What people call it; the identity if not given.
 
     Raises:
-        Invalid: There is no such room, and a new one cannot have this name.
+        Invalid: There is no such room, and a new one cannot have this name; or no participant can have the identity.
         TooMany: The app has as many cameras as it may.
     """
+    if identity is not None:
+        check_identity(identity)
     livekit_room = known_or_new(tx, app, room)
     limit = app.settings.of(CameraSettings).limit
     if store.count_cameras(tx, app.id) >= limit:
@@ -68,6 +71,8 @@ def change(
 ) -> Camera:
     """Change what is given."""
     before = get(tx, app, camera_id)
+    if identity is not None and identity != before.identity:
+        check_identity(identity)
     after = replace(
         before,
         name=name or before.name,

@@ -30,7 +30,7 @@ class CameraSettings(FeatureSettings, frozen=True, rename=lambda name: f"camera_
         Meta(
             ge=1_024,
             le=LARGEST_FRAME,
-            description="Bytes of the largest frame that is taken; a larger one ends the connection.",
+            description="Bytes of the largest frame that is taken; a larger one is dropped.",
             examples=[524_288],
         ),
     ] = 524_288

@@ -49,6 +49,7 @@ class PostgresDatabase:
         self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._writes: set[asyncio.Task[Any]] = set()
         self._reads = 0
+        self._no_reads = asyncio.Event()
         self._lanes: list[PostgresBulk] = []
         self._closed = False
         self._heartbeat = ProbeCache(self._probe)
@@ -66,6 +67,8 @@ class PostgresDatabase:
                 value, callbacks = await connection.run_sync(_run, work)
         finally:
             self._reads -= 1
+            if self._closed and not self._reads:
+                self._no_reads.set()
         self.counters.reads += 1
         call_all(self._loop, callbacks)
         return value
@@ -97,6 +100,8 @@ class PostgresDatabase:
         self._closed = True
         if self._writes:
             await asyncio.wait(self._writes)
+        if self._reads:  # what is in use is not the pool's to close
+            await self._no_reads.wait()
         for lane in self._lanes:
             await lane.close()
         await self._engine.dispose()

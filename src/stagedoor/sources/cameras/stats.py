@@ -1,0 +1,45 @@
+"""What a device says of itself, in text messages: `{"type":"stats", …}`."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from stagedoor.kernel.errors import StagedoorError
+
+LONGEST_STATS: Final = 4_096
+"""Bytes."""
+
+_BOM: Final = "\ufeff"
+
+
+class NotStats(StagedoorError):
+    """A text is no stats message; the message says which part of the rule it breaks."""
+
+
+def read_stats(text: str) -> dict[str, Any]:
+    """The fields of a stats message, without its type.
+
+    Raises:
+        NotStats: It is too long, no JSON object, or of another type.
+    """
+    text = text.removeprefix(_BOM).rstrip("\x00")
+    size = len(text.encode("utf-8", "replace"))
+    if size > LONGEST_STATS:
+        raise NotStats(f"the text has {size} bytes, and {LONGEST_STATS} is the most")
+    if text.startswith("/9j/"):
+        raise NotStats("it is a JPEG as base64 text; send its bytes as a binary message")
+    try:
+        said = msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.ValidationError:
+        raise NotStats('the text is JSON and no object; what a device may say is {"type":"stats", …}') from None
+    except (msgspec.DecodeError, UnicodeError):
+        raise NotStats('the text is not JSON; what a device may say is {"type":"stats", …}') from None
+    except RecursionError:
+        raise NotStats("the text is nested too deeply") from None
+    # A tagged struct would not do: msgspec takes an object without the tag for one that has it.
+    kind = said.pop("type", None)
+    if kind != "stats":
+        raise NotStats(f'the text\'s type is {str(kind)[:32]!r}; what a device may say is {{"type":"stats", …}}')
+    return said
