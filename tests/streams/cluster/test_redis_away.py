@@ -18,13 +18,13 @@ from tests.support.product import Api, RunningProduct, clean_environment, eventu
 
 ALONE = """
 import json, sys
-from stagedoor.app.parts import _other_nodes
+from stagedoor.app.services import _other_nodes
 from stagedoor.streams.cluster.other_nodes import SingleNode
 from stagedoor.sources.cameras.live import LiveCameras
 from stagedoor.streams.hub import Hub
 from stagedoor.settings.resolve import resolve
 from stagedoor.usage.running_meters import RunningMeters
-import stagedoor.app.product, stagedoor.cli
+import stagedoor.app.serving, stagedoor.cli
 
 hub = Hub()
 assert isinstance(_other_nodes(resolve({}, {}).settings, "only", hub, LiveCameras(hub, RunningMeters())), SingleNode)
