@@ -44,8 +44,10 @@ def _sendable(value: Any) -> Any:
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
         return {_sendable(name): _sendable(inner) for name, inner in cast("dict[Any, Any]", value).items()}
-    if isinstance(value, list | tuple):
-        return type(value)(map(_sendable, cast("list[Any]", value)))
+    if isinstance(value, list):
+        return [_sendable(inner) for inner in cast("list[Any]", value)]
+    if isinstance(value, tuple):
+        return tuple(_sendable(inner) for inner in cast("tuple[Any, ...]", value))
     return value
 
 
