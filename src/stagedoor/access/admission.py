@@ -76,6 +76,17 @@ class AdmissionControl:
             raise refused
         return admission
 
+    def admit_key(self, app: App, reference: str) -> Admission:
+        """Admit a caller whose API key may read the app's rooms, to watch the room.
+
+        Raises:
+            NotFound: There is no room of that name.
+        """
+        try:
+            return Admission(app, livekit_name(app.slug, reference), "play")
+        except Invalid:
+            raise refusal() from None
+
     def _by_token(self, app: App, room: str, use: Use, token: str) -> Admission | None:
         link = self._signer.read(token)
         if link is not None:
