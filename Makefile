@@ -11,7 +11,7 @@ PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13; do \
 	&& echo $$name && break; done)
 UV := $(shell command -v uv || echo .make/uv/bin/uv)
 RUN := $(UV) run --no-sync
-PYTEST := $(RUN) pytest --numprocesses auto --dist loadfile --durations 20 --durations-min 1
+PYTEST := $(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 1
 export UV_PYTHON_DOWNLOADS ?= never
 unexport PYTHONDONTWRITEBYTECODE # set, it has each start of the product compile all its modules anew: twice the time
 

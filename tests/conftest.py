@@ -20,6 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if slow.is_slow(item):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=slow.turn)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -13,8 +13,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticUndefined
 
+from stagedoor.api.app_settings import SETTINGS, Setting
 from stagedoor.events.catalogue import CATALOGUE, VERSION, EventType
 from stagedoor.events.nouns import Event
 from stagedoor.kernel.metrics import REGISTRY
@@ -98,7 +100,22 @@ def settings() -> str:
         variables = ", ".join(f"`{variable}`" for variable in environment_names(name))
         former = "".join(f" Was `{before}`, which goes on to work." for before in former_names(name))
         lines.append(f"| `{name}` | {variables} | {_default(name)} | {field.description}{former} |")
+    lines += [
+        "",
+        "## Settings of an app",
+        "",
+        'Each app has its own: `PATCH /api/v1/apps/{app} {"settings": …}`.',
+        "",
+        "| setting | default | meaning |",
+        "|---|---|---|",
+        *(f"| `{to_camel(setting.name)}` | {_shown(setting)} | {setting.meta.description} |" for setting in SETTINGS),
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _shown(setting: Setting) -> str:
+    default = setting.to_wire(setting.default)
+    return "" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
 def _default(name: str) -> str:

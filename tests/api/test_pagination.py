@@ -55,11 +55,16 @@ async def test_organisations_have_pages(managed_api: Api) -> None:
     assert await walked(managed_api, "/organisations", 1) == whole
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "limit=1.5", "limit=", "cursor=%00"])
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "limit=1.5", "cursor=%00"])
 @pytest.mark.parametrize("path", LISTS)
 async def test_a_page_has_1_to_200_items(managed_api: Api, path: str, query: str) -> None:
     answer: Any = await problem(managed_api, "GET", f"{path.format(app='live')}?{query}")
     assert answer == (422, "validation_failed")
+
+
+async def test_an_empty_limit_is_as_none(full: Tenant) -> None:
+    whole, empty = [await full.api("GET", f"/keys{query}", expect=200) for query in ("", "?limit=")]
+    assert [item["id"] for item in empty["data"]] == [item["id"] for item in whole["data"]]
 
 
 @pytest.mark.parametrize("path", LISTS)

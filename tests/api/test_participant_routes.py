@@ -122,8 +122,8 @@ async def test_a_published_track_is_muted_for_everybody(api: Api, app: str) -> N
         assert muted == track | {"muted": True}
 
         async def dark() -> bool:
-            seen = bob.room.remote_participants["ada"].track_publications[track["sid"]]
-            return seen.muted and publication.muted
+            seen = bob.room.remote_participants["ada"].track_publications.get(track["sid"])
+            return seen is not None and seen.muted and publication.muted
 
         await eventually(dark)
         elsewhere = f"/apps/{app}/rooms/demo/participants/bob/tracks/{track['sid']}/mute"

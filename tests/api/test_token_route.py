@@ -184,6 +184,9 @@ async def test_a_long_token_comes_with_a_warning(managed_api: Api) -> None:
     agents = [{"agentName": f"a{number}", "metadata": "m" * 60_000} for number in range(15)]
     wish = {"room": "demo", "roomConfig": {"agents": agents}}
     assert await problem(managed_api, "POST", "/apps/live/tokens", wish) == (422, "token_too_large")
+    app = await new_app(managed_api)
+    assert await problem(managed_api, "POST", f"/apps/{app}/sessions", {"agents": agents}) == (422, "token_too_large")
+    assert (await managed_api("GET", f"/apps/{app}/sessions"))["data"] == [], "it was announced all the same"
 
 
 async def test_what_is_within_the_limits_joins(managed_api: Api) -> None:

@@ -19,6 +19,8 @@ _FOLDERS: Final = (
     "system/kill",
     "system/packaging",
 )
+_FIRST: Final = ("system", "examples", "doctor", "cli", "jobs", "rooms", "api")
+"""Folders with the files that take longest: begun first, so that none of them runs alone at the end."""
 _FILES: Final = {"test_up.py"}
 _SERVERS: Final = re.compile(r"\b(RunningProduct|ExternalLiveKit|PostgresServer|RedisServer|Browser|Nodes|Start)\b")
 """What a fixture that starts one says that it gives."""
@@ -30,8 +32,7 @@ _running: pytest.Item | None = None
 
 def is_slow(item: pytest.Item) -> bool:
     """Whether the test starts servers or browsers, by its place, its fixtures or what its file imports."""
-    tests = item.config.rootpath / "tests"
-    folder = item.path.parent.relative_to(tests).as_posix() if item.path.is_relative_to(tests) else ""
+    folder = _folder(item)
     return (
         f"{folder}/".startswith(tuple(f"{slow}/" for slow in _FOLDERS))
         or item.path.name in _FILES
@@ -39,6 +40,17 @@ def is_slow(item: pytest.Item) -> bool:
         or any(_SERVERS.search(given) for given in _given_by_fixtures(item))
         or not _STARTERS.isdisjoint(vars(getattr(item, "module", None) or object))
     )
+
+
+def turn(item: pytest.Item) -> int:
+    """A test with a lower number is begun earlier."""
+    top = _folder(item).partition("/")[0]
+    return _FIRST.index(top) if top in _FIRST else len(_FIRST)
+
+
+def _folder(item: pytest.Item) -> str:
+    tests = item.config.rootpath / "tests"
+    return item.path.parent.relative_to(tests).as_posix() if item.path.is_relative_to(tests) else ""
 
 
 def _given_by_fixtures(item: Any) -> list[str]:

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from stagedoor.access.grants import Grant, JoinRequest, check_attributes, decide, under_plan
+from stagedoor.access.grants import Grant, JoinRequest, decide, under_plan
 from stagedoor.access.metrics import TOKENS
 from stagedoor.access.mint import mint, warning_of
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.rooms.bans import Bans
+from stagedoor.rooms.nouns import Plan
 from stagedoor.rooms.plans import Plans
 from stagedoor.rooms.rooms import name_of
 from stagedoor.storage import Database
@@ -75,11 +76,10 @@ class TokenIssuer:
         TOKENS.labels(requester).inc()
         return IssuedToken(token, grant, now_ms() + grant.ttl * 1000, warning_of(token))
 
-    async def check(self, app: App, requests: Iterable[JoinRequest]) -> None:
-        """Raise what `issue` would raise once a session is announced for the requests' room."""
+    async def check(self, app: App, requests: Iterable[JoinRequest], plan: Plan) -> None:
+        """Raise what `issue` would raise for the requests once a session with such a plan is announced."""
         for request in requests:
-            grant = await self._permitted(app, request)
-            check_attributes(grant.attributes, announced=True)
+            mint(self.endpoint, under_plan(await self._permitted(app, request), plan))
 
     async def is_banned(self, livekit_room: str, identity: str) -> bool:
         """Whether the identity gets no token for the room, and the holder of one that was issued is not admitted."""

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from stagedoor.kernel import jwt
 from stagedoor.kernel.errors import Unauthenticated
 
 Scheme = Literal["jwt", "hmac"]
@@ -48,8 +49,6 @@ class _Claims(msgspec.Struct):
 
 
 _claims: Final = msgspec.json.Decoder(_Claims)
-_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
-_TO_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _KNOWN_HEADERS: Final = 16
 """JWT headers that are remembered; LiveKit always sends the same one."""
 
@@ -118,13 +117,13 @@ class Keyring:
         if header not in self._headers:
             self._check_header(header)
         try:
-            claims = _claims.decode(_decoded(payload))
+            claims = _claims.decode(jwt.decoded(payload))
         except (ValueError, RecursionError):  # msgspec's and binascii's errors are ValueErrors
             raise SignatureRefused("not_jwt", "The claims in the header Authorization cannot be read.") from None
         secret = self._keys.get(claims.iss)
         if secret is None:
             raise SignatureRefused("unknown_key", "The signature is by an API key that is not known here.")
-        if not hmac.compare_digest(given, _encoded(hmac.digest(secret, signed, "sha256"))):
+        if not hmac.compare_digest(given, jwt.signature(signed, secret)):
             raise SignatureRefused("bad_signature", "The signature is by another secret than the API key's.")
         if len(self._headers) < _KNOWN_HEADERS:  # and of those alone who know a secret
             self._headers.add(header)
@@ -134,7 +133,7 @@ class Keyring:
     def _check_header(self, encoded: bytes) -> None:
         """Refuse a JWT by its header."""
         try:
-            header: Any = msgspec.json.decode(_decoded(encoded))
+            header: Any = msgspec.json.decode(jwt.decoded(encoded))
         except (ValueError, RecursionError):
             header = None
         # `crit` and `b64` change what is signed and how it is to be read; LiveKit uses neither (RFC 7515, RFC 7797).
@@ -186,11 +185,3 @@ def _check_claims(claims: _Claims, body: bytes, now: float) -> None:
     digest = binascii.b2a_base64(hashlib.sha256(body).digest(), newline=False)
     if not hmac.compare_digest(claims.sha256.encode(), digest):
         raise SignatureRefused("body_changed", "The signature is for another body.")
-
-
-def _decoded(part: bytes) -> bytes:
-    return binascii.a2b_base64(part.translate(_URL_SAFE) + b"==")
-
-
-def _encoded(digest: bytes) -> bytes:
-    return binascii.b2a_base64(digest, newline=False).rstrip(b"=").translate(_TO_URL_SAFE)

@@ -42,6 +42,25 @@ class Wanted:
     wait: int = DEFAULT_WAIT
 
 
+def plan_of(session_id: str, wanted: Wanted) -> Plan:
+    """The plan of a session that is announced now."""
+    now = now_ms()
+    return Plan(
+        session_id=session_id,
+        kind=wanted.kind,
+        metadata=wanted.metadata,
+        agents=wanted.agents,
+        max_duration=wanted.max_duration,
+        empty_timeout=wanted.limits.empty_timeout,
+        departure_timeout=wanted.limits.departure_timeout,
+        max_participants=wanted.limits.max_participants,
+        created_at=now,
+        wait_until=now + wanted.wait * 1000,
+        cleaned_at=None,
+        transcript=wanted.transcript,
+    )
+
+
 def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
     """Store a session whose room does not exist yet.
 
@@ -52,7 +71,7 @@ def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
     """
     if store.count_created_sessions(tx, app.id) >= MOST_WAITING:
         raise TooMany(
-            f"{MOST_WAITING} sessions of the app wait for their rooms; announce fewer, or give them a shorter waitFor.",
+            f"{MOST_WAITING} sessions of the app wait for their rooms; announce fewer, or shorten limits.wait.",
             code="too_many_sessions",
             extra={"limit": MOST_WAITING},
         )
@@ -79,20 +98,7 @@ def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
         last_seen_at=now,
         changed_at=now,
     )
-    plan = Plan(
-        session_id=session_id,
-        kind=wanted.kind,
-        metadata=wanted.metadata,
-        agents=wanted.agents,
-        max_duration=wanted.max_duration,
-        empty_timeout=wanted.limits.empty_timeout,
-        departure_timeout=wanted.limits.departure_timeout,
-        max_participants=wanted.limits.max_participants,
-        created_at=now,
-        wait_until=now + wanted.wait * 1000,
-        cleaned_at=None,
-        transcript=wanted.transcript,
-    )
+    plan = plan_of(session_id, wanted)
     store.insert_session(tx, session)
     store.insert_plan(tx, plan)
     return session, plan

@@ -134,7 +134,7 @@ async def _is_billed(api: Api) -> bool:
         assert [one["type"] for one in said].count("session.ended") == 1
         last = said[-1]["detail"]
         tracks = [track for person in session["participants"] for track in person["tracks"]]
-        people = sum(person["durationMs"] or 0 for person in session["participants"])
+        people = _presence_ms(session["participants"])
         video = sum(from_rfc3339(track["unpublishedAt"]) - from_rfc3339(track["publishedAt"]) for track in tracks)
         if (last["durationMs"], last["usage"]["participantMinutes"], last["usage"]["videoTrackMinutes"]) != (
             session["durationMs"],
@@ -144,6 +144,17 @@ async def _is_billed(api: Api) -> bool:
             return False  # it is corrected by a job, soon
         assert last["usage"] == session["usage"]
     return True
+
+
+def _presence_ms(participants: list[dict[str, Any]]) -> int:
+    """How long each identity was there, in all: a person who connects again before the old connection ends, once."""
+    there = {
+        (person["identity"], at)
+        for person in participants
+        if person["leftAt"] is not None
+        for at in range(from_rfc3339(person["joinedAt"]), from_rfc3339(person["leftAt"]))
+    }
+    return len(there)
 
 
 @dataclass

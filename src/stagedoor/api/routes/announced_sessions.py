@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter
@@ -20,10 +19,9 @@ from stagedoor.api.services import Services, ServicesDep
 from stagedoor.api.wire import NO_NUL, AppRef, Data, RequestModel, ResponseModel
 from stagedoor.audit import store as trail
 from stagedoor.kernel.clock import rfc3339
-from stagedoor.kernel.errors import Conflict, Invalid, NotFound
+from stagedoor.kernel.errors import Invalid
 from stagedoor.kernel.ids import new_id
-from stagedoor.rooms import limit_jobs, plans, sessions, store
-from stagedoor.rooms import rooms as rooms_verbs
+from stagedoor.rooms import ending, plans, sessions
 from stagedoor.rooms.nouns import SESSION, Session
 from stagedoor.rooms.plans import Wanted
 from stagedoor.rooms.sessions import SessionView
@@ -120,8 +118,10 @@ async def create_session(
             code="identity_twice",
         )
     found = await services.database.read(lambda tx: apps.get(tx, caller, app))
-    room = body.room_name or new_id(SESSION)  # before anything is stored, and so before the session has its own id
-    await services.issuer.check(found, [invited.request(room) for invited in body.participants])
+    draft = plans.plan_of(new_id(SESSION), wanted)
+    room = body.room_name or draft.session_id
+    # Before anything is stored: a token that cannot be issued leaves no session behind.
+    await services.issuer.check(found, [invited.request(room) for invited in body.participants], draft)
 
     session, plan = await services.database.write(lambda tx: services.plans.announce(tx, services.queue, found, wanted))
     view = SessionView(session, plan, None, (), ())
@@ -152,20 +152,11 @@ async def end_session(
 ) -> Data[SessionBody]:
     """A session that waits for its room expires; the room of an active one is ended."""
     found, session = await services.database.read(lambda tx: _find(tx, caller, app, reference))
-    if session.state == "ended":
-        raise Conflict("The session is over.", code="session_ended")
-    if session.state == "active":
-        with contextlib.suppress(NotFound):  # it ended by itself, and its event is on the way
-            await services.gateway.delete_room(session.livekit_room)
+    await ending.end_room(services.gateway, session)
 
     def end(tx: Transaction) -> SessionView:
         trail.note(tx, caller, "session.ended", session.id, organisation_id=found.organisation_id, app_id=found.id)
-        if session.state == "created":
-            limit_jobs.expire(tx, services.feed, services.queue, session.id, asked=True)
-        else:
-            room = store.room_by_livekit_name(tx, session.livekit_room)
-            if room is not None:
-                rooms_verbs.deleted(tx, services.feed, room, session.id)
+        ending.ended(tx, services.feed, services.queue, session)
         return sessions.get(tx, found, session.id)
 
     return Data(data=body_of(found, await services.database.write(end)))
