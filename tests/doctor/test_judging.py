@@ -12,7 +12,7 @@ from stagedoor.doctor.signalling import Candidate
 from stagedoor.doctor.stun import binding_request, is_answer
 from stagedoor.doctor.webhook_rejections import not_taken, refused
 from stagedoor.kernel.errors import OperatorError
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.pages import files
 
 MIB = 1 << 20

@@ -7,10 +7,10 @@ for each of LiveKit's events that is most of what taking one in costs. Of a quer
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, Executable
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -19,10 +19,16 @@ from stagedoor.storage.sqlite.dialect import StagedoorSQLite
 from stagedoor.storage.sqlite.errors import RAISED, translated
 
 _SQLITE: Final = StagedoorSQLite()
-_make_postgresql: Callable[[], Any] = PGDialect_asyncpg
-_POSTGRESQL: Final = _make_postgresql()
 
 _instance: Final[Callable[..., Any]] = DBAPIError.instance
+
+
+@cache
+def _postgresql_dialect() -> Any:
+    from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg  # not imported for SQLite
+
+    make: Callable[[], Any] = PGDialect_asyncpg
+    return make()
 
 
 class Prepared:
@@ -55,7 +61,7 @@ class Prepared:
     def run_on_postgresql(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """The same."""
         if self._postgresql is None:
-            self._postgresql = _compiled(self._statement, _POSTGRESQL)
+            self._postgresql = _compiled(self._statement, _postgresql_dialect())
         sql, names = self._postgresql
         return run_on_postgresql(connection, sql, tuple(values[name] for name in names))
 

@@ -1,25 +1,24 @@
-"""The parts that the edge calls, made from settings, secrets and an open database."""
+"""What the edge calls, made from settings, secrets and an open database, and closed again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from livekit import api
+import contextlib
+import secrets as randomness
+from collections.abc import AsyncGenerator, Callable
 
 from stagedoor.access.admission import AdmissionControl
 from stagedoor.access.issue import TokenIssuer
 from stagedoor.access.links import LinkSigner
 from stagedoor.api.services import Services
-from stagedoor.app.datafolder import Secrets
-from stagedoor.app.network import Network
+from stagedoor.app.datafolder import DataFolder, Secrets
+from stagedoor.app.network import Network, lay_out
 from stagedoor.events.feed import Feed
 from stagedoor.inbox.applier import Applier
 from stagedoor.inbox.receive import Receiver
-from stagedoor.inbox.store import intake
 from stagedoor.inbox.verify import Keyring
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock_watch import ClockWatch
-from stagedoor.kernel.errors import OperatorError
+from stagedoor.kernel.errors import OperatorError, StorageUnavailable
 from stagedoor.kernel.sealing import Sealer
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outbox import delivery
@@ -39,7 +38,7 @@ from stagedoor.sources.cameras.http_ingest import HttpIngest
 from stagedoor.sources.cameras.key_revocation import KeyRevocation
 from stagedoor.sources.cameras.live import LiveCameras
 from stagedoor.sources.cameras.presence_events import PresenceEvents
-from stagedoor.storage import Database
+from stagedoor.storage import Database, migrate, open_database
 from stagedoor.storage.objects import Objects, ObjectsUnavailable
 from stagedoor.streams.cluster.other_nodes import OtherNodes, SingleNode
 from stagedoor.streams.hub import Hub
@@ -51,7 +50,7 @@ from stagedoor.transcripts.transcriber import Transcriber
 from stagedoor.usage.running_meters import RunningMeters
 
 
-def make_parts(
+def make_services(
     settings: Settings,
     secrets: Secrets,
     network: Network,
@@ -60,7 +59,7 @@ def make_parts(
     starting: Callable[[], str | None],
     node: str = "only",
 ) -> tuple[Services, BanEnforcer]:
-    """The edge's parts, and the bouncer, whose worker the product runs. Called on the running event loop."""
+    """The services, and the ban enforcer, whose worker the product runs. Called on the running event loop."""
     endpoint = network.endpoint
     gateway = LiveKitGateway(endpoint)
     feed = Feed(database, max_clients=settings.feed_max_clients)
@@ -73,6 +72,7 @@ def make_parts(
     clock.listen(SessionClock(database, shared=network.same_machine).jumped)
     applier = Applier(database, feed, queue, ban_enforcer, clock)
     extra = {key: secret.get_secret_value() for key, secret in settings.livekit_webhook_extra_keys.items()}
+    directory = Directory(database)
     keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.livekit_webhook_hmac_enabled)
     signer = LinkSigner(secrets.link_secret)
     bans, plans = Bans(database), Plans(database)
@@ -90,17 +90,17 @@ def make_parts(
         feed=feed,
         queue=queue,
         authenticator=Authenticator(database, operator_secret),
-        directory=Directory(database),
+        directory=directory,
         bans=bans,
         plans=plans,
         room_creator=RoomCreator(database, gateway, plans, feed, queue),
         issuer=issuer,
         gateway=gateway,
-        receiver=Receiver(keyring, intake(database), applier.wake),
+        receiver=Receiver(keyring, database, directory, applier.wake),
         applier=applier,
         clock=clock,
         signer=signer,
-        admission_control=AdmissionControl(signer, api.TokenVerifier(endpoint.api_key, endpoint.api_secret)),
+        admission_control=AdmissionControl(signer, endpoint),
         sealer=sealer,
         sender=sender,
         tester=WebhookTester(sender, sealer),
@@ -118,6 +118,39 @@ def make_parts(
         starting=starting,
     )
     return services, ban_enforcer
+
+
+async def close_services(services: Services) -> None:
+    """Close them, in reverse: what writes down what others leave, after these."""
+    await services.http_ingest.close()
+    await services.presence_events.close()
+    await services.media_usage.close()  # when no camera sends any more
+    await services.transcriber.close()
+    await services.sender.close()
+    await services.gateway.close()
+
+
+@contextlib.asynccontextmanager
+async def services_without_serving(settings: Settings, folder: DataFolder) -> AsyncGenerator[tuple[Services, str]]:
+    """The services on a data folder that this process holds, with nothing running; and the operator's secret.
+
+    Raises:
+        OperatorError: The database cannot be used.
+    """
+    configured = settings.database_url
+    url = configured.get_secret_value() if configured else folder.database
+    secrets, operator = folder.secrets(), randomness.token_urlsafe(32)
+    async with contextlib.AsyncExitStack() as closing:
+        try:
+            await migrate(url)
+            database = await open_database(url)
+        except StorageUnavailable as error:
+            raise OperatorError(f"The database cannot be used: {error}") from None
+        closing.push_async_callback(database.close)
+        network = lay_out(settings, secrets)
+        services, _ = make_services(settings, secrets, network, database, operator, lambda: "Stagedoor does not run.")
+        closing.push_async_callback(close_services, services)
+        yield services, operator
 
 
 def _other_nodes(settings: Settings, node: str, hub: Hub, cameras: LiveCameras) -> OtherNodes:
