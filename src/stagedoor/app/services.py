@@ -15,7 +15,6 @@ from stagedoor.app.network import Network, lay_out
 from stagedoor.events.feed import Feed
 from stagedoor.inbox.applier import Applier
 from stagedoor.inbox.receive import Receiver
-from stagedoor.inbox.store import intake
 from stagedoor.inbox.verify import Keyring
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock_watch import ClockWatch
@@ -73,6 +72,7 @@ def make_services(
     clock.listen(SessionClock(database, shared=network.same_machine).jumped)
     applier = Applier(database, feed, queue, ban_enforcer, clock)
     extra = {key: secret.get_secret_value() for key, secret in settings.livekit_webhook_extra_keys.items()}
+    directory = Directory(database)
     keyring = Keyring({endpoint.api_key: endpoint.api_secret, **extra}, settings.livekit_webhook_hmac_enabled)
     signer = LinkSigner(secrets.link_secret)
     bans, plans = Bans(database), Plans(database)
@@ -90,13 +90,13 @@ def make_services(
         feed=feed,
         queue=queue,
         authenticator=Authenticator(database, operator_secret),
-        directory=Directory(database),
+        directory=directory,
         bans=bans,
         plans=plans,
         room_creator=RoomCreator(database, gateway, plans, feed, queue),
         issuer=issuer,
         gateway=gateway,
-        receiver=Receiver(keyring, intake(database), applier.wake),
+        receiver=Receiver(keyring, database, directory, applier.wake),
         applier=applier,
         clock=clock,
         signer=signer,

@@ -62,7 +62,10 @@ _SET_STATE: Final = Prepared(
     .where(inbox.c.seq == bindparam("key"))
     .values({name: bindparam(name) for name in ("state", "attempts", "applied_at", "error")})
 )
-_RECEIVED: Final = ("id", "event", "livekit_room", "received_at", "key_id", "scheme", "body", "trace")
+_RECEIVED: Final = (
+    *("id", "event", "livekit_room", "received_at", "key_id", "scheme", "body", "trace"),
+    *("state", "attempts", "applied_at"),
+)
 
 
 @dataclass(frozen=True, slots=True)

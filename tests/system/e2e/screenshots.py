@@ -69,7 +69,7 @@ class Photographer:
                 await person.page.locator('[data-state="waiting"]').wait_for()
                 await self._take(person, "play-waiting", look)
                 await person.page.goto(f"{self._product.url}/play/live/live-private")
-                await self._take(person, "gone", look)
+                await self._take(person, "unavailable", look)
                 await person.page.goto(f"{self._product.url}/api/v1/docs")
                 await person.page.locator(".opblock").first.wait_for()
                 await self._take(person, "docs", look)
