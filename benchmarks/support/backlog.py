@@ -21,7 +21,8 @@ from stagedoor.inbox.redact import redact
 from stagedoor.inbox.store import inbox, intake
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
-from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
+from stagedoor.mediaserver.endpoint import Endpoint
+from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.mediaserver.livekit_event import decode_event
 from stagedoor.rooms.ban_enforcer import BanEnforcer
 from stagedoor.storage import Database, migrate, open_database

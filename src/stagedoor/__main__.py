@@ -14,7 +14,7 @@ def _end(_signal: int, _frame: FrameType | None) -> None:
 def main() -> None:
     """The `stagedoor` command. SIGTERM is a wish to end from the first moment on, also while it is being loaded."""
     signal.signal(signal.SIGTERM, _end)
-    from stagedoor.cli import main as cli  # loading it takes a second
+    from stagedoor.cli import main as cli
 
     cli()
 

@@ -13,7 +13,7 @@ from stagedoor.access.grants import DEFAULT_TTL, SOURCES, JoinRequest, RoomConfi
 from stagedoor.access.mint import mint
 from stagedoor.kernel.errors import Invalid
 from stagedoor.kernel.texts import shows_nothing
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.tenancy.nouns import App, AppSettings
 from stagedoor.tenancy.settings import TokenSettings
 

@@ -16,7 +16,7 @@ from stagedoor.access.grants import DEFAULT_TTL, SOURCES, Grant, JoinRequest, Ro
 from stagedoor.access.mint import mint, warning_of
 from stagedoor.kernel.errors import Invalid
 from stagedoor.kernel.texts import shows_nothing
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.rooms.nouns import Plan
 from stagedoor.tenancy.nouns import App, AppSettings
 from stagedoor.tenancy.settings import TokenSettings

@@ -272,11 +272,11 @@ async def test_a_body_behind_its_answer_is_read_up_to_a_bound(tmp_path: Path, mo
 async def test_a_body_that_comes_slowly_and_steadily_is_taken(quick: None, tmp_path: Path) -> None:
     """As from a modem: longer than the time-out, and faster than the slowest rate."""
     async with serving(tmp_path, **IMPATIENT) as (port, _), connected(port) as client:
-        await client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n")
+        await client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n")
         for _ in range(20):
-            await client.send(bytes(200))
+            await client.send(bytes(2_000))
             await asyncio.sleep(0.1)
-        assert (await client.answer())[2] == b"4000"
+        assert (await client.answer())[2] == b"40000"
 
 
 async def test_who_waits_for_us_is_waited_for(quick: None, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from unittest.mock import patch
 
 from typer.testing import CliRunner
 
-from stagedoor.cli import app, options
+from stagedoor.app import logs
+from stagedoor.cli import make_app
 from stagedoor.kernel.errors import OperatorError
 from tests.support.product import clean_environment, wait_for_port
 
@@ -31,8 +32,8 @@ class Done:
 def deploy(*arguments: str, **environment: str) -> Done:
     """`stagedoor deploy …` in this process, whose logging stays as it is."""
     given = clean_environment() | environment
-    with patch.dict(os.environ, given, clear=True), patch.object(options, "configure"):
-        result = CliRunner().invoke(app, ["deploy", *arguments])
+    with patch.dict(os.environ, given, clear=True), patch.object(logs, "configure"):
+        result = CliRunner().invoke(make_app(), ["deploy", *arguments])
     if isinstance(result.exception, OperatorError):
         return Done(result.exception.exit_code, str(result.exception))
     return Done(result.exit_code, result.stderr)

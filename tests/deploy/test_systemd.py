@@ -165,3 +165,19 @@ def test_the_units_can_be_parsed_by_others(tmp_path: Path) -> None:
         parser = configparser.RawConfigParser(strict=False)
         parser.read(unit)
         assert parser.sections() == ["Unit", "Service", "Install"]
+
+
+@pytest.mark.parametrize("user", ["bob\nExecStartPre=/bin/evil", "bob evil", "%i", "", "-x", "a" * 40])
+def test_a_user_that_is_no_users_name_is_refused(tmp_path: Path, user: str) -> None:
+    output = tmp_path / "units"
+    done = deploy("systemd", "--output", str(output), "--user", user)
+    assert done.returncode == 2
+    assert "user" in done.stderr
+    assert not output.exists()
+
+
+def test_a_program_with_a_line_break_is_refused(tmp_path: Path) -> None:
+    output = tmp_path / "units"
+    done = deploy("systemd", "--output", str(output), "--livekit-binary", "/bin/livekit\nExecStartPre=/bin/evil")
+    assert done.returncode == 2
+    assert not output.exists()

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from stagedoor.api import livekit_webhook
 from stagedoor.api.openapi import build as build_document
-from stagedoor.cli import app
+from stagedoor.cli import make_app
 from tests.support.offline import offline_application
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +50,7 @@ def test_pages_named_in_the_code_exist() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_exist(page: Path) -> None:
+    app = make_app()
     commands = set(re.findall(r"`?\bstagedoor ((?:[a-z]+)(?: [a-z]+)?)", "\n".join(_code(page.read_text()))))
     for command in commands:
         words = command.split()

@@ -8,7 +8,7 @@ import pytest
 
 from stagedoor.doctor import connectivity
 from stagedoor.doctor.signalling import IceOffer, ice_offer
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint
 from tests.support.product import KEY, SECRET, RunningProduct
 
 

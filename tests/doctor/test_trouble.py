@@ -7,7 +7,8 @@ from typing import Any
 
 import aiohttp
 
-from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
+from stagedoor.mediaserver.endpoint import Endpoint
+from stagedoor.mediaserver.gateway import LiveKitGateway
 from tests.doctor.support import examine, external
 from tests.support.ports import free_ports
 from tests.support.product import KEY, SECRET, Api, RunningProduct, eventually, running

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from livekit import api
+from livekit.protocol import agent_dispatch, room
 
 from stagedoor.kernel.jwt import decoded
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.mediaserver.signing import access_token
 
 ENDPOINT = Endpoint(
@@ -43,8 +44,8 @@ def asked(draw: st.DrawFn) -> dict[str, Any]:
         hidden=draw(MAYBE),
         agent=draw(MAYBE),
     )
-    config = api.RoomConfiguration(empty_timeout=draw(st.integers(0, 9)), metadata=draw(TEXT))
-    config.agents.append(api.RoomAgentDispatch(agent_name="helper", metadata=draw(TEXT)))
+    config = room.RoomConfiguration(empty_timeout=draw(st.integers(0, 9)), metadata=draw(TEXT))
+    config.agents.append(agent_dispatch.RoomAgentDispatch(agent_name="helper", metadata=draw(TEXT)))
     return {
         "grants": grants,
         "ttl": draw(st.integers(1, 10_000)),

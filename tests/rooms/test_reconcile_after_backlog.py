@@ -8,7 +8,8 @@ from random import Random
 import pytest
 
 from stagedoor.kernel.clock import now_ms
-from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
+from stagedoor.mediaserver.endpoint import Endpoint
+from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.mediaserver.snapshots import ServerState
 from stagedoor.rooms.reconcile_worker import Watch
 from tests.support.rooms_harness import World, world_on

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from stagedoor.kernel.errors import CallerMistake, OperatorError, StorageUnavailable
-from stagedoor.storage import Transaction, migrate, open_database, upgrade
-from stagedoor.storage import migration as module
+from stagedoor.storage import Transaction, alembic_upgrade, migrate, open_database, upgrade
+from stagedoor.storage.migration import SCRIPTS
 from tests.storage.tables import another_client, impatient, locked_by_another_program
 
 FIRST = """
@@ -59,7 +59,7 @@ def upgrade():
 def scripts(tmp_path: Path) -> Path:
     folder = tmp_path / "scripts"
     (folder / "versions").mkdir(parents=True)
-    shutil.copy(module.SCRIPTS / "env.py", folder)
+    shutil.copy(SCRIPTS / "env.py", folder)
     return folder
 
 
@@ -129,7 +129,7 @@ def test_nodes_that_start_together(url: str, scripts: Path) -> None:
 
 async def test_a_node_waits_for_the_one_that_migrates(postgres_url: str, scripts: Path) -> None:
     async with another_client(postgres_url) as other:
-        await other.execute(f"SELECT pg_advisory_lock({module.LOCK})")
+        await other.execute(f"SELECT pg_advisory_lock({alembic_upgrade.LOCK})")
         running = asyncio.ensure_future(run(postgres_url, give(scripts, first=FIRST)))
         await asyncio.sleep(0.5)
         assert not running.done()
@@ -155,14 +155,13 @@ async def test_what_cannot_be_migrated(tmp_path: Path, sqlite_url: str, monkeypa
         await migrate("mysql://x/y")
     with pytest.raises(StorageUnavailable, match="reached"):
         await migrate("postgresql://nobody:x@127.0.0.1:1/none")
-    await migrate(sqlite_url)
     impatient(monkeypatch, 100)
     with locked_by_another_program(tmp_path / "test.db"), pytest.raises(StorageUnavailable, match="locked"):
         await migrate(sqlite_url)
 
 
 def test_alembics_own_command_works_on_the_folder(tmp_path: Path, scripts: Path) -> None:
-    shutil.copy(module.SCRIPTS / "script.py.mako", scripts)
+    shutil.copy(SCRIPTS / "script.py.mako", scripts)
     give(scripts, first=FIRST)
     (tmp_path / "alembic.ini").write_text(f"[alembic]\nscript_location = {scripts}\n")
     for arguments in (["upgrade", "head"], ["revision", "--autogenerate", "-m", "another"]):

@@ -14,7 +14,7 @@ from stagedoor.api.prefix import PREFIX
 from stagedoor.api.services import Services
 from stagedoor.app.datafolder import DataFolder
 from stagedoor.app.network import lay_out
-from stagedoor.app.parts import make_parts
+from stagedoor.app.services import make_services
 from stagedoor.pages.pages import Pages
 from stagedoor.settings.resolve import resolve
 from stagedoor.storage import migrate, open_database
@@ -27,9 +27,9 @@ async def application(folder: Path, **settings: Any) -> AsyncGenerator[tuple[Fas
     data = DataFolder(chosen.data_dir)
     secrets = data.secrets()
     network = lay_out(chosen, secrets)
-    await migrate(data.database_url)
-    database = await open_database(data.database_url)
-    parts, _ = make_parts(chosen, secrets, network, database, "operator-secret", lambda: None)
+    await migrate(data.database)
+    database = await open_database(data.database)
+    parts, _ = make_services(chosen, secrets, network, database, "operator-secret", lambda: None)
     document = f"{PREFIX}/openapi.json"
     pages = Pages(database, parts.issuer, parts.admission_control, document)
     try:

@@ -12,7 +12,7 @@ from stagedoor.api.application import build
 from stagedoor.api.prefix import PREFIX
 from stagedoor.app.datafolder import DataFolder
 from stagedoor.app.network import lay_out
-from stagedoor.app.parts import make_parts
+from stagedoor.app.services import make_services
 from stagedoor.pages.pages import Pages
 from stagedoor.settings.resolve import resolve
 from stagedoor.storage import migrate, open_database
@@ -24,10 +24,10 @@ async def offline_application(folder: Path) -> AsyncGenerator[FastAPI]:
     settings = resolve({"data_dir": folder, "livekit_port": 1}, {}).settings
     data = DataFolder(settings.data_dir)
     secrets = data.secrets()
-    await migrate(data.database_url)
-    database = await open_database(data.database_url)
+    await migrate(data.database)
+    database = await open_database(data.database)
     network = lay_out(settings, secrets)
-    parts, _ = make_parts(settings, secrets, network, database, "operator", lambda: "offline")
+    parts, _ = make_services(settings, secrets, network, database, "operator", lambda: "offline")
     document = f"{PREFIX}/openapi.json"
     pages = Pages(database, parts.issuer, parts.admission_control, document)
     try:

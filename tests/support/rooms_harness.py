@@ -25,7 +25,8 @@ from stagedoor.inbox.store import InboxEvent, inbox, intake
 from stagedoor.jobs.queue import Queue
 from stagedoor.jobs.store import jobs, list_jobs
 from stagedoor.kernel.errors import Conflict, StorageUnavailable
-from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
+from stagedoor.mediaserver.endpoint import Endpoint
+from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.mediaserver.snapshots import ServerState
 from stagedoor.rooms import final_usage, store
 from stagedoor.rooms.ban_enforcer import BanEnforcer

@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
-from typing import Final
-
-from livekit import api
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from stagedoor.access.grants import JoinRequest
 from stagedoor.access.links import LinkSigner, Use
 from stagedoor.access.settings import PlaybackSettings
 from stagedoor.kernel.errors import Invalid, NotFound
+from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.room_names import livekit_name
 from stagedoor.tenancy.settings import TokenSettings
+
+if TYPE_CHECKING:
+    from livekit.api import TokenVerifier
 
 PAGE_TOKEN_TTL: Final = 600
 """Seconds that a page's join token lives. LiveKit renews it while the page is connected."""
@@ -49,12 +52,12 @@ class AdmissionControl:
 
     Args:
         signer: Reads the tokens of signed links.
-        verifier: Reads LiveKit join tokens, which are accepted in a link as well.
+        endpoint: The LiveKit whose join tokens are accepted in a link as well.
     """
 
-    def __init__(self, signer: LinkSigner, verifier: api.TokenVerifier) -> None:
+    def __init__(self, signer: LinkSigner, endpoint: Endpoint) -> None:
         self._signer = signer
-        self._verifier = verifier
+        self._endpoint = endpoint
 
     def admit(self, app: App | None, reference: str, use: Use, token: str | None) -> Admission:
         """Admit the holder of `token` to the room, to watch (`play`) or to take part (`meet`).
@@ -75,6 +78,23 @@ class AdmissionControl:
         if admission is None:
             raise refused
         return admission
+
+    def admit_key(self, app: App, reference: str) -> Admission:
+        """Admit a caller whose API key may read the app's rooms, to watch the room.
+
+        Raises:
+            NotFound: There is no room of that name.
+        """
+        try:
+            return Admission(app, livekit_name(app.slug, reference), "play")
+        except Invalid:
+            raise refusal() from None
+
+    @cached_property
+    def _verifier(self) -> TokenVerifier:
+        from livekit.api import TokenVerifier  # not at the start, which it would make a tenth longer
+
+        return TokenVerifier(self._endpoint.api_key, self._endpoint.api_secret)
 
     def _by_token(self, app: App, room: str, use: Use, token: str) -> Admission | None:
         link = self._signer.read(token)

@@ -11,7 +11,7 @@ from stagedoor.access.metrics import TOKENS
 from stagedoor.access.mint import mint, warning_of
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.nouns import Plan
 from stagedoor.rooms.plans import Plans

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
-
-from joserfc import jwt
-from joserfc.jwk import OctKey
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.jwt import sign
+
+if TYPE_CHECKING:
+    from joserfc.jwk import OctKey
 
 Use = Literal["play", "meet"]
 _ISSUER: Final = "stagedoor"
@@ -37,18 +37,22 @@ class LinkSigner:
     """
 
     def __init__(self, secret: str) -> None:
-        self._secret = secret.encode()
-        self._key = OctKey.import_key(secret)
+        self._secret = secret
+        self._key: OctKey | None = None
 
     def sign(self, use: Use, livekit_room: str, ttl: int) -> str:
         """A token that lives for `ttl` seconds."""
         claims = {"iss": _ISSUER, "use": use, "room": livekit_room, "exp": now_ms() // 1000 + ttl}
-        return sign(claims, self._secret)
+        return sign(claims, self._secret.encode())
 
     def read(self, token: str) -> Link | None:
         """The link of the token; `None` when Stagedoor did not sign it or it has expired."""
+        from joserfc import jwt  # not at the start, which it would make a fifth longer
+        from joserfc.jwk import OctKey
+
         try:
-            claims: dict[str, Any] = jwt.decode(token, self._key, algorithms=["HS256"]).claims
+            key = self._key = self._key or OctKey.import_key(self._secret)
+            claims: dict[str, Any] = jwt.decode(token, key, algorithms=["HS256"]).claims
         except Exception:  # noqa: BLE001 - joserfc raises TypeError and more for odd headers, and all of them mean no
             return None
         use, room, expires = claims.get("use"), claims.get("room"), claims.get("exp")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from livekit import api
+from typing import TYPE_CHECKING, Final
 
 from stagedoor.access.grants import Grant, RoomConfig
 from stagedoor.kernel.errors import Invalid
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.mediaserver.signing import access_token
+
+if TYPE_CHECKING:
+    from livekit.protocol.room import RoomConfiguration
 
 LONGEST_TOKEN: Final = 1_000_000
 """Bytes. A client sends the token in the head of its first request, and LiveKit reads a head of 1 MiB (Go's
@@ -26,6 +27,8 @@ def mint(endpoint: Endpoint, grant: Grant) -> str:
     Raises:
         Invalid: It would be longer than LiveKit reads.
     """
+    from livekit import api  # not at the start, which it would make a tenth longer
+
     token = access_token(
         endpoint,
         api.VideoGrants(
@@ -64,8 +67,10 @@ def warning_of(token: str) -> str | None:
     )
 
 
-def _configuration(config: RoomConfig) -> api.RoomConfiguration:
-    message = api.RoomConfiguration(
+def _configuration(config: RoomConfig) -> RoomConfiguration:
+    from livekit.protocol import agent_dispatch, room
+
+    message = room.RoomConfiguration(
         empty_timeout=config.empty_timeout or 0,
         departure_timeout=config.departure_timeout or 0,
         max_participants=config.max_participants or 0,
@@ -75,5 +80,5 @@ def _configuration(config: RoomConfig) -> api.RoomConfiguration:
         sync_streams=config.sync_streams or False,
     )
     for name, metadata in config.agents:
-        message.agents.append(api.RoomAgentDispatch(agent_name=name, metadata=metadata))
+        message.agents.append(agent_dispatch.RoomAgentDispatch(agent_name=name, metadata=metadata))
     return message

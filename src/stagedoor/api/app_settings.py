@@ -17,7 +17,7 @@ from stagedoor.access.settings import PlaybackSettings
 from stagedoor.api.wire import RequestModel, ResponseModel
 from stagedoor.events.settings import EventSettings
 from stagedoor.kernel.durations import PATTERN, format_duration, parse_duration
-from stagedoor.kernel.feature_settings import FeatureSettings, Span, Written
+from stagedoor.kernel.feature_settings import Bounds, FeatureSettings, Span, Written
 from stagedoor.outputs.frames.settings import ViewerSettings
 from stagedoor.outputs.webrtc.settings import BridgeSettings
 from stagedoor.pages.settings import PageSettings
@@ -57,6 +57,7 @@ class Setting:
     kept: Any
     meta: Meta
     span: Span | None
+    bounds: Bounds | None
     written: Written | None
 
     @property
@@ -77,9 +78,10 @@ class Setting:
             return duration | None
         if self.written is not None:
             return self.written.as_type
-        bounds = Field(ge=self.meta.ge, le=self.meta.le) if self.meta.ge is not None else Field()
-        value: Any = Annotated[self.kept, bounds]
-        return value | None
+        if self.bounds is None:
+            return self.kept | None
+        number: Any = Annotated[self.kept, Field(ge=self.bounds.least, le=self.bounds.most)]
+        return number | None
 
     def to_wire(self, value: Any) -> Any:
         """A stored value, as callers write it."""
@@ -111,9 +113,12 @@ def _settings() -> Iterator[Setting]:
             hint = hints[field.name]
             kept, *notes = get_args(hint)
             (meta,) = [note for note in notes if isinstance(note, Meta)]
-            span = next((note for note in notes if isinstance(note, Span)), None)
-            written = next((note for note in notes if isinstance(note, Written)), None)
-            yield Setting(field.encode_name, field.default, kept, meta, span, written)
+            span, bounds, written = (_first(notes, kind) for kind in (Span, Bounds, Written))
+            yield Setting(field.encode_name, field.default, kept, meta, span, bounds, written)
+
+
+def _first(notes: list[Any], kind: type[Any]) -> Any:
+    return next((note for note in notes if isinstance(note, kind)), None)
 
 
 SETTINGS: Final = tuple(_settings())

@@ -48,8 +48,9 @@ class DataFolder:
         self._lock = FileLock(self.path / "lock")
 
     @property
-    def database_url(self) -> str:
-        return f"sqlite:///{self.path / 'stagedoor.db'}"
+    def database(self) -> Path:
+        """The SQLite file, which is used when no other database is configured."""
+        return self.path / "stagedoor.db"
 
     @property
     def livekit(self) -> Path:

@@ -17,13 +17,11 @@ from starlette.types import ASGIApp
 from stagedoor.api.middleware import CallsAtATimeMiddleware
 from stagedoor.app.connection_limits import connection_limits
 from stagedoor.app.http_connection import HttpConnection
+from stagedoor.app.listening import listen
 from stagedoor.app.websocket_connection import WebSocketConnection
-from stagedoor.kernel.errors import CallerMistake, OperatorError
 from stagedoor.settings.installation import Settings
 
 _CLOSING_SECONDS: Final = 5
-_UNSENT_BYTES: Final = 16_384
-_STALLED_SECONDS: Final = 60
 _PING_SECONDS: Final = 20.0
 """Between two pings of a WebSocket, and until the answer to one must be here."""
 
@@ -58,11 +56,16 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """Listens as soon as it is made, and serves once started."""
+    """Listens as soon as it is made, and serves once started.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: Where to listen, and the limits of a connection.
+        listening: The socket to serve, when there is one already.
+    """
+
+    def __init__(self, settings: Settings, listening: socket.socket | None = None) -> None:
         self._settings = settings
-        self._socket = _listen(settings.http_host, settings.http_port)
+        self._socket = listening or listen(settings.http_host, settings.http_port)
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -114,26 +117,3 @@ def _raise_file_limit() -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
     return soft if soft != resource.RLIM_INFINITY else 1 << 20
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # What it accepts inherits these. A viewer that stops reading has this much unsent in the kernel, not megabytes of
-    # old pictures; and a client that takes nothing for a minute, or is not there any more, is disconnected.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_SECONDS * 1000)
-    try:
-        listening.bind((host, port))
-        listening.listen(2048)
-    except socket.gaierror:
-        listening.close()
-        raise CallerMistake(f"The host {host} means no address on this machine; change --http.") from None
-    except OSError as error:
-        listening.close()
-        raise OperatorError(
-            f"HTTP cannot listen on {host}:{port} ({error.strerror}); end what uses it, or choose another with --http."
-        ) from None
-    listening.setblocking(False)
-    return listening

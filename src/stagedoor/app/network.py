@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from stagedoor.app.datafolder import Secrets
 from stagedoor.mediaserver.config import ManagedConfig, choose_network
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.settings.installation import Settings
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}

@@ -1,29 +1,43 @@
 """The CLI speaks the REST contract, to the running instance or, when none runs, to the application in this process.
 
-So there is one way in with one set of rules, and SQLite has one writer whoever calls.
+So there is one way in with one set of rules, and SQLite has one writer whoever calls. The product is imported only
+when none runs.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets as chance
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
-import aiohttp
 import msgspec
 
-from stagedoor.api.application import build
-from stagedoor.api.prefix import PREFIX
 from stagedoor.app.datafolder import DataFolder
-from stagedoor.app.network import lay_out
-from stagedoor.app.parts import make_parts
-from stagedoor.kernel.errors import CallerMistake, OperatorError, StorageUnavailable
+from stagedoor.kernel.errors import CallerMistake, OperatorError
 from stagedoor.settings.installation import Settings
-from stagedoor.storage import migrate, open_database
 
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=60, connect=5)
+PREFIX: Final = "/api/v1"
+_TIMEOUT: Final = 60.0
+
+
+class Refused(CallerMistake):
+    """The API refused a request.
+
+    Attributes:
+        problem: Its problem document.
+    """
+
+    def __init__(self, problem: dict[str, Any]) -> None:
+        super().__init__(str(problem.get("detail", "The request failed.")))
+        self.problem = problem
+
+
+class Failed(Refused):
+    """The API could not do what was asked."""
+
+    exit_code = 1
 
 
 class _Running(msgspec.Struct):
@@ -37,32 +51,33 @@ def path(*parts: str) -> str:
 
 
 def call(settings: Settings, method: str, target: str, body: Any = None, query: dict[str, Any] | None = None) -> Any:
-    """The decoded answer to one request.
+    """The answer to one request: decoded when it is JSON, a text when it is not, `None` when there is nothing.
 
     Raises:
-        CallerMistake: The request was refused.
+        Refused: The request was refused, or could not be done.
         OperatorError: It could not be answered.
     """
     given = {key: value for key, value in (query or {}).items() if value is not None}
-    url = f"{PREFIX}/{target}" + (f"?{urlencode(given)}" if given else "")
-    status, answer = asyncio.run(_call(settings, method, url, body))
-    if status < 300:
-        return msgspec.json.decode(answer) if answer else None
-    problem: dict[str, Any] = msgspec.json.decode(answer)
-    sentence = str(problem.get("detail", "The request failed."))
-    raise (CallerMistake if status < 500 else OperatorError)(sentence)
+    url = f"{PREFIX}/{target}" + (f"?{urlencode(given, doseq=True)}" if given else "")
+    status, content_type, answer = _call(settings, method, url, body)
+    if status >= 300:
+        problem: dict[str, Any] = msgspec.json.decode(answer)
+        raise (Refused if status < 500 else Failed)(problem)
+    if not answer:
+        return None
+    return msgspec.json.decode(answer) if "json" in content_type else answer.decode()
 
 
-async def _call(settings: Settings, method: str, url: str, body: Any) -> tuple[int, bytes]:
+def _call(settings: Settings, method: str, url: str, body: Any) -> tuple[int, str, bytes]:
     if settings.database_url is None and not settings.data_dir.is_dir():
         raise CallerMistake(f"There is no installation in {settings.data_dir}; `stagedoor up` makes one.")
     folder = DataFolder(settings.data_dir)
     if folder.try_hold():
         try:
-            return await _in_process(settings, folder, method, url, body)
+            return asyncio.run(_in_process(settings, folder, method, url, body))
         finally:
             folder.release()
-    return await _over_http(_running(folder.operator_file), method, url, body)
+    return _over_http(_running(folder.operator_file), method, url, body)
 
 
 def _running(file: Path) -> _Running:
@@ -70,44 +85,40 @@ def _running(file: Path) -> _Running:
         return msgspec.json.decode(file.read_bytes(), type=_Running)
     except (OSError, msgspec.MsgspecError):
         raise OperatorError(
-            "A Stagedoor runs on this data folder but can't be spoken to yet; try again in a moment."
+            "A Stagedoor runs on this data folder but cannot be spoken to yet; try again in a moment."
         ) from None
 
 
-async def _over_http(running: _Running, method: str, url: str, body: Any) -> tuple[int, bytes]:
+def _over_http(running: _Running, method: str, url: str, body: Any) -> tuple[int, str, bytes]:
+    address = urlsplit(running.url)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=_TIMEOUT)
     headers = {"Authorization": f"Bearer {running.secret}"}
+    sent = None
+    if body is not None:
+        sent, headers["Content-Type"] = msgspec.json.encode(body), "application/json"
     try:
-        async with (
-            aiohttp.ClientSession(timeout=_TIMEOUT, headers=headers) as session,
-            session.request(method, running.url + url, json=body) as answer,
-        ):
-            return answer.status, await answer.read()
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        connection.request(method, url, sent, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers.get_content_type(), answer.read()
+    except (HTTPException, OSError) as error:
         raise OperatorError(f"The running Stagedoor at {running.url} does not answer: {error}.") from None
-
-
-async def _in_process(settings: Settings, folder: DataFolder, method: str, url: str, body: Any) -> tuple[int, bytes]:
-    configured = settings.database_url
-    database_url = configured.get_secret_value() if configured else folder.database_url
-    secrets = folder.secrets()
-    operator = chance.token_urlsafe(32)
-    try:
-        await migrate(database_url)
-        database = await open_database(database_url)
-    except StorageUnavailable as error:
-        raise OperatorError(f"The database can't be used: {error}") from None
-    parts, _ = make_parts(
-        settings, secrets, lay_out(settings, secrets), database, operator, lambda: "Stagedoor does not run."
-    )
-    try:
-        return await _asgi(build(parts, []), method, url, operator, body)
     finally:
-        await parts.gateway.close()
-        await parts.sender.close()
-        await database.close()
+        connection.close()
 
 
-async def _asgi(app: Any, method: str, url: str, secret: str, body: Any) -> tuple[int, bytes]:
+async def _in_process(
+    settings: Settings, folder: DataFolder, method: str, url: str, body: Any
+) -> tuple[int, str, bytes]:
+    from stagedoor.api.application import build
+    from stagedoor.app.logs import configure
+    from stagedoor.app.services import services_without_serving
+
+    configure(settings)
+    async with services_without_serving(settings, folder) as (services, operator):
+        return await _asgi(build(services, []), method, url, operator, body)
+
+
+async def _asgi(app: Any, method: str, url: str, secret: str, body: Any) -> tuple[int, str, bytes]:
     """One request to an ASGI application, without a socket."""
     target, _, query = url.partition("?")
     sent = b"" if body is None else msgspec.json.encode(body)
@@ -129,18 +140,19 @@ async def _asgi(app: Any, method: str, url: str, secret: str, body: Any) -> tupl
         "client": None,
         "server": None,
     }
-    status = 500
+    status, content_type = 500, ""
     answer = b""
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": sent, "more_body": False}
 
     async def send(message: dict[str, Any]) -> None:
-        nonlocal status, answer
+        nonlocal status, content_type, answer
         if message["type"] == "http.response.start":
             status = message["status"]
+            content_type = dict(message["headers"]).get(b"content-type", b"").decode()
         else:
             answer += message.get("body", b"")
 
     await app(scope, receive, send)
-    return status, answer
+    return status, content_type, answer

@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 
 from stagedoor.cli.options import ConfigFile, resolved
-from stagedoor.deploy.compose import ComposePlan, compose_files
 from stagedoor.deploy.executable import LIVEKIT_PLACE, this_installation
-from stagedoor.deploy.systemd import SystemdPlan, systemd_files
 from stagedoor.deploy.writing import Outcome, write_all
 
 app = typer.Typer(no_args_is_help=True, help="Write deployment files.")
@@ -36,6 +34,8 @@ def systemd(
     force: Force = False,
 ) -> None:
     """Write hardened units for Stagedoor and for a LiveKit of its own, with their configuration and keys."""
+    from stagedoor.deploy.systemd import SystemdPlan, systemd_files
+
     settings = resolved(config, http=http, public_url=public_url, node_ip=node_ip).settings
     plan = SystemdPlan(settings, output, user, managed, livekit_binary)
     files = systemd_files(plan)
@@ -72,6 +72,8 @@ def compose(
     force: Force = False,
 ) -> None:
     """Write compose.yaml, and .env with the secrets; what .env has is kept, what it lacks is added."""
+    from stagedoor.deploy.compose import ComposePlan, compose_files
+
     settings = resolved(config, http=http, public_url=public_url, node_ip=node_ip).settings
     plan = ComposePlan(settings, output, with_postgres, with_redis)
     if image is not None:

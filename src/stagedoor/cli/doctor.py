@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import asdict
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from stagedoor.cli.options import AsJson, ConfigFile, DataDir, resolved
-from stagedoor.cli.output import print_json
-from stagedoor.doctor.result import CheckResult
-from stagedoor.doctor.run import diagnose
+from stagedoor.cli.output import print_json, visible
+
+if TYPE_CHECKING:
+    from stagedoor.doctor.result import CheckResult
 
 _STYLES: Final = {"ok": "green", "warning": "yellow", "broken": "bold red", "skipped": "dim"}
 
@@ -36,6 +34,8 @@ def doctor(
 
     Ports of a running instance are found by themselves. It is asked through its API, so it may go on running.
     """
+    from stagedoor.doctor.run import diagnose
+
     settings = resolved(
         config,
         data_dir=data_dir,
@@ -57,14 +57,18 @@ def doctor(
 
 
 def _print(findings: list[CheckResult]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for finding in findings:
-        text = Text(finding.finding)
+        text = Text(visible(finding.finding))
         if finding.status != "ok":
-            text.append(f"\n→ {finding.next}", style="cyan")
+            text.append(f"\n→ {visible(finding.next)}", style="cyan")
         table.add_row(Text(finding.status, style=_STYLES[finding.status]), finding.check, text)
     console = Console(highlight=False)
     console.print(table)

@@ -7,12 +7,8 @@ from typing import Annotated
 
 import typer
 
-from stagedoor.app.datafolder import DataFolder
 from stagedoor.cli.options import ConfigFile, DataDir, resolved
-from stagedoor.doctor.context import look
 from stagedoor.kernel.errors import OperatorError
-from stagedoor.mediaserver.config import render, webhook_section
-from stagedoor.mediaserver.install import ensure_binary, find_binary
 
 app = typer.Typer(no_args_is_help=True, help="LiveKit: install it, find it, print its configuration.")
 
@@ -20,6 +16,8 @@ app = typer.Typer(no_args_is_help=True, help="LiveKit: install it, find it, prin
 @app.command("install")
 def install(config: ConfigFile = None) -> None:
     """Find, download or build livekit-server, and print where it is."""
+    from stagedoor.mediaserver.install import ensure_binary
+
     found = resolved(config).settings
     work = ensure_binary(
         found.livekit_binary,
@@ -33,6 +31,8 @@ def install(config: ConfigFile = None) -> None:
 @app.command("path")
 def show_path(config: ConfigFile = None) -> None:
     """Print where livekit-server is; exit code 1 when it is nowhere."""
+    from stagedoor.mediaserver.install import find_binary
+
     found = resolved(config).settings
     binary = find_binary(found.livekit_binary, found.cache_dir)
     if binary is None:
@@ -49,6 +49,10 @@ def show_config(
     ] = False,
 ) -> None:
     """Print LiveKit's configuration; for an external LiveKit the webhook section that it must be given."""
+    from stagedoor.app.datafolder import DataFolder
+    from stagedoor.doctor.context import look
+    from stagedoor.mediaserver.config import render, webhook_section
+
     found = resolved(config, data_dir=data_dir).settings
     DataFolder(found.data_dir).secrets()
     network = look(found).network  # as it runs, if it does: its ports may have been given by flags

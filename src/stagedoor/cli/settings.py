@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import typer
-from pydantic import SecretStr
-from pydantic_core import PydanticUndefined
 
 from stagedoor.cli.options import AsJson, ConfigFile, DataDir, resolved
 from stagedoor.cli.output import print_json, print_table
-from stagedoor.settings.installation import Settings
-from stagedoor.settings.resolve import Resolved, environment_names
+
+if TYPE_CHECKING:
+    from stagedoor.settings.resolve import Resolved
 
 _MASK = "********"
+_SECRET = re.compile(r"key|secret|token|password|sig|credential", re.IGNORECASE)
+"""Names in the query of a URL whose values are secrets, in any object store's spelling."""
 
 
 def settings(data_dir: DataDir = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
@@ -31,6 +34,11 @@ def settings(data_dir: DataDir = None, config: ConfigFile = None, as_json: AsJso
 
 def describe(found: Resolved) -> list[dict[str, Any]]:
     """A row per setting."""
+    from pydantic_core import PydanticUndefined
+
+    from stagedoor.settings.installation import Settings
+    from stagedoor.settings.resolve import environment_names
+
     rows: list[dict[str, Any]] = []
     for name, field in Settings.model_fields.items():
         default = (
@@ -50,10 +58,26 @@ def describe(found: Resolved) -> list[dict[str, Any]]:
 
 
 def _shown(value: Any) -> Any:
+    from pydantic import SecretStr
+
     if isinstance(value, SecretStr):
         return _MASK
     if isinstance(value, dict):
         return {str(key): _shown(inner) for key, inner in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if isinstance(value, tuple):
         return [_shown(inner) for inner in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, str) and "://" in value:
+        return _without_credentials(value)
     return value if isinstance(value, int | float | str | bool | None) else str(value)
+
+
+def _without_credentials(url: str) -> str:
+    """The URL as it may be shown: object stores take keys before the `@` and in the query."""
+    parts = urlsplit(url)
+    account, at, host = parts.netloc.rpartition("@")
+    masked = f"{_MASK}@{host}" if at and account else parts.netloc
+    query = "&".join(
+        f"{name}={_MASK if _SECRET.search(name) else value}"
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    )
+    return urlunsplit(parts._replace(netloc=masked, query=query))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from stagedoor.kernel.errors import CallerMistake
+
 LIVEKIT_PLACE: Final = Path("/usr/local/bin/livekit-server")
 _HOMES: Final = ("/home", "/root", "/run/user")
 
@@ -39,6 +41,12 @@ def is_in_home(path: Path) -> bool:
 
 
 def quoted(argument: str) -> str:
-    """An argument of ExecStart (systemd.service(5), systemd.unit(5) on specifiers)."""
+    """An argument of ExecStart (systemd.service(5), systemd.unit(5) on specifiers).
+
+    Raises:
+        CallerMistake: It has a line break or another control character, which would be another line of the unit.
+    """
+    if not argument.isprintable():
+        raise CallerMistake(f"A unit cannot name {argument!r}: it has characters that are not shown.")
     escaped = argument.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{escaped}"' if set(escaped) & set(" ;'\"\\") else escaped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,8 @@ from stagedoor.settings.installation import Settings
 
 ENVIRONMENT: Final = "stagedoor.env"
 LIVEKIT_CONFIG: Final = "livekit.yaml"
+_USER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}|[0-9]{1,10}")
+"""What `User=` takes (systemd.exec(5)): no specifiers, no blanks, and no line that begins another setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ def systemd_files(plan: SystemdPlan) -> list[DeployFile]:
     Raises:
         CallerMistake: An earlier run's settings don't fit to this one.
     """
+    if plan.user is not None and not _USER.fullmatch(plan.user):
+        raise CallerMistake(f"{plan.user!r} is no user's name: letters, digits, `_`, `.` and `-`, or a number.")
     found = envfile.read(plan.folder / ENVIRONMENT)
     pair = find_or_make(plan.settings, found, plan.folder / LIVEKIT_CONFIG)
     settings = plan.settings

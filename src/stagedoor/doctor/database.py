@@ -56,14 +56,14 @@ async def _try_file(folder: Path) -> CheckResult:
             return ok(CHECK, f"There is no database yet; the first start makes it in {folder}, which can be written.")
         if not lock.try_acquire():
             return skipped(CHECK, "A Stagedoor has just started.", "Run `stagedoor doctor` again.")
-        return await _try(f"sqlite:///{file}")
+        return await _try(file)
     except OSError as error:
         return broken(CHECK, f"The data folder {folder} can't be written: {error.strerror}.", _MEND)
     finally:
         lock.release()
 
 
-async def _try(url: str) -> CheckResult:
+async def _try(url: str | Path) -> CheckResult:
     try:
         database = await open_database(url)
         try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from stagedoor.app.filesystem import NEXT, doubts_about, kind_of
 from stagedoor.doctor.result import CheckResult, broken, ok, warning
 
 CHECK = "disk"
@@ -16,11 +18,17 @@ BROKEN_BELOW: Final = 100 << 20
 def check(folder: Path) -> CheckResult:
     """Look at the file system that holds, or will hold, the data folder."""
     existing = next(place for place in (folder, *folder.parents) if place.exists())
-    return judge(folder, shutil.disk_usage(existing).free)
+    return judge(folder, shutil.disk_usage(existing).free, _doubts(folder, existing))
 
 
-def judge(folder: Path, free: int) -> CheckResult:
-    """The finding for so many free bytes."""
+def _doubts(folder: Path, existing: Path) -> Sequence[str]:
+    """About the folder; about its file system alone while there is no folder."""
+    kind = kind_of(existing)
+    return doubts_about(folder, kind) if existing == folder else doubts_about(folder, kind)[:1]
+
+
+def judge(folder: Path, free: int, doubts: Sequence[str] = ()) -> CheckResult:
+    """The finding for so many free bytes, and for what is not to be trusted of the file system."""
     sentence = f"{_amount(free)} are free for the data folder {folder}."
     if free < BROKEN_BELOW:
         return broken(
@@ -28,6 +36,8 @@ def judge(folder: Path, free: int) -> CheckResult:
         )
     if free < WARN_BELOW:
         return warning(CHECK, sentence, "Free some space, or move the data folder with --data-dir.")
+    if doubts:
+        return warning(CHECK, " ".join([sentence, *doubts]), NEXT)
     return ok(CHECK, sentence)
 
 

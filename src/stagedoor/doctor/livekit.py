@@ -11,7 +11,7 @@ from livekit import api
 from stagedoor.doctor.context import Context
 from stagedoor.doctor.process import START
 from stagedoor.doctor.result import CheckResult, broken, ok, skipped, warning
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint, http_url
 from stagedoor.mediaserver.signing import access_token
 
 REACHABLE: Final = "livekit"
@@ -27,7 +27,7 @@ async def check_reachable(context: Context) -> CheckResult:
     if context.network.managed is not None and context.livekit_pid is None and context.state == "stopped":
         return skipped(REACHABLE, "LiveKit is run by Stagedoor, which does not run.", START)
     try:
-        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, session.get(f"{_http(url)}/") as answer:
+        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, session.get(f"{http_url(url)}/") as answer:
             status, body = answer.status, (await answer.content.read(64)).decode("utf-8", "replace")
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return broken(
@@ -56,7 +56,9 @@ async def check_key(endpoint: Endpoint) -> CheckResult:
     try:
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT, headers={"Authorization": f"Bearer {token}"}) as session,
-            session.post(f"{_http(endpoint.url)}/twirp/livekit.RoomService/ListRooms", json={"names": ["-"]}) as answer,
+            session.post(
+                f"{http_url(endpoint.url)}/twirp/livekit.RoomService/ListRooms", json={"names": ["-"]}
+            ) as answer,
         ):
             status = answer.status
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -76,10 +78,6 @@ async def check_key(endpoint: Endpoint) -> CheckResult:
 def key_skipped(reachable: CheckResult) -> CheckResult:
     """When there was nobody to ask."""
     return skipped(KEY, "Not tried, because LiveKit could not be asked.", _first(reachable))
-
-
-def _http(url: str) -> str:
-    return url.replace("ws", "http", 1) if url.startswith("ws") else url
 
 
 def _first(finding: CheckResult) -> str:

@@ -10,7 +10,7 @@ import aiohttp
 from stagedoor.doctor.connectivity import answers
 from stagedoor.doctor.result import CheckResult, broken, ok, skipped, warning
 from stagedoor.doctor.signalling import Candidate, ice_offer
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint
 
 UDP = "udp"
 TCP = "tcp"

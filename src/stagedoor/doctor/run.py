@@ -103,8 +103,12 @@ async def _without_livekit(context: Context, trouble: CheckResult) -> list[Check
         udp = await asyncio.to_thread(udp_loopback.check, managed)
     else:
         udp = [skipped(media.UDP, reason, first)]
+    if trouble.check == livekit.KEY and trouble.status == "broken":
+        time = await clock.check_by_date(context.network.endpoint)
+    else:
+        time = skipped(clock.CHECK, reason, first)
     return [
-        skipped(clock.CHECK, reason, first),
+        time,
         skipped(webhook.CHECK, reason, first),
         *udp,
         skipped(media.TCP, reason, first),

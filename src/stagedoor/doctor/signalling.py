@@ -18,7 +18,7 @@ import aiohttp
 from livekit import api
 from livekit.protocol import rtc
 
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint, http_url
 from stagedoor.mediaserver.signing import access_token
 
 _PATIENCE_SECONDS: Final = 10.0
@@ -52,7 +52,7 @@ async def ice_offer(endpoint: Endpoint, room: str) -> AsyncGenerator[IceOffer]:
         aiohttp.ClientError: LiveKit would not let us join.
         ValueError: It is not an offer as LiveKit 1.13.5 makes it.
     """
-    url = endpoint.url.replace("ws", "http", 1) if endpoint.url.startswith("ws") else endpoint.url
+    url = http_url(endpoint.url)
     query = {"access_token": _token(endpoint, room), "protocol": "15"}
     async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}/rtc", params=query) as socket:
         async with asyncio.timeout(_PATIENCE_SECONDS):

@@ -77,7 +77,10 @@ _PENDING_OF_ROOM: Final = Prepared(
     )
     .order_by(inbox.c.seq)
 )
-_RECEIVED: Final = ("id", "event", "livekit_room", "received_at", "key_id", "scheme", "body", "trace")
+_RECEIVED: Final = (
+    *("id", "event", "livekit_room", "received_at", "key_id", "scheme", "body", "trace"),
+    *("state", "attempts", "applied_at"),
+)
 
 
 @dataclass(frozen=True, slots=True)

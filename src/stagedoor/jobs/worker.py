@@ -39,6 +39,7 @@ LONGEST_SLEEP_SECONDS: Final = 30.0
 _EXPIRED_AT_ONCE: Final = 100
 _COMPLETED_AT_ONCE: Final = 200
 _AWAY_SECONDS: Final = 5.0
+_STORE_AGAIN_SECONDS: Final = 0.5
 
 
 _Claim = tuple[int, str]
@@ -133,6 +134,7 @@ class Worker:
         self._claiming: asyncio.Task[list[Job] | None] | None = None
         self._done: list[tuple[Job, asyncio.Future[str]]] = []
         self._completing: asyncio.Task[None] | None = None
+        self._unsettled = 0
         queue.listen(self)
 
     @property
@@ -270,20 +272,34 @@ class Worker:
         began = clock()
         about = {"stagedoor.job.id": job.id, "stagedoor.job.attempt": job.attempts}
         with tracing.span(f"job {job.kind}", parent=job.trace, kind="consumer", attributes=about) as span:
+            verdict = await _attempt(kind, job)
             try:
-                outcome = await self._settle(kind, job, await _attempt(kind, job))
+                outcome = await self._settle_once_stored(kind, job, verdict)
             except _LeaseLost:
                 outcome = "lost"
                 _log.warning("job_lease_lost", job_id=job.id, kind=job.kind)
-            except StorageUnavailable as error:
-                outcome = "lost"  # the lease runs out, and whoever finds it tries again
-                _log.warning("job_result_not_stored", job_id=job.id, kind=job.kind, error=str(error))
             span.note({"stagedoor.job.outcome": outcome})
             if outcome != "done":
                 span.failed(outcome)
                 self._awake.set()  # it may be due again, sooner than what is slept for
         JOBS_ENDED.labels(job.kind, outcome).inc()
         JOB_SECONDS.labels(job.kind).observe(clock() - began)
+
+    async def _settle_once_stored(self, kind: JobKind, job: Job, verdict: _Verdict) -> str:
+        """Settle the job when the database is back, if it is away: what the handler did outside shall not be done again
+        only because its result could not be stored. The claim ends this when another worker has the job."""
+        try:
+            return await self._settle(kind, job, verdict)
+        except StorageUnavailable as error:
+            _log.warning("job_result_not_stored", job_id=job.id, kind=job.kind, error=str(error))
+        self._unsettled += 1
+        try:
+            while True:
+                await asyncio.sleep(_STORE_AGAIN_SECONDS)
+                with contextlib.suppress(StorageUnavailable):
+                    return await self._settle(kind, job, verdict)
+        finally:
+            self._unsettled -= 1
 
     async def _settle(self, kind: JobKind, job: Job, verdict: _Verdict) -> str:
         """Record what became of an attempt, with its effect."""
@@ -381,7 +397,12 @@ class Worker:
         return True
 
     async def _take_over(self) -> None:
-        """Give back to the queue what a worker that died had on lease."""
+        """Give back to the queue what a worker that died had on lease.
+
+        Not while results of this worker wait for the database: its own leases ran out too, and are settled first.
+        """
+        if self._unsettled:
+            return
 
         def look(tx: Transaction) -> None:
             now = now_ms()

@@ -1,6 +1,6 @@
 """Settings that an app has for a feature: the feature declares them, and everything about each of them stands there.
 
-Its fields have a default, and a `msgspec.Meta` with a description, an example and bounds; a duration has a `Span`,
+Its fields have a default and a `msgspec.Meta` with description and example; a number has `Bounds`, a duration a `Span`,
 and what callers write in another form than it is kept in has a `Written`. The API's bodies are made of this.
 """
 
@@ -27,6 +27,14 @@ class Span:
     shortest: str = "1s"
     longest: str | None = None
     because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What callers may set a number to. What is stored is not held to it, so that a bound can be made narrower."""
+
+    least: int
+    most: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from cryptography.fernet import Fernet, InvalidToken
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 
 class Sealer:
     """Seals bytes with the installation's secret (AES-128-CBC with HMAC-SHA256, as Fernet specifies)."""
 
     def __init__(self, secret: str) -> None:
-        self._fernet = Fernet(base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()))
+        self._key = base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest())
+
+    @cached_property
+    def _fernet(self) -> Fernet:
+        from cryptography.fernet import Fernet  # not at the start, which it would make a fifth longer
+
+        return Fernet(self._key)
 
     def seal(self, plain: bytes) -> bytes:
         """The sealed form of `plain`."""
@@ -20,6 +29,8 @@ class Sealer:
 
     def open(self, sealed: bytes) -> bytes | None:
         """What was sealed; `None` when it was sealed with another secret or was changed."""
+        from cryptography.fernet import InvalidToken
+
         try:
             return self._fernet.decrypt(sealed)
         except InvalidToken:

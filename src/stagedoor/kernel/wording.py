@@ -89,6 +89,9 @@ _TYPE_NAMES: Final = {
 def wording_of_msgspec(error: str) -> tuple[str, str]:
     """The field, and the sentence, of what msgspec found wrong: it has no structure but its text.
 
+    A second schema for pydantic, only for its structured errors, would have to be kept like the first one;
+    `tests/kernel/test_wording.py` has each kind of text as the installed msgspec writes it.
+
     Args:
         error: The text of a `msgspec.ValidationError`.
     """

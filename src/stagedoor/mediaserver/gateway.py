@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import aiohttp
 from google.protobuf.message import Message
-from livekit import api, protocol
+from livekit.protocol import agent_dispatch, models
+from livekit.protocol import room as rooms
 
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, Invalid, MediaServerFailed, NotFound, Problem, Unavailable
+from stagedoor.mediaserver import twirp
+from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.mediaserver.snapshots import (
     OWN_IDENTITY,
     ParticipantSnapshot,
@@ -26,32 +27,11 @@ from stagedoor.mediaserver.snapshots import (
     plausible,
 )
 
-_T = TypeVar("_T")
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=10, connect=5)
 _ROOMS_AT_ONCE: Final = 16
+_CREATE: Final = {"roomCreate": True}
 
-models = protocol.models
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A LiveKit server and the API key for it.
-
-    Attributes:
-        url: Where Stagedoor reaches it (http, https, ws or wss).
-        client_url: Where browsers reach it (ws or wss).
-    """
-
-    url: str
-    client_url: str
-    api_key: str
-    api_secret: str
-
-    @property
-    def signal_url(self) -> str:
-        """Where Stagedoor's own participants reach it (ws or wss)."""
-        parts = urlsplit(self.url)
-        return urlunsplit(parts._replace(scheme={"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)))
+M = TypeVar("M", bound=Message)
 
 
 class LiveKitGateway:
@@ -64,16 +44,13 @@ class LiveKitGateway:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
-        self._api = api.LiveKitAPI(
-            endpoint.url, endpoint.api_key, endpoint.api_secret, session=self._session, failover=False
-        )
 
     async def close(self) -> None:
         await self._session.close()
 
     async def ping(self) -> None:
         """Ask something small that needs the key; raises a `Problem` that says what is wrong."""
-        await _answer(self._api.room.list_rooms(api.ListRoomsRequest(names=["-"])), "list rooms")
+        await self._list(["-"])
 
     async def create_room(
         self,
@@ -86,45 +63,50 @@ class LiveKitGateway:
         agents: Sequence[tuple[str, str]] = (),
     ) -> RoomSnapshot:
         """Create a room, or get the one that lives; time-outs are seconds, and 0 is LiveKit's own default."""
-        request = api.CreateRoomRequest(
+        request = rooms.CreateRoomRequest(
             name=name,
             metadata=metadata,
             empty_timeout=empty_timeout,
             departure_timeout=departure_timeout,
             max_participants=max_participants,
-            agents=[api.RoomAgentDispatch(agent_name=agent, metadata=text) for agent, text in agents],
+            agents=[agent_dispatch.RoomAgentDispatch(agent_name=agent, metadata=text) for agent, text in agents],
         )
-        return _room(await _answer(self._api.room.create_room(request), "create the room"))
+        return _room(await self._call("CreateRoom", request, models.Room, _CREATE, "create the room"))
 
     async def rooms(self) -> list[RoomSnapshot]:
         """Every room that lives."""
-        answer = await _answer(self._api.room.list_rooms(api.ListRoomsRequest()), "list rooms")
-        return [_room(info) for info in answer.rooms]
+        return [_room(info) for info in await self._list([])]
 
     async def find_room(self, name: str) -> RoomSnapshot | None:
         """The room, if it lives."""
-        answer = await _answer(self._api.room.list_rooms(api.ListRoomsRequest(names=[name])), "list rooms")
-        return _room(answer.rooms[0]) if answer.rooms else None
+        found = await self._list([name])
+        return _room(found[0]) if found else None
 
     async def delete_room(self, name: str) -> None:
-        await _answer(self._api.room.delete_room(api.DeleteRoomRequest(room=name)), "end the room")
+        request = rooms.DeleteRoomRequest(room=name)
+        await self._call("DeleteRoom", request, rooms.DeleteRoomResponse, _CREATE, "end the room")
 
     async def update_room_metadata(self, name: str, metadata: str) -> RoomSnapshot:
-        request = api.UpdateRoomMetadataRequest(room=name, metadata=metadata)
-        return _room(await _answer(self._api.room.update_room_metadata(request), "change the room"))
+        request = rooms.UpdateRoomMetadataRequest(room=name, metadata=metadata)
+        grants = _admin(name)
+        return _room(await self._call("UpdateRoomMetadata", request, models.Room, grants, "change the room"))
 
     async def participants(self, room: str) -> list[ParticipantSnapshot]:
-        request = api.ListParticipantsRequest(room=room)
-        answer = await _answer(self._api.room.list_participants(request), "list participants")
+        request = rooms.ListParticipantsRequest(room=room)
+        answer = await self._call(
+            "ListParticipants", request, rooms.ListParticipantsResponse, _admin(room), "list participants"
+        )
         return [_participant(info) for info in answer.participants if not info.identity.startswith(OWN_IDENTITY)]
 
     async def participant(self, room: str, identity: str) -> ParticipantSnapshot:
-        request = api.RoomParticipantIdentity(room=room, identity=identity)
-        return _participant(await _answer(self._api.room.get_participant(request), "get the participant"))
+        request = rooms.RoomParticipantIdentity(room=room, identity=identity)
+        doing = "get the participant"
+        return _participant(await self._call("GetParticipant", request, models.ParticipantInfo, _admin(room), doing))
 
     async def remove_participant(self, room: str, identity: str) -> None:
-        request = api.RoomParticipantIdentity(room=room, identity=identity)
-        await _answer(self._api.room.remove_participant(request), "remove the participant")
+        request = rooms.RoomParticipantIdentity(room=room, identity=identity)
+        answer = rooms.RemoveParticipantResponse
+        await self._call("RemoveParticipant", request, answer, _admin(room), "remove the participant")
 
     async def update_participant(
         self,
@@ -137,7 +119,7 @@ class LiveKitGateway:
         permissions: Permissions | None = None,
     ) -> ParticipantSnapshot:
         """Change a participant; an attribute set to the empty text is removed. LiveKit takes permissions as a whole."""
-        request = api.UpdateParticipantRequest(room=room, identity=identity)
+        request = rooms.UpdateParticipantRequest(room=room, identity=identity)
         if name is not None:
             request.name = name
         if metadata is not None:
@@ -146,28 +128,72 @@ class LiveKitGateway:
             request.attributes.update(attributes)
         if permissions is not None:
             request.permission.CopyFrom(_permission(permissions))
-        return _participant(await _answer(self._api.room.update_participant(request), "change the participant"))
+        doing = "change the participant"
+        return _participant(await self._call("UpdateParticipant", request, models.ParticipantInfo, _admin(room), doing))
 
     async def mute_track(self, room: str, identity: str, track_sid: str, *, muted: bool) -> TrackSnapshot:
-        request = api.MuteRoomTrackRequest(room=room, identity=identity, track_sid=track_sid, muted=muted)
-        return _track((await _answer(self._api.room.mute_published_track(request), "mute the track")).track)
+        request = rooms.MuteRoomTrackRequest(room=room, identity=identity, track_sid=track_sid, muted=muted)
+        answer = rooms.MuteRoomTrackResponse
+        return _track((await self._call("MutePublishedTrack", request, answer, _admin(room), "mute the track")).track)
 
     async def send_data(
         self, room: str, data: bytes, *, topic: str | None, identities: Sequence[str], reliable: bool
     ) -> None:
         """Send to the identities, or to all participants when there are none."""
         kind = models.DataPacket.RELIABLE if reliable else models.DataPacket.LOSSY
-        request = api.SendDataRequest(room=room, data=data, kind=kind, destination_identities=identities)
+        request = rooms.SendDataRequest(room=room, data=data, kind=kind, destination_identities=identities)
         if topic is not None:
             request.topic = topic
-        await _answer(self._api.room.send_data(request), "send the data")
+        await self._call("SendData", request, rooms.SendDataResponse, _admin(room), "send the data")
 
     async def delete_dispatches(self, room: str) -> None:
         """Delete every agent dispatch of the room."""
-        service = self._api.agent_dispatch
-        for dispatch in await _answer(service.list_dispatch(room), "list agent dispatches"):
-            with contextlib.suppress(NotFound):  # it ended in between
-                await _answer(service.delete_dispatch(dispatch.id, room), "delete the agent dispatch")
+        service, grants = "AgentDispatchService", _admin(room)
+        answer = await self._call(
+            "ListDispatch",
+            agent_dispatch.ListAgentDispatchRequest(room=room),
+            agent_dispatch.ListAgentDispatchResponse,
+            grants,
+            "list agent dispatches",
+            service=service,
+        )
+        for dispatch in answer.agent_dispatches:
+            request = agent_dispatch.DeleteAgentDispatchRequest(dispatch_id=dispatch.id, room=room)
+            with contextlib.suppress(NotFound):  # it ended by itself meanwhile
+                await self._call(
+                    "DeleteDispatch",
+                    request,
+                    agent_dispatch.AgentDispatch,
+                    grants,
+                    "call off the agent",
+                    service=service,
+                )
+
+    async def _list(self, names: Sequence[str]) -> list[models.Room]:
+        request = rooms.ListRoomsRequest(names=names)
+        answer = await self._call("ListRooms", request, rooms.ListRoomsResponse, {"roomList": True}, "list rooms")
+        return list(answer.rooms)
+
+    async def _call(
+        self,
+        method: str,
+        request: Message,
+        answer: type[M],
+        grants: dict[str, Any],
+        doing: str,
+        *,
+        service: str = "RoomService",
+    ) -> M:
+        try:
+            return await twirp.call(self._session, self.endpoint, f"{service}/{method}", request, answer, grants)
+        except twirp.TwirpError as error:
+            raise _problem(error, doing) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(
+                f"LiveKit did not answer when asked to {doing}; try again shortly.",
+                code="media_server_unreachable",
+                headers={"Retry-After": "2"},
+            ) from error
 
     async def list_everything(self) -> ServerState:
         """Every room with its participants and their tracks."""
@@ -187,20 +213,7 @@ class LiveKitGateway:
         return ServerState(taken_at, tuple(room for room in found if room is not None and room[0].sid in still))
 
 
-async def _answer(call: Awaitable[_T], doing: str) -> _T:
-    try:
-        return await call
-    except api.ServerError as error:
-        raise _problem(error, doing) from None
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Unavailable(
-            f"LiveKit did not answer when asked to {doing}; try again shortly.",
-            code="media_server_unreachable",
-            headers={"Retry-After": "2"},
-        ) from error
-
-
-def _problem(error: api.ServerError, doing: str) -> Problem:
+def _problem(error: twirp.TwirpError, doing: str) -> Problem:
     """LiveKit's Twirp error as a problem for the API's caller; its message names no internals."""
     sentence = f"LiveKit would not {doing}: {error.message}."
     match error.code:
@@ -223,6 +236,10 @@ def _key_refused() -> MediaServerFailed:
     return MediaServerFailed(
         "LiveKit did not accept Stagedoor's API key; `stagedoor doctor` says more.", code="media_server_key_refused"
     )
+
+
+def _admin(room: str) -> dict[str, Any]:
+    return {"roomAdmin": True, "room": room}
 
 
 def _room(info: models.Room) -> RoomSnapshot:

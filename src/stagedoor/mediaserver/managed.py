@@ -106,7 +106,7 @@ class ManagedLiveKit:
             raise
         child = self._running(restarts=0)
         self._supervisor = asyncio.create_task(self._supervise(child), name="managed-livekit")
-        _log.info("livekit_ready", pid=child.pid, adopted=adopted is not None, version=version)
+        _log.debug("livekit_ready", pid=child.pid, adopted=adopted is not None, version=version)
         self._notify_ready(restarted=False)
         return Started(adopted is not None, child.pid, version)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
-from livekit import api
+from livekit.protocol import room
 
+from stagedoor.mediaserver import twirp
 from stagedoor.mediaserver.config import ManagedConfig
+from stagedoor.mediaserver.endpoint import Endpoint
 
 
 def local_url(config: ManagedConfig) -> str:
@@ -32,11 +34,14 @@ async def answers(http: aiohttp.ClientSession, url: str, timeout_seconds: float 
 
 async def accepts_key(http: aiohttp.ClientSession, url: str, api_key: str, api_secret: str) -> bool:
     """Whether a call signed with our key is carried out: proof that this LiveKit was started for us."""
-    client = api.LiveKitAPI(url, api_key, api_secret, session=http)
+    endpoint = Endpoint(url, url, api_key, api_secret)
+    # By a name that no room has: the answer stays small however many rooms there are.
+    request = room.ListRoomsRequest(names=["stagedoor:probe"])
     try:
         async with asyncio.timeout(5):
-            # By a name that no room has: the answer stays small however many rooms there are.
-            await client.room.list_rooms(api.ListRoomsRequest(names=["stagedoor:probe"]))
-    except (api.TwirpError, aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            await twirp.call(
+                http, endpoint, "RoomService/ListRooms", request, room.ListRoomsResponse, {"roomList": True}
+            )
+    except (twirp.TwirpError, aiohttp.ClientError, TimeoutError, OSError, ValueError):
         return False
     return True

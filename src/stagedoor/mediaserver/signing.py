@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal
-
-from google.protobuf.json_format import MessageToDict
-from livekit import api
-from pydantic.alias_generators import to_camel
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
 from stagedoor.kernel.jwt import sign
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from livekit import api
+    from livekit.protocol.room import RoomConfiguration
 
 
 def access_token(
@@ -25,7 +26,7 @@ def access_token(
     kind: Literal["agent"] | None = None,
     metadata: str | None = None,
     attributes: Mapping[str, str] | None = None,
-    room_config: api.RoomConfiguration | None = None,
+    room_config: RoomConfiguration | None = None,
 ) -> str:
     """A JWT that LiveKit accepts for `ttl` seconds.
 
@@ -48,17 +49,25 @@ def access_token(
         "iss": endpoint.api_key,
         "nbf": now,
         "exp": now + ttl,
-        "video": _given((wire_name, getattr(grants, field)) for field, wire_name in _GRANTS),
+        "video": _given((wire_name, getattr(grants, field)) for field, wire_name in _grants()),
         **_given((("name", name), ("kind", kind), ("metadata", metadata))),
     }
     if attributes:
         claims["attributes"] = attributes
     if room_config is not None:
+        from google.protobuf.json_format import MessageToDict
+
         claims["roomConfig"] = MessageToDict(room_config)
     return sign(claims, endpoint.api_secret.encode())
 
 
-_GRANTS: Final = [(field.name, to_camel(field.name)) for field in dataclasses.fields(api.VideoGrants)]
+@cache
+def _grants() -> list[tuple[str, str]]:
+    """The names of a grant's fields, here and in the token. LiveKit's library is not imported at the start."""
+    from livekit import api
+    from pydantic.alias_generators import to_camel
+
+    return [(field.name, to_camel(field.name)) for field in dataclasses.fields(api.VideoGrants)]
 
 
 def _given(claims: Iterable[tuple[str, Any]]) -> dict[str, Any]:

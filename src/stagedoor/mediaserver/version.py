@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import aiohttp
-from livekit import api
-from livekit.protocol import rtc
 
-from stagedoor.mediaserver.gateway import Endpoint
+from stagedoor.mediaserver.endpoint import Endpoint, http_url
 from stagedoor.mediaserver.signing import access_token
 
 PROBE_PREFIX: Final = "stagedoor.probe."
@@ -23,14 +21,17 @@ async def server_version(endpoint: Endpoint) -> str | None:
     LiveKit has no status endpoint; the first signal message to a participant that joins carries `serverInfo`
     (livekit/protocol `livekit_rtc.proto`, JoinResponse). No media is set up, and the room ends by itself soon after.
     """
+    from livekit import api  # an external LiveKit is asked once
+    from livekit.protocol import room, rtc
+
     token = access_token(
         endpoint,
         api.VideoGrants(room_join=True, room=f"{PROBE_PREFIX}version", hidden=True),
         60,
         identity="stagedoor",
-        room_config=api.RoomConfiguration(empty_timeout=1, departure_timeout=1),
+        room_config=room.RoomConfiguration(empty_timeout=1, departure_timeout=1),
     )
-    url = endpoint.url.replace("ws", "http", 1) if endpoint.url.startswith("ws") else endpoint.url
+    url = http_url(endpoint.url)
     try:
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,

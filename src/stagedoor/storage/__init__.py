@@ -3,14 +3,20 @@
 One interface over SQLite (one machine) and PostgreSQL (several); what holds on one holds on the other.
 """
 
-from stagedoor.storage.cache import GenerationCache
-from stagedoor.storage.database import BulkInsert, Counters, Database
-from stagedoor.storage.migration import migrate, upgrade
-from stagedoor.storage.opening import open_database
-from stagedoor.storage.prepared import Prepared
-from stagedoor.storage.transaction import Transaction
-from stagedoor.storage.types import Json, Milliseconds, RowId, metadata, row_id
-from stagedoor.storage.upsert import upsert
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from stagedoor.storage.cache import GenerationCache
+    from stagedoor.storage.database import BulkInsert, Counters, Database
+    from stagedoor.storage.migration import migrate, upgrade
+    from stagedoor.storage.opening import open_database
+    from stagedoor.storage.prepared import Prepared
+    from stagedoor.storage.transaction import Transaction
+    from stagedoor.storage.types import Json, Milliseconds, RowId, metadata, row_id
+    from stagedoor.storage.upsert import upsert
 
 __all__ = [
     "BulkInsert",
@@ -29,3 +35,30 @@ __all__ = [
     "upgrade",
     "upsert",
 ]
+
+_MODULES: Final = {
+    "GenerationCache": "cache",
+    "BulkInsert": "database",
+    "Counters": "database",
+    "Database": "database",
+    "migrate": "migration",
+    "upgrade": "migration",
+    "open_database": "opening",
+    "Prepared": "prepared",
+    "Transaction": "transaction",
+    "Json": "types",
+    "Milliseconds": "types",
+    "RowId": "types",
+    "metadata": "types",
+    "row_id": "types",
+    "upsert": "upsert",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """One of the names above, imported when somebody asks: who reads the settings of this folder needs no database."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"stagedoor.storage.{_MODULES[name]}"), name)
+    globals()[name] = found
+    return found

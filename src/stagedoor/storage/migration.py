@@ -1,43 +1,30 @@
-"""Bringing a database's tables up to what this version of the code expects."""
+"""Bringing a database's tables up to what this version of the code expects.
+
+Alembic is imported when a migration is due, and not before: nearly every start finds that none is.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+import re
 from pathlib import Path
 from typing import Any, Final
 
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+import apsw
 
-from stagedoor.kernel.errors import CallerMistake, OperatorError, StorageUnavailable
 from stagedoor.storage.opening import sqlite_path
-from stagedoor.storage.postgres import faults as postgres_faults
-from stagedoor.storage.postgres.pool import make_engine as make_postgres_engine
-from stagedoor.storage.sqlite import faults as sqlite_faults
-from stagedoor.storage.sqlite.dialect import make_engine as make_sqlite_engine
-from stagedoor.storage.sqlite.engine import prepare
-from stagedoor.storage.types import metadata
 
 SCRIPTS: Final = Path(__file__).parent / "migrations"
-_alembic = threading.Lock()
-"""Alembic keeps what it works on in module globals, so one thread of a process at a time."""
-LOCK: Final = 0x57A6ED00
-"""The number of the advisory lock that keeps two nodes from migrating at once."""
+_REVISION: Final = re.compile(r'^(down_revision|revision)\b[^=\n]*= *"(\w+)"', re.MULTILINE)
+_STORED: Final = "SELECT version_num FROM alembic_version"
 
 
-async def migrate(url: str) -> None:
+async def migrate(url: str | Path) -> None:
     """`upgrade` from an event loop, which it does not block."""
     await asyncio.to_thread(upgrade, url)
 
 
-def upgrade(url: str, *, scripts: Path = SCRIPTS) -> None:
+def upgrade(url: str | Path, *, scripts: Path = SCRIPTS) -> None:
     """Run the migrations that the database at `url` lacks, all in one transaction: all of them, or none.
 
     Args:
@@ -49,97 +36,57 @@ def upgrade(url: str, *, scripts: Path = SCRIPTS) -> None:
         OperatorError: The database was migrated by a newer version of the code.
         StorageUnavailable: The database cannot be reached or is locked.
     """
-    with _alembic:
-        _upgrade(url, scripts)
+    if stored_revisions(url) == {newest_revision(scripts)}:
+        return
+    from stagedoor.storage import alembic_upgrade
+
+    alembic_upgrade.upgrade(url, scripts)
 
 
-def _upgrade(url: str, scripts: Path) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
-    directory = ScriptDirectory.from_config(config)
-    directory.get_heads()  # reads every migration now: on PostgreSQL the rest runs on an event loop
+def newest_revision(scripts: Path = SCRIPTS) -> str | None:
+    """The revision that no other builds on, read from the migrations' texts; `None` when it is not one."""
+    found: dict[str, set[str]] = {"revision": set(), "down_revision": set()}
+    for script in (scripts / "versions").glob("*.py"):
+        for name, revision in _REVISION.findall(script.read_text("utf-8")):
+            found[name].add(revision)
+    heads = found["revision"] - found["down_revision"]
+    return heads.pop() if len(heads) == 1 else None
+
+
+def stored_revisions(url: str | Path) -> set[str]:
+    """What the database says of itself; nothing when it cannot be asked, which the upgrade finds words for."""
     path = sqlite_path(url)
-    try:
-        if path is None:
-            asyncio.run(_upgrade_postgres(url, config, directory))
-        else:
-            _upgrade_sqlite(path, config, directory)
-    except SQLAlchemyError as error:
-        sentence = postgres_faults.unavailable(error) if path is None else sqlite_faults.unavailable(error)
-        if sentence is None:
-            raise
-        raise StorageUnavailable(sentence, lasting=sentence in postgres_faults.LASTING) from error
+    return asyncio.run(_on_postgres(str(url))) if path is None else _on_sqlite(path)
 
 
-async def _upgrade_postgres(url: str, config: Config, directory: ScriptDirectory) -> None:
-    engine = make_postgres_engine(url, 1)
+def _on_sqlite(path: str) -> set[str]:
     try:
-        async with engine.begin() as connection:
-            await connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
-            await connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-            await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-            await connection.run_sync(run, config, directory)
+        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+    except apsw.Error:
+        return set()
+    try:
+        cursor: Any = connection.cursor()
+        rows: list[Any] = cursor.execute(_STORED).fetchall()
+        return {str(row[0]) for row in rows}
+    except apsw.Error:
+        return set()
     finally:
-        await engine.dispose()
+        connection.close()
 
 
-def _upgrade_sqlite(path: str, config: Config, directory: ScriptDirectory) -> None:
-    prepare(path)
-    engine = make_sqlite_engine(path, "migrate")
-    with engine.begin() as connection:
-        run(connection, config, directory)
-        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
-        if broken is not None:
-            raise OperatorError(f"After the migration a row of {broken[0]} refers to one of {broken[2]} that is gone.")
+async def _on_postgres(url: str) -> set[str]:
+    from stagedoor.kernel.errors import StorageUnavailable
+    from stagedoor.storage.postgres.connect import CONNECT_TIMEOUT_S, connect
+    from stagedoor.storage.postgres.faults import FAILURES
 
-
-def run(connection: Connection, config: Config, directory: ScriptDirectory) -> None:
-    """Run the missing migrations on a connection that is in a transaction, which the caller commits.
-
-    Raises:
-        OperatorError: The database was migrated by a newer version of the code.
-    """
-
-    def steps(revisions: Any, _context: Any) -> Any:
-        _refuse_newer(directory, revisions)
-        return directory._upgrade_revs("head", revisions)  # pyright: ignore[reportPrivateUsage]
-
-    with EnvironmentContext(config, directory, fn=steps, destination_rev="head") as environment:
-        configure(environment, connection)
-        environment.run_migrations()
-
-
-def configure(environment: Any, connection: Connection) -> None:
-    """Configure how Alembic runs the migrations: in the transaction that `connection` is in, DDL included."""
-    environment.configure(
-        connection=connection,
-        target_metadata=metadata,
-        transactional_ddl=True,
-        render_as_batch=connection.dialect.name == "sqlite",
-    )
-
-
-@contextmanager
-def connect_for_development(arguments: Mapping[str, str]) -> Generator[Connection]:
-    """The SQLite database that `alembic -x url=sqlite:////…` names.
-
-    Raises:
-        CallerMistake: It is missing, or names something else.
-    """
-    path = sqlite_path(arguments.get("url", ""))
-    if path is None:
-        raise CallerMistake("Alembic's own commands work on a SQLite database here: -x url=sqlite:////path.")
-    prepare(path)
-    with make_sqlite_engine(path, "migrate").begin() as connection:
-        yield connection
-
-
-def _refuse_newer(directory: ScriptDirectory, revisions: tuple[str, ...]) -> None:
-    for revision in revisions:
-        try:
-            directory.get_revision(revision)
-        except CommandError:
-            raise OperatorError(
-                f"The database was made by a newer version of Stagedoor (its revision is {revision}). "
-                "Install that version, or restore a backup made before it."
-            ) from None
+    try:
+        connection = await connect(url)
+    except StorageUnavailable:
+        return set()
+    try:
+        rows: list[Any] = await connection.fetch(_STORED, timeout=CONNECT_TIMEOUT_S)
+        return {str(row[0]) for row in rows}
+    except FAILURES:
+        return set()
+    finally:
+        await connection.close(timeout=CONNECT_TIMEOUT_S)

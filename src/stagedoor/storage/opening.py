@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from sqlalchemy.engine import make_url
@@ -10,17 +10,17 @@ from sqlalchemy.exc import ArgumentError
 
 from stagedoor.kernel.errors import CallerMistake
 from stagedoor.storage.database import Database
-from stagedoor.storage.postgres.engine import open_postgres
 from stagedoor.storage.sqlite.engine import open_sqlite
 
 FORMS: Final = "Write sqlite:////var/lib/stagedoor/stagedoor.db or postgresql://user:password@host/database."
 
 
-async def open_database(url: str, *, read_connections: int = 4) -> Database:
+async def open_database(url: str | Path, *, read_connections: int = 4) -> Database:
     """Open the database at `url` on the running event loop.
 
     Args:
-        url: `sqlite:///` and an absolute path, or a libpq URL that begins with `postgresql://`.
+        url: The absolute path of a SQLite file, `sqlite:///` and the same, or a libpq URL that begins with
+            `postgresql://`.
         read_connections: How many reads may run at once; on PostgreSQL six more connections are for writes.
 
     Raises:
@@ -31,15 +31,20 @@ async def open_database(url: str, *, read_connections: int = 4) -> Database:
     sqlite = sqlite_path(url)
     if sqlite is not None:
         return await open_sqlite(sqlite, read_connections)
-    return await open_postgres(url, read_connections)
+    # PostgreSQL's driver, and what SQLAlchemy needs for it, are a third of all that a start on SQLite would import.
+    from stagedoor.storage.postgres.engine import open_postgres
+
+    return await open_postgres(str(url), read_connections)
 
 
-def sqlite_path(url: str) -> str | None:
-    """The path of a SQLite URL, None for a PostgreSQL URL.
+def sqlite_path(url: str | Path) -> str | None:
+    """The path of a SQLite file or URL, None for a PostgreSQL URL. A path is no URL: in it, `%`, `?` and `#` are names.
 
     Raises:
         CallerMistake: It is neither.
     """
+    if isinstance(url, Path):
+        return str(url)
     try:
         parts = make_url(url)
     except ArgumentError:

@@ -7,11 +7,11 @@ for each of LiveKit's events that is most of what taking one in costs. Of a quer
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Executable
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -20,10 +20,16 @@ from stagedoor.storage.sqlite.dialect import StagedoorSQLite
 from stagedoor.storage.sqlite.errors import RAISED, translated
 
 _SQLITE: Final = StagedoorSQLite()
-_make_postgresql: Callable[[], Any] = PGDialect_asyncpg
-_POSTGRESQL: Final = _make_postgresql()
 
 _instance: Final[Callable[..., Any]] = DBAPIError.instance
+
+
+@cache
+def _postgresql_dialect() -> Any:
+    from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg  # not imported for SQLite
+
+    make: Callable[[], Any] = PGDialect_asyncpg
+    return make()
 
 
 Take = Callable[[Mapping[str, Any]], Sequence[Any]]
@@ -81,7 +87,7 @@ class Prepared:
 
     def _for_postgresql(self) -> tuple[str, Take]:
         if self._postgresql is None:
-            self._postgresql = _compiled(self._statement, _POSTGRESQL)
+            self._postgresql = _compiled(self._statement, _postgresql_dialect())
         return self._postgresql
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stagedoor.storage import Database, GenerationCache
-from stagedoor.tenancy import apps
+from stagedoor.tenancy import apps, store
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.principals import Principal
 
@@ -16,7 +16,9 @@ class Directory:
     """
 
     def __init__(self, database: Database) -> None:
+        self._sole_writer = database.sole_writer
         self._found = GenerationCache[tuple[str | None, str | None, str], App](database)
+        self._slugs = GenerationCache[str, frozenset[str]](database)
 
     async def app(self, principal: Principal, reference: str) -> App:
         """The app with this slug or id.
@@ -29,6 +31,19 @@ class Directory:
         assert app is not None  # noqa: S101 - it raises where there is none
         return app
 
+    async def may_have(self, slug: str) -> bool:
+        """Whether there is an app with this slug; true where another node may make one at any time."""
+        if not self._sole_writer:
+            return True
+        slugs = self._slugs.peek("") or await self._slugs.get("", lambda tx: frozenset(store.slugs(tx)))
+        return slugs is None or slug in slugs
+
+    @property
+    def generation(self) -> int:
+        """Another number once an app has changed."""
+        return self._slugs.generation
+
     def forget(self) -> None:
         """Drop what is cached: an app has changed."""
         self._found.forget()
+        self._slugs.forget()

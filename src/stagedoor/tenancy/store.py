@@ -138,6 +138,11 @@ def find_app(tx: Transaction, principal: Principal, reference: str) -> App | Non
     return None if row is None else _app(row)
 
 
+def slugs(tx: Transaction) -> list[str]:
+    """The slugs of all apps."""
+    return list(tx.execute(select(apps.c.slug)).scalars())
+
+
 def app_by_slug(tx: Transaction, slug: str) -> App | None:
     """The app with this slug, for any caller: for what comes from LiveKit, which knows no principals."""
     rows = tx.rows(_APP_BY_SLUG, {"slug": slug})

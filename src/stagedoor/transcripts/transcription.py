@@ -12,8 +12,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from livekit import api
-
 from stagedoor.events.nouns import NewEvent
 from stagedoor.jobs.nouns import Effect, Job, JobKind, NewJob, Retry
 from stagedoor.jobs.queue import Queue
@@ -21,7 +19,8 @@ from stagedoor.jobs.store import unfinished_of_key
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, Problem, StorageUnavailable
 from stagedoor.kernel.ids import new_id
-from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
+from stagedoor.mediaserver.endpoint import Endpoint
+from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.mediaserver.signing import access_token
 from stagedoor.mediaserver.snapshots import OWN_IDENTITY
 from stagedoor.rooms import store as rooms_store
@@ -245,6 +244,8 @@ def _join_token(endpoint: Endpoint, livekit_room: str) -> str:
     LiveKit counts agents neither among a room's participants nor as a participant for whom it stays open
     (pkg/rtc/participant.go `IsDependent`, room.go `CloseIfEmpty`).
     """
+    from livekit import api  # not at the start, which it would make a tenth longer
+
     grants = api.VideoGrants(
         room_join=True,
         room=livekit_room,

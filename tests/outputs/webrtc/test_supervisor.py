@@ -22,7 +22,7 @@ from stagedoor.app.datafolder import DataFolder
 from stagedoor.app.firstrun import APP, make_first
 from stagedoor.app.http import HttpServer
 from stagedoor.app.network import lay_out
-from stagedoor.app.parts import make_parts
+from stagedoor.app.services import make_services
 from stagedoor.kernel.metrics import REGISTRY
 from stagedoor.outputs.webrtc.join_tokens import JoinTokens, NotReady
 from stagedoor.outputs.webrtc.settings import CameraBridge
@@ -117,10 +117,12 @@ async def stage(tmp_path: Path) -> AsyncGenerator[Stage]:
     settings = resolve(flags, {}).settings
     data = DataFolder(settings.data_dir)
     secrets = data.secrets()
-    await migrate(data.database_url)
-    database = await open_database(data.database_url)
+    await migrate(data.database)
+    database = await open_database(data.database)
     await database.write(make_first)
-    parts, ban_enforcer = make_parts(settings, secrets, lay_out(settings, secrets), database, "operator", lambda: None)
+    parts, ban_enforcer = make_services(
+        settings, secrets, lay_out(settings, secrets), database, "operator", lambda: None
+    )
     http = HttpServer(settings)
     await http.start(build(parts, []))
     app = await database.read(lambda tx: app_by_slug(tx, APP))

@@ -69,12 +69,15 @@ class Device:
 
     Attributes:
         sent: Frames so far.
+        waits_for: Viewers who have seen each frame before the next one is sent: then no frame is left out for a newer
+            one, however busy the machine is.
         code: Why it was closed.
     """
 
     name: str
     socket: aiohttp.ClientWebSocketResponse
     sent: int = 0
+    waits_for: list[Viewer] = field(default_factory=lambda: list[Viewer]())
     tasks: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -90,6 +93,8 @@ class Device:
                 await self.socket.send_bytes(frame(self.name, self.sent, size))
             except (ConnectionError, aiohttp.ClientError):
                 return
+            while any(viewer.behind(self.sent) for viewer in self.waits_for):  # noqa: ASYNC110 - a plain list
+                await asyncio.sleep(0.002)
             due += 1 / fps
             await asyncio.sleep(due - time.monotonic())
 
@@ -148,6 +153,10 @@ class Viewer:
 
     def take(self, data: bytes) -> None:
         self.seen.append(Seen.of(data))
+
+    def behind(self, number: int) -> bool:
+        """Whether this frame is still to be seen."""
+        return not self.left and (not self.seen or self.seen[-1].number < number)
 
     async def sees(self, more: int = 3, by: str | None = None, within: float = WAIT_S) -> list[Seen]:
         """The next so many frames, of one sender when that is asked for."""

@@ -22,8 +22,8 @@ async def test_it_is_seen_by_every_way_out(nodes: Nodes, api: Api, make: Make, h
     url = f"{nodes.b.url}/live/live/{camera.room}"
     async with http.get(f"{url}/frame.jpg") as answer:
         assert answer.status == 404
-    async with sending(http, nodes.a, camera, "front"):
-        await eventually(lambda: is_live(api, camera), 2)
+    async with sending(http, nodes.a, camera, "front") as device:
+        await eventually(lambda: is_live(api, camera))
         async with http.get(f"{url}/frame.jpg") as answer:
             assert answer.status == 200, await answer.text()
             assert Seen.of(await answer.read()).delay < 1
@@ -34,12 +34,17 @@ async def test_it_is_seen_by_every_way_out(nodes: Nodes, api: Api, make: Make, h
             watching_mjpeg(http, nodes.b, camera.room) as by_mjpeg,
             watching(http, nodes.a, camera.room) as beside_it,
         ):
-            for viewer in (by_socket, by_mjpeg, beside_it):
-                await viewer.sees(20)
-                numbers = [seen.number for seen in viewer.seen]
-                assert numbers == sorted(set(numbers)), "none twice, in order; a busy machine may skip some"
-                assert statistics.median(seen.delay for seen in viewer.seen) < 0.2
-    await eventually(lambda: _is_gone(api, nodes, http, camera.room, camera), 2)
+            viewers = (by_socket, by_mjpeg, beside_it)
+            for viewer in viewers:
+                await viewer.sees(1)
+            device.waits_for.extend(viewers)
+            first = device.sent + 1
+            for viewer in viewers:
+                await until(lambda viewer=viewer: not viewer.behind(first + 20))
+                numbers = [seen.number for seen in viewer.seen if seen.number >= first]
+                assert numbers == list(range(first, first + len(numbers))), "each, once, in order"
+                assert statistics.median(seen.delay for seen in viewer.seen) < 0.5, "nothing is polled"
+    await eventually(lambda: _is_gone(api, nodes, http, camera.room, camera))
 
 
 async def _is_gone(api: Api, nodes: Nodes, http: aiohttp.ClientSession, room: str, camera: Any) -> bool:
@@ -54,13 +59,17 @@ async def test_one_snapshot_after_the_other_waits_for_nothing(
     async with AsyncExitStack() as stack:
         for camera in cameras:
             await stack.enter_async_context(sending(http, nodes.a, camera, "front", fps=5))
-        await eventually(lambda: is_live(api, cameras[-1]), 2)
-        began = time.monotonic()
-        for camera in (*cameras, *cameras, *cameras):
-            async with http.get(f"{nodes.b.url}/live/live/{camera.room}/frame.jpg") as answer:
-                assert answer.status == 200, await answer.text()
-                assert Seen.of(await answer.read()).delay < 1
-        assert time.monotonic() - began < 2.5, "what is only looked up now and then would take twice as long"
+        await eventually(lambda: is_live(api, cameras[-1]))
+        rounds: list[float] = []
+        for _ in range(3):
+            began = time.monotonic()
+            for camera in cameras:
+                async with http.get(f"{nodes.b.url}/live/live/{camera.room}/frame.jpg") as answer:
+                    assert answer.status == 200, await answer.text()
+                    assert Seen.of(await answer.read()).delay < 1
+            rounds.append(time.monotonic() - began)
+        # What is only looked up now and then would take twice as long, each time.
+        assert min(rounds) < 0.85, rounds
 
 
 async def test_frames_cross_while_somebody_looks_and_not_otherwise(
@@ -89,7 +98,7 @@ async def test_only_the_cameras_that_are_looked_at_cross(
     async with AsyncExitStack() as stack:
         for i, camera in enumerate(cameras):
             await stack.enter_async_context(sending(http, nodes.a, camera, f"camera-{i}", fps=10))
-        await eventually(lambda: is_live(api, cameras[-1]), 2)
+        await eventually(lambda: is_live(api, cameras[-1]))
         looked_at = cameras[::10]
         viewers = [await stack.enter_async_context(watching(http, nodes.b, camera.room)) for camera in looked_at]
         for viewer in viewers:

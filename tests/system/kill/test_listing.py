@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stagedoor.mediaserver.gateway import Endpoint, LiveKitGateway
+from stagedoor.mediaserver.endpoint import Endpoint
+from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.mediaserver.snapshots import ParticipantSnapshot
 from tests.support.rooms_callers import calling
 from tests.system.kill.conftest import Rest, Start

@@ -93,6 +93,7 @@ async def create_app(services: ServicesDep, caller: AppsWrite, body: NewApp) -> 
         organisation = organisations.get(tx, caller, reference)
         made = apps.create(tx, organisation, body.slug, body.name, app_settings.changed(AppSettings(), body.settings))
         _note(tx, caller, "app.created", made)
+        tx.after_commit(services.directory.forget)  # which knows the slugs that events can be about
         if inbox.claim(tx, f"{made.slug}-"):
             tx.after_commit(services.applier.wake)
         return made

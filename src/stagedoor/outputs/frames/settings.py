@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from stagedoor.kernel.feature_settings import FeatureSettings
+from stagedoor.kernel.feature_settings import Bounds, FeatureSettings
 
 
 class ViewerSettings(FeatureSettings, frozen=True, rename=lambda name: f"camera_{name}"):
@@ -14,5 +14,6 @@ class ViewerSettings(FeatureSettings, frozen=True, rename=lambda name: f"camera_
 
     max_viewers: Annotated[
         int,
-        Meta(ge=0, le=100_000, description="Viewers of a room's frames at a time, on each node.", examples=[1_000]),
+        Meta(description="Viewers of a room's frames at a time, on each node.", examples=[1_000]),
+        Bounds(0, 100_000),
     ] = 1_000

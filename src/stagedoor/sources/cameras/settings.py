@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from stagedoor.kernel.feature_settings import FeatureSettings, Span
+from stagedoor.kernel.feature_settings import Bounds, FeatureSettings, Span
 from stagedoor.sources.cameras.intake import LARGEST_FRAME
 
 CameraConflict = Literal["refuse", "takeover"]
@@ -15,24 +15,22 @@ CameraConflict = Literal["refuse", "takeover"]
 class CameraSettings(FeatureSettings, frozen=True, rename=lambda name: f"camera_{name}"):
     """What an app decides of its cameras."""
 
-    limit: Annotated[int, Meta(ge=0, le=100_000, description="Cameras that the app may have.", examples=[100])] = 100
+    limit: Annotated[int, Meta(description="Cameras that the app may have.", examples=[100]), Bounds(0, 100_000)] = 100
     max_fps: Annotated[
         int,
         Meta(
-            ge=1,
-            le=120,
             description="Frames a second that are taken from a camera; what is more is dropped.",
             examples=[30],
         ),
+        Bounds(1, 120),
     ] = 30
     max_frame_bytes: Annotated[
         int,
         Meta(
-            ge=1_024,
-            le=LARGEST_FRAME,
             description="Bytes of the largest frame that is taken; a larger one is dropped.",
             examples=[524_288],
         ),
+        Bounds(1_024, LARGEST_FRAME),
     ] = 524_288
     idle_timeout: Annotated[
         int,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from stagedoor.storage.migration import configure, connect_for_development
+from stagedoor.storage.alembic_upgrade import configure, connect_for_development
 
 with connect_for_development(context.get_x_argument(as_dictionary=True)) as connection:
     configure(context, connection)
