@@ -1,6 +1,8 @@
 """Pictures of every page for the eye: phone and desktop, light and dark.
 
 STAGEDOOR_SCREENSHOTS=/tmp/pictures python -m tests.system.e2e.screenshots
+
+The README's picture is `meet-chat-desktop-light.png`, made smaller.
 """
 
 from __future__ import annotations
