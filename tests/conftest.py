@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -30,6 +31,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """How many files are tested at a time: one more than there are cores, because half of the time a test waits."""
     return len(os.sched_getaffinity(0)) + 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """A test may print what is no text, such as half of a surrogate pair; a report that holds it cannot be sent."""
+    return _sendable((yield))
+
+
+def _sendable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_sendable(name): _sendable(inner) for name, inner in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, list):
+        return [_sendable(inner) for inner in cast("list[Any]", value)]
+    if isinstance(value, tuple):
+        return tuple(_sendable(inner) for inner in cast("tuple[Any, ...]", value))
+    return value
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ async def answering(answer: bytes | _Answer, *, then_hang: bool = False) -> Asyn
                 await writer.drain()
             if then_hang:
                 await over.wait()
-        except ConnectionError:
+        except (ConnectionError, RuntimeError):  # the sender has hung up; uvloop says so with a RuntimeError
             pass
         finally:
             writer.close()

@@ -79,6 +79,17 @@ class AdmissionControl:
             raise refused
         return admission
 
+    def admit_key(self, app: App, reference: str) -> Admission:
+        """Admit a caller whose API key may read the app's rooms, to watch the room.
+
+        Raises:
+            NotFound: There is no room of that name.
+        """
+        try:
+            return Admission(app, livekit_name(app.slug, reference), "play")
+        except Invalid:
+            raise refusal() from None
+
     @cached_property
     def _verifier(self) -> TokenVerifier:
         from livekit.api import TokenVerifier  # not at the start, which it would make a tenth longer

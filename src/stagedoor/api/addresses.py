@@ -40,8 +40,13 @@ def frames_url(services: Services, kind: FramesKind, app: App, livekit_room: str
     return plain + (query.replace("?", "&", 1) if "?" in plain else query)
 
 
+def is_public(app: App) -> bool:
+    """Whether everybody may watch the app's rooms."""
+    return app.settings.of(PlaybackSettings).playback_policy == "public"
+
+
 def _query(services: Services, kind: PageKind, app: App, livekit_room: str, ttl: int) -> str:
-    if kind != "meet" and app.settings.of(PlaybackSettings).playback_policy == "public":
+    if kind != "meet" and is_public(app):
         return ""
     use: Use = "meet" if kind == "meet" else "play"
     return f"?token={services.signer.sign(use, livekit_room, ttl)}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import aiohttp
 import pytest
 
 from tests.support.api_tenant import new_app
 from tests.support.cameras import Device, frame, new_device, sending
-from tests.support.product import Api
+from tests.support.product import Api, RunningProduct
 
 
 async def statuses(http: aiohttp.ClientSession, device: Device, token: str | None) -> set[int]:
@@ -73,6 +75,71 @@ async def test_links_to_frames_work_as_they_are(http: aiohttp.ClientSession, man
                 assert answer.status == 200
         async with http.ws_connect(await link("ws")) as socket:
             assert await socket.receive_bytes(timeout=5) == frame("0")
+
+
+async def test_a_cameras_addresses_work_as_they_are(
+    http: aiohttp.ClientSession, managed_api: Api, signed: Device
+) -> None:
+    """In an app whose playback is signed, which is the default: the maker of a camera can look at it."""
+    path = f"/apps/{signed.app}/ws-ingest"
+    made = (await managed_api("POST", path, {"room": "yard", "ttl": "30m"}, expect=201))["data"]
+    read = (await managed_api("GET", f"{path}/{made['id']}?ttl=2h"))["data"]
+    [listed] = [found for found in (await managed_api("GET", path))["data"] if found["id"] == made["id"]]
+    turned = (await managed_api("POST", f"{path}/{made['id']}/rotate"))["data"]
+    for body, minutes in ((made, 30), (read, 120), (listed, 60), (turned, 60)):
+        left = datetime.fromisoformat(body["expiresAt"]) - datetime.now(UTC)
+        assert timedelta(minutes=minutes - 2) < left <= timedelta(minutes=minutes)
+    device = Device(signed.app, turned)
+    async with sending(http, device) as camera:
+        await camera.send(frame("0"))
+        for body in (made, read, listed, turned):
+            for address in ("mjpegUrl", "frameUrl", "playUrl", "embedUrl"):
+                async with http.get(body[address]) as answer:
+                    assert answer.status == 200, address
+            async with http.ws_connect(body["viewerWsUrl"]) as socket:
+                assert await socket.receive_bytes(timeout=5) == frame("0")
+
+
+async def test_addresses_have_no_token_where_none_is_needed_or_the_caller_may_not_watch(
+    http: aiohttp.ClientSession, managed_product: RunningProduct, managed_api: Api, signed: Device
+) -> None:
+    path = f"/apps/{signed.app}/ws-ingest"
+    made = await managed_api("POST", "/keys", {"name": "lister", "scopes": ["cameras:read"]}, expect=201)
+    lister = Api(http, managed_product.url, made["data"]["key"])
+    listed = (await lister("GET", f"{path}/{signed.id}"))["data"]
+    assert (listed["mjpegUrl"], listed["expiresAt"]) == (signed.body["mjpegUrl"], None)
+    await managed_api("PATCH", f"/apps/{signed.app}", {"settings": {"playbackPolicy": "public"}})
+    public = (await managed_api("GET", f"{path}/{signed.id}"))["data"]
+    assert (public["mjpegUrl"], public["expiresAt"]) == (signed.body["mjpegUrl"], None)
+
+
+async def test_an_api_key_that_reads_rooms_opens_every_way_out(
+    http: aiohttp.ClientSession, managed_api: Api, signed: Device
+) -> None:
+    state = signed.body["mjpegUrl"].removesuffix("/mjpeg")
+    urls = (signed.body["mjpegUrl"], signed.body["frameUrl"], state)
+
+    async def key(*scopes: str, app: str = signed.app) -> dict[str, str]:
+        fields = {"name": "viewer", "scopes": list(scopes), "app": app}
+        made = await managed_api("POST", "/keys", fields, expect=201)
+        return {"Authorization": f"Bearer {made['data']['key']}"}
+
+    async def answered(headers: dict[str, str], address: str) -> int:
+        async with http.get(address, headers=headers) as answer:
+            return answer.status
+
+    async with sending(http, signed) as camera:
+        await camera.send(frame("0"))
+        good = await key("rooms:read")
+        assert {await answered(good, url) for url in urls} == {200}
+        async with http.ws_connect(signed.body["viewerWsUrl"], headers=good) as socket:
+            assert await socket.receive_bytes(timeout=5) == frame("0")
+        assert {await answered(await key("usage:read"), url) for url in urls} == {403}
+        assert {await answered({"Authorization": "Bearer sk_unknown"}, url) for url in urls} == {401}
+        other = await key("rooms:read", app=await new_app(managed_api))
+        assert {await answered(other, url) for url in urls} == {404}
+        # A wrong token is not made good by a key beside it.
+        assert {await answered(good, f"{url}?token=nonsense") for url in urls} == {404}
 
 
 async def test_another_apps_token_opens_nothing(http: aiohttp.ClientSession, managed_api: Api, signed: Device) -> None:

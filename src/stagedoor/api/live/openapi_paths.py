@@ -98,7 +98,7 @@ OPERATIONS: Final[dict[tuple[str, str], dict[str, Any]]] = {
         " one instead. It stays for the app's cameraResume when the camera goes away.",
         [_APP, _ROOM, _TOKEN, _FPS, _WIDTH],
         {200: _got("Frames without end", {"multipart/x-mixed-replace; boundary=frame": {"schema": _BINARY}})}
-        | documented(404, 422, 429, 503),
+        | documented(401, 403, 404, 422, 429, 503),
     ),
     ("GET", "/live/{app}/{room}/frame.jpg"): _operation(
         "get_frame",
@@ -125,7 +125,7 @@ OPERATIONS: Final[dict[tuple[str, str], dict[str, Any]]] = {
             ),
         ],
         {200: _got("The frame", {"image/jpeg": {"schema": _BINARY}}), 304: _got("The caller has it already")}
-        | documented(404, 422, 429, 503),
+        | documented(401, 403, 404, 422, 429, 503),
     ),
     ("GET", "/live/{app}/{room}"): _operation(
         "get_live_state",
@@ -139,7 +139,7 @@ OPERATIONS: Final[dict[tuple[str, str], dict[str, Any]]] = {
                 {"application/json": {"schema": {"type": "object"}, "example": _STATE}},
             )
         }
-        | documented(404, 503),
+        | documented(401, 403, 404, 503),
     ),
 }
 """The operations, by method and path."""

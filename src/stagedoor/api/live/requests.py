@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from stagedoor.access.admission import Admission, refusal
 from stagedoor.api.access import secret_in
 from stagedoor.api.services import Services
-from stagedoor.kernel.errors import Conflict, Invalid, Unauthenticated
+from stagedoor.kernel.errors import Conflict, Invalid, NotFound, Unauthenticated
 from stagedoor.sources.cameras.authentication import AuthenticatedCamera
 from stagedoor.sources.cameras.live import refuse_another
 from stagedoor.sources.cameras.settings import CameraSettings
@@ -20,11 +20,16 @@ LONGEST_WAIT: Final = 30.0
 
 
 async def viewer(connection: HTTPConnection, services: Services, app: str, room: str) -> Admission:
-    """Admit who wants to look at a room.
+    """Admit a viewer of a room's frames: by the token in the URL, by an API key, or by the app's policy.
 
     Raises:
-        NotFound: They may not, or there is no such app.
+        NotFound: It is not admitted, or there is no such app.
+        Unauthenticated: It shows an API key that is not known.
+        Forbidden: The API key lacks the scope `rooms:read`.
     """
+    secret = secret_in(connection.headers.get("authorization"))
+    if secret is not None and "token" not in connection.query_params:
+        return await _viewer_with_key(services, secret, app, room)
     found = None if "\x00" in app else await services.database.read(lambda tx: app_by_slug(tx, app))
     admission = services.admission_control.admit(found, room, "play", connection.query_params.get("token"))
     if admission.identity is not None:
@@ -33,6 +38,18 @@ async def viewer(connection: HTTPConnection, services: Services, app: str, room:
         except Conflict:
             raise refusal() from None
     return admission
+
+
+async def _viewer_with_key(services: Services, secret: str, app: str, room: str) -> Admission:
+    principal = await services.authenticator.authenticate(secret)
+    principal.require("rooms:read")
+    if "\x00" in app:
+        raise refusal()
+    try:
+        found = await services.directory.app(principal, app)
+    except NotFound:
+        raise refusal() from None
+    return services.admission_control.admit_key(found, room)
 
 
 async def device(connection: HTTPConnection, services: Services) -> AuthenticatedCamera:

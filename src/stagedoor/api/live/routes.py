@@ -15,7 +15,7 @@ from stagedoor.api.live.state import state
 from stagedoor.api.raw_routes import Endpoint, HotRoute
 
 _CAMERA: Final = "the camera's key decides"
-_VIEWER: Final = "the link's token or the app's playback policy decides"
+_VIEWER: Final = "the link's token, an API key with rooms:read or the app's playback policy decides"
 _ROOM: Final = "/live/{app}/{room}"
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
+from stagedoor.access.grants import time_to_live
 from stagedoor.api.access import CamerasRead, CamerasWrite
-from stagedoor.api.addresses import FrameAddresses, page_path
+from stagedoor.api.addresses import FrameAddresses, frames_url, is_public, page_path, watching_urls
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import Services, ServicesDep
@@ -27,7 +29,8 @@ from stagedoor.api.wire import (
     when,
 )
 from stagedoor.audit import store as trail
-from stagedoor.kernel.clock import rfc3339
+from stagedoor.kernel.clock import now_ms, rfc3339
+from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
 from stagedoor.sources.cameras import registry, store
 from stagedoor.sources.cameras.nouns import Camera
 from stagedoor.storage import Transaction
@@ -46,6 +49,14 @@ CameraRef = Annotated[
         pattern=NO_NUL,
         description="The camera's id.",
         examples=["cam_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"],
+    ),
+]
+LinkTtl = Annotated[
+    str | None,
+    Query(
+        pattern=DURATION_PATTERN,
+        description="How long the answer's addresses work: 90s, 10m, 1h, 2d. The app sets the maximum.",
+        examples=["1h"],
     ),
 ]
 Identity = Annotated[str, Field(min_length=1, max_length=256, pattern=NO_NUL)]
@@ -82,13 +93,25 @@ class CameraBody(ResponseModel):
         examples=[f"wss://{_HOST}/ingest/ws?app=live&room=live-door"],
     )
     viewer_ws_url: str = Field(
-        description="Its frames by WebSocket.", examples=[f"wss://{_HOST}/live/ws?app=live&room=live-door"]
+        description="Its frames by WebSocket. This address and the next four work as they are, until `expiresAt`.",
+        examples=[f"wss://{_HOST}/live/ws?app=live&room=live-door&token=eyJh"],
     )
-    mjpeg_url: str = Field(description="Its frames as MJPEG.", examples=[f"https://{_HOST}/live/live/live-door/mjpeg"])
-    frame_url: str = Field(description="Its newest frame.", examples=[f"https://{_HOST}/live/live/live-door/frame.jpg"])
-    play_url: str = Field(description="The page that shows it.", examples=[f"https://{_HOST}/play/live/live-door"])
+    mjpeg_url: str = Field(
+        description="Its frames as MJPEG.", examples=[f"https://{_HOST}/live/live/live-door/mjpeg?token=eyJh"]
+    )
+    frame_url: str = Field(
+        description="Its newest frame.", examples=[f"https://{_HOST}/live/live/live-door/frame.jpg?token=eyJh"]
+    )
+    play_url: str = Field(
+        description="The page that shows it.", examples=[f"https://{_HOST}/play/live/live-door?token=eyJh"]
+    )
     embed_url: str = Field(
-        description="The same to be shown in a frame.", examples=[f"https://{_HOST}/embed/live/live-door"]
+        description="The same to be shown in a frame.", examples=[f"https://{_HOST}/embed/live/live-door?token=eyJh"]
+    )
+    expires_at: str | None = Field(
+        description="When the token in these addresses ends; null when they have none: the app's playback is public,"
+        " or the API key has neither `rooms:read` nor `cameras:write`, so that it may not watch.",
+        examples=["2026-01-31T13:00:00.000Z"],
     )
     created_at: str = Field(description="When it was created.", examples=["2026-01-31T12:00:00.000Z"])
     updated_at: str = Field(description="When it was last changed.", examples=["2026-01-31T12:00:00.000Z"])
@@ -120,6 +143,11 @@ class NewCamera(RequestModel):
     name: Name | None = Field(
         default=None, description="Name for people; the identity if not given.", examples=["Front door"]
     )
+    ttl: Annotated[str, StringConstraints(pattern=DURATION_PATTERN)] | None = Field(
+        default=None,
+        description="How long the answer's addresses work: 90s, 10m, 1h, 2d. The app sets the maximum.",
+        examples=["1h"],
+    )
 
 
 class CameraChange(RequestModel):
@@ -134,16 +162,56 @@ class CameraChange(RequestModel):
     )
 
 
-async def _fields(services: Services, app: App, found: list[Camera]) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Viewing:
+    """Whose addresses an answer has.
+
+    Attributes:
+        ttl: Seconds that their token lives; `None` for addresses without one, for a caller that may not watch.
+    """
+
+    app: App
+    ttl: int | None
+
+
+def _viewing(caller: Principal, app: App, ttl: str | None = None) -> _Viewing:
+    """The addresses that the caller gets: a key that may only list cameras is no permission to watch them."""
+    may_watch = bool(caller.scopes & {"rooms:read", "cameras:write"})
+    return _Viewing(app, time_to_live(app, ttl) if may_watch else None)
+
+
+def _addresses(services: Services, viewing: _Viewing, room: str) -> dict[str, str | None]:
+    app, ttl = viewing.app, viewing.ttl
+    plain = FrameAddresses(services.public_url, app.slug, room)
+    if ttl is None or is_public(app):
+        return {
+            "viewer_ws_url": plain.viewer_socket,
+            "mjpeg_url": plain.mjpeg,
+            "frame_url": plain.frame,
+            "play_url": services.public_url + page_path("play", app, room),
+            "embed_url": services.public_url + page_path("embed", app, room),
+            "expires_at": None,
+        }
+    play, embed = watching_urls(services, app, room, ttl)
+    return {
+        "viewer_ws_url": frames_url(services, "ws", app, room, ttl),
+        "mjpeg_url": frames_url(services, "mjpeg", app, room, ttl),
+        "frame_url": frames_url(services, "frame", app, room, ttl),
+        "play_url": play,
+        "embed_url": embed,
+        "expires_at": rfc3339(now_ms() + ttl * 1000),
+    }
+
+
+async def _fields(services: Services, viewing: _Viewing, found: list[Camera]) -> list[dict[str, Any]]:
     other_nodes = await services.other_nodes.senders({camera.livekit_room for camera in found})
-    return [_described(services, app, camera, other_nodes) for camera in found]
+    return [_described(services, viewing, camera, other_nodes) for camera in found]
 
 
-def _described(services: Services, app: App, camera: Camera, other_nodes: dict[str, str]) -> dict[str, Any]:
+def _described(services: Services, viewing: _Viewing, camera: Camera, other_nodes: dict[str, str]) -> dict[str, Any]:
     room = camera.livekit_room
     sending = services.cameras.find(room)
     here = sending if sending is not None and sending.camera.id == camera.id else None
-    addresses = FrameAddresses(services.public_url, app.slug, room)
     return {
         "id": camera.id,
         "name": camera.name,
@@ -158,24 +226,20 @@ def _described(services: Services, app: App, camera: Camera, other_nodes: dict[s
         "stats": dict(here.stats) if here is not None and here.stats else None,
         "rejected": 0 if here is None else here.intake.rejected,
         "last_rejection": None if here is None or here.intake.rejection is None else here.intake.rejection.message,
-        "ws_url": addresses.camera_socket,
-        "viewer_ws_url": addresses.viewer_socket,
-        "mjpeg_url": addresses.mjpeg,
-        "frame_url": addresses.frame,
-        "play_url": services.public_url + page_path("play", app, room),
-        "embed_url": services.public_url + page_path("embed", app, room),
+        "ws_url": FrameAddresses(services.public_url, viewing.app.slug, room).camera_socket,
+        **_addresses(services, viewing, room),
         "created_at": rfc3339(camera.created_at),
         "updated_at": rfc3339(camera.updated_at),
         "last_seen_at": when(camera.last_seen_at),
     }
 
 
-async def _body(services: Services, app: App, camera: Camera) -> CameraBody:
-    return CameraBody.model_validate((await _fields(services, app, [camera]))[0])
+async def _body(services: Services, viewing: _Viewing, camera: Camera) -> CameraBody:
+    return CameraBody.model_validate((await _fields(services, viewing, [camera]))[0])
 
 
-async def _new_body(services: Services, app: App, camera: Camera, key: str) -> Data[NewCameraBody]:
-    fields = (await _fields(services, app, [camera]))[0]
+async def _new_body(services: Services, viewing: _Viewing, camera: Camera, key: str) -> Data[NewCameraBody]:
+    fields = (await _fields(services, viewing, [camera]))[0]
     return Data(data=NewCameraBody.model_validate(fields | {"stream_key": key}))
 
 
@@ -190,13 +254,15 @@ def _note(tx: Transaction, caller: Principal, action: str, app: App, camera: Cam
 async def create_camera(
     services: ServicesDep, caller: CamerasWrite, app: AppRef, body: NewCamera
 ) -> Data[NewCameraBody]:
-    """Its key is in the answer, this once. The device connects to `wsUrl` and sends one JPEG a binary message."""
+    """Its key is in the answer, this once. The device connects to `wsUrl` and sends one JPEG a binary message; the
+    other addresses work in a browser or player as they are, for `ttl`."""
 
-    def make(tx: Transaction) -> tuple[App, Camera, str]:
+    def make(tx: Transaction) -> tuple[_Viewing, Camera, str]:
         found = apps.get(tx, caller, app)
+        viewing = _viewing(caller, found, body.ttl)
         camera, key = registry.create(tx, found, body.room, body.identity, body.name)
         _note(tx, caller, "camera.created", found, camera)
-        return found, camera, key
+        return viewing, camera, key
 
     return await _new_body(services, *await services.database.write(make))
 
@@ -214,6 +280,7 @@ async def list_cameras(
     ] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
+    ttl: LinkTtl = None,
 ) -> Page[CameraBody]:
     """Oldest first, without their keys."""
 
@@ -223,19 +290,23 @@ async def list_cameras(
         return found, store.list_cameras(tx, found.id, livekit_room=only, after=cursor, limit=limit + 1)
 
     found, cameras = await services.database.read(look)
-    bodies = [CameraBody.model_validate(fields) for fields in await _fields(services, found, cameras)]
+    viewing = _viewing(caller, found, ttl)
+    bodies = [CameraBody.model_validate(fields) for fields in await _fields(services, viewing, cameras)]
     return page(bodies, limit, lambda item: item.id)
 
 
 @router.get("/{camera}", summary="Get a camera", responses=documented(401, 403, 404, 422, 503))
-async def get_camera(services: ServicesDep, caller: CamerasRead, app: AppRef, camera_id: CameraRef) -> Data[CameraBody]:
+async def get_camera(
+    services: ServicesDep, caller: CamerasRead, app: AppRef, camera_id: CameraRef, ttl: LinkTtl = None
+) -> Data[CameraBody]:
     """Without its key."""
 
     def look(tx: Transaction) -> tuple[App, Camera]:
         found = apps.get(tx, caller, app)
         return found, registry.get(tx, found, camera_id)
 
-    return Data(data=await _body(services, *await services.database.read(look)))
+    found, camera = await services.database.read(look)
+    return Data(data=await _body(services, _viewing(caller, found, ttl), camera))
 
 
 @router.patch("/{camera}", summary="Change a camera", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))
@@ -251,7 +322,8 @@ async def change_camera(
         tx.after_commit(services.forget_cameras)
         return found, after
 
-    return Data(data=await _body(services, *await services.database.write(change)))
+    found, camera = await services.database.write(change)
+    return Data(data=await _body(services, _viewing(caller, found), camera))
 
 
 @router.post(
@@ -269,7 +341,8 @@ async def rotate_camera(
         tx.after_commit(services.forget_cameras)
         return found, camera, key
 
-    return await _new_body(services, *await services.database.write(rotate))
+    found, camera, key = await services.database.write(rotate)
+    return await _new_body(services, _viewing(caller, found), camera, key)
 
 
 @router.delete("/{camera}", status_code=204, summary="Delete a camera", responses=documented(401, 403, 404, 422, 503))
