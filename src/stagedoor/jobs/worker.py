@@ -37,6 +37,7 @@ POLL_SECONDS: Final = 1.0
 
 _EXPIRED_AT_ONCE: Final = 100
 _AWAY_SECONDS: Final = 5.0
+_STORE_AGAIN_SECONDS: Final = 0.5
 
 
 _Claim = tuple[int, str]
@@ -118,6 +119,7 @@ class Worker:
         self._running: dict[_Claim, tuple[Job, asyncio.Task[None]]] = {}
         self._ready = set(self._kinds)
         self._awake = asyncio.Event()
+        self._unsettled = 0
         queue.listen(self)
 
     @property
@@ -221,19 +223,33 @@ class Worker:
         began = clock()
         about = {"stagedoor.job.id": job.id, "stagedoor.job.attempt": job.attempts}
         with tracing.span(f"job {job.kind}", parent=job.trace, kind="consumer", attributes=about) as span:
+            verdict = await _attempt(kind, job)
             try:
-                outcome = await self._settle(kind, job, await _attempt(kind, job))
+                outcome = await self._settle_once_stored(kind, job, verdict)
             except _LeaseLost:
                 outcome = "lost"
                 _log.warning("job_lease_lost", job_id=job.id, kind=job.kind)
-            except StorageUnavailable as error:
-                outcome = "lost"  # the lease runs out, and whoever finds it tries again
-                _log.warning("job_result_not_stored", job_id=job.id, kind=job.kind, error=str(error))
             span.note({"stagedoor.job.outcome": outcome})
             if outcome != "done":
                 span.failed(outcome)
         JOBS_ENDED.labels(job.kind, outcome).inc()
         JOB_SECONDS.labels(job.kind).observe(clock() - began)
+
+    async def _settle_once_stored(self, kind: JobKind, job: Job, verdict: _Verdict) -> str:
+        """Settle the job when the database is back, if it is away: what the handler did outside shall not be done again
+        only because its result could not be stored. The claim ends this when another worker has the job."""
+        try:
+            return await self._settle(kind, job, verdict)
+        except StorageUnavailable as error:
+            _log.warning("job_result_not_stored", job_id=job.id, kind=job.kind, error=str(error))
+        self._unsettled += 1
+        try:
+            while True:
+                await asyncio.sleep(_STORE_AGAIN_SECONDS)
+                with contextlib.suppress(StorageUnavailable):
+                    return await self._settle(kind, job, verdict)
+        finally:
+            self._unsettled -= 1
 
     async def _settle(self, kind: JobKind, job: Job, verdict: _Verdict) -> str:
         """Record what became of an attempt, with its effect."""
@@ -288,7 +304,12 @@ class Worker:
         return True
 
     async def _take_over(self) -> None:
-        """Give back to the queue what a worker that died had on lease."""
+        """Give back to the queue what a worker that died had on lease.
+
+        Not while results of this worker wait for the database: its own leases ran out too, and are settled first.
+        """
+        if self._unsettled:
+            return
 
         def look(tx: Transaction) -> None:
             now = now_ms()
