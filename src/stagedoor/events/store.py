@@ -59,7 +59,7 @@ def insert_event(tx: Transaction, event: NewEvent) -> int:
     """Store an event and return its sequence number.
 
     On PostgreSQL two transactions could take numbers in one order and commit in the other, and a reader between the
-    commits would miss one for ever; a lock per app until the commit keeps both orders the same.
+    commits would miss one indefinitely; a lock per app until the commit keeps both orders the same.
     """
     tx.lock("events", (event.app_id,))
     ((seq,),) = tx.rows(

@@ -33,7 +33,7 @@ INBOX_STATES: Final[dict[InboxState, str]] = {
     "applied": "Taken into the state.",
     "unclaimed": "About a room whose name begins with no app's slug.",
     "ignored": "Of a type that means nothing to Stagedoor.",
-    "failed": "Could not be applied; replay it when the cause is mended.",
+    "failed": "Could not be applied; replay it when the cause is fixed.",
 }
 
 inbox = Table(
