@@ -63,7 +63,21 @@ async def _store(database: Database, bodies: list[bytes]) -> None:
     rows: list[tuple[Any, ...]] = []
     for content in bodies:
         event = decode_event(content)
-        rows.append((event.id, event.event, event.room_name, now_ms(), "APIbench", "jwt", redact(content), None))
+        rows.append(
+            (
+                event.id,
+                event.event,
+                event.room_name,
+                now_ms(),
+                "APIbench",
+                "jwt",
+                redact(content),
+                None,
+                "pending",
+                0,
+                None,
+            )
+        )
     for start in range(0, len(rows), 1000):
         await asyncio.gather(*(lane.insert(row) for row in rows[start : start + 1000]))
 

@@ -87,7 +87,19 @@ class World:
     async def receive(self, sent: Sent, *, received_at: int | None = None) -> bool:
         """Store a webhook; false when it was there already."""
         at = sent.at if received_at is None else received_at
-        row = (sent.id, sent.event, sent.room_name, at, "APItest", "livekit", redact(sent.body), None)
+        row = (
+            sent.id,
+            sent.event,
+            sent.room_name,
+            at,
+            "APItest",
+            "livekit",
+            redact(sent.body),
+            None,
+            "pending",
+            0,
+            None,
+        )
         return await self._intake.insert(row)
 
     async def apply(self, sent: Sequence[Sent]) -> None:
