@@ -176,7 +176,7 @@ async def test_a_lane_is_in_order_and_a_group_is_bounded(database: Database) -> 
     async with working(database, queue, [JobKind("k", handler, group_concurrency=2)]):
         for n in range(4):
             await database.write(lambda tx, n=n: queue.put(tx, NewJob("k", {"n": n}, lane="one", group_key="l")))
-        ids = [await database.write(lambda tx: queue.put(tx, NewJob("k", group_key="g"))) for _ in range(12)]
+        ids = await database.write(lambda tx: [queue.put(tx, NewJob("k", group_key="g")) for _ in range(12)])
         for job_id in ids:
             await until_state(database, job_id, "done")
         await until(lambda: len(order) == 4)
