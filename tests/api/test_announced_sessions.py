@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 from livekit import api as livekit
+from livekit.protocol.room import ListRoomsRequest
 
 from tests.support.api_participant import joined, token_for
 from tests.support.api_tenant import fresh
@@ -221,7 +222,7 @@ async def test_what_was_announced_holds_whoever_makes_the_room(
     room = (await managed_api("POST", f"/apps/{app}/rooms", wish, expect=201))["data"]
     assert (room["session"], room["metadata"]) == (made["id"], "from the plan")
     async with managed_product.livekit() as server:
-        (listed,) = (await server.room.list_rooms(livekit.ListRoomsRequest(names=[made["livekitRoom"]]))).rooms
+        (listed,) = (await server.room.list_rooms(ListRoomsRequest(names=[made["livekitRoom"]]))).rooms
         assert listed.max_participants == 1
         (dispatch,) = await server.agent_dispatch.list_dispatch(made["livekitRoom"])
         assert dispatch.agent_name == "helper"

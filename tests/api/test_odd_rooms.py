@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from livekit import api as livekit
+from livekit.protocol.room import CreateRoomRequest, DeleteRoomRequest
 
 from tests.support.api_tenant import new_app, problem
 from tests.support.product import Api, RunningProduct, eventually
@@ -20,7 +20,7 @@ async def test_a_room_that_is_there_gets_tokens_links_and_cameras(
     room = f"/apps/{app}/rooms/{quote(name, safe='')}"
     assert await problem(managed_api, "POST", f"{room}/links", {"page": "meet"}) == (422, "bad_room_name")
     async with managed_product.livekit() as server:
-        await server.room.create_room(livekit.CreateRoomRequest(name=name, empty_timeout=60))
+        await server.room.create_room(CreateRoomRequest(name=name, empty_timeout=60))
 
         async def listed() -> bool:
             return any(room["livekitRoom"] == name for room in (await managed_api("GET", f"/apps/{app}/rooms"))["data"])
@@ -33,4 +33,4 @@ async def test_a_room_that_is_there_gets_tokens_links_and_cameras(
             assert (await managed_api("POST", f"/apps/{app}/tokens", wish, expect=201))["data"]["room"] == name
             camera = (await managed_api("POST", f"/apps/{app}/ws-ingest", {"room": reference}, expect=201))["data"]
             assert camera["room"] == name
-        await server.room.delete_room(livekit.DeleteRoomRequest(room=name))
+        await server.room.delete_room(DeleteRoomRequest(room=name))

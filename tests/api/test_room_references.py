@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from livekit import api as livekit
+from livekit.protocol.room import CreateRoomRequest
 
 from tests.support.api_tenant import new_app, problem
 from tests.support.product import Api, RunningProduct, eventually
@@ -79,7 +79,7 @@ async def test_whatever_livekit_calls_a_room_it_is_its_prefixs(
     for short in ("we ird/ü", " blanks ", "a/b/participants", "100%", "%2F"):
         name = f"{app}-{short}"
         async with managed_product.livekit() as server:
-            await server.room.create_room(livekit.CreateRoomRequest(name=name, empty_timeout=60))
+            await server.room.create_room(CreateRoomRequest(name=name, empty_timeout=60))
         address = f"/apps/{app}/rooms/{quote(short, safe='')}"
 
         async def adopted(address: str = address) -> Any:

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from livekit import api
+from livekit.protocol.room import CreateRoomRequest, ListRoomsRequest
 
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.mediaserver.adoption import mark_stopping
@@ -67,14 +68,14 @@ async def test_the_same_process_goes_on_with_its_rooms(
     left_behind: int, managed: MakeManaged, config: ManagedConfig, heard: Heard
 ) -> None:
     async with api.LiveKitAPI(local_url(config), config.api_key, config.api_secret) as client:
-        made = await client.room.create_room(api.CreateRoomRequest(name="r"))
+        made = await client.room.create_room(CreateRoomRequest(name="r"))
         livekit = managed()
         started = await livekit.start()
         assert started.adopted
         assert started.pid == left_behind
         assert livekit.status.started_at_ms is not None
         assert livekit.status.started_at_ms < heard.ready[0][0]
-        listed = await client.room.list_rooms(api.ListRoomsRequest())
+        listed = await client.room.list_rooms(ListRoomsRequest())
         assert [room.sid for room in listed.rooms] == [made.sid]
     await livekit.stop()
     assert (await asyncio.to_thread(inspect, left_behind)) is None

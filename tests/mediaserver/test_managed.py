@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 import structlog.testing
 from livekit import api, rtc
+from livekit.protocol.room import CreateRoomRequest
 
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.mediaserver.config import ManagedConfig
@@ -221,7 +222,7 @@ async def test_the_binary_must_be_a_livekit(managed: MakeManaged) -> None:
 async def test_rooms_can_be_made(managed: MakeManaged, config: ManagedConfig, state_dir: Path) -> None:
     await managed().start()
     async with api.LiveKitAPI(local_url(config), config.api_key, config.api_secret) as client:
-        room = await client.room.create_room(api.CreateRoomRequest(name="r"))
+        room = await client.room.create_room(CreateRoomRequest(name="r"))
         assert room.empty_timeout == 300
     lines = (state_dir / "livekit.log").read_text().splitlines()
     assert all(json.loads(line) for line in lines)

@@ -14,6 +14,7 @@ from typing import Final, Self
 import aiohttp
 from livekit import api as livekit
 from livekit.protocol import models
+from livekit.protocol.room import ListParticipantsRequest, ListRoomsRequest
 
 from stagedoor.kernel.clock import now_ms
 from tests.support.product import KEY, SECRET, RunningProduct, eventually
@@ -172,11 +173,11 @@ class Chronicle:
 
     async def _rooms(self) -> dict[str, models.Room]:
         """The app's; Stagedoor makes one of its own now and then, to ask LiveKit for its version."""
-        answer = await self._livekit.room.list_rooms(livekit.ListRoomsRequest())
+        answer = await self._livekit.room.list_rooms(ListRoomsRequest())
         return {room.sid: room for room in answer.rooms if ours(room.name)}
 
     async def _people(self, room: str) -> tuple[Listed, ...]:
-        answer = await self._livekit.room.list_participants(livekit.ListParticipantsRequest(room=room))
+        answer = await self._livekit.room.list_participants(ListParticipantsRequest(room=room))
         return tuple(
             Listed(
                 one.sid,

@@ -11,6 +11,7 @@ from typing import Final
 import aiohttp
 from livekit import api as livekit
 from livekit import rtc
+from livekit.protocol.room import DeleteRoomRequest
 from livekit.rtc import SimulateScenarioKind
 
 from tests.support.product import KEY, SECRET, eventually
@@ -201,7 +202,7 @@ class Scenario:
         self.deleted |= {life.sid for life in (await self._chronicle.now()).lives if life.name == room}
         async with aiohttp.ClientSession() as http:
             client = livekit.LiveKitAPI(self._url, KEY, SECRET, session=http)
-            await client.room.delete_room(livekit.DeleteRoomRequest(room=room))
+            await client.room.delete_room(DeleteRoomRequest(room=room))
         for place in [place for place in self._present if place[0] == room]:
             await self._present.pop(place).leave()
         await self._over(room)
