@@ -1,4 +1,5 @@
-"""From starting `stagedoor up` to its ready line, LiveKit included, beside LiveKit alone."""
+"""From starting `stagedoor up` to its ready line, beside LiveKit alone and the imports no such server does without;
+what a verb takes, and the memory of an instance with nothing to do."""
 
 from __future__ import annotations
 
@@ -6,49 +7,74 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import defaultdict
 from pathlib import Path
+from typing import Final
 
-from tests.support.product import ExternalLiveKit, RunningProduct
+from tests.support.product import ExternalLiveKit, RunningProduct, clean_environment
 
 from benchmarks.support.plan import Plan
 from benchmarks.support.report import Line, median, number, say
 
+RIVAL: Final = "import fastapi, sqlalchemy, uvicorn"
+"""What any server of this kind imports, and nothing of ours."""
+
 
 def run(plan: Plan) -> list[Line]:
     """The figures."""
-    first: list[float] = []
-    later: list[float] = []
-    livekit: list[float] = []
-    imports: list[float] = []
-    python: list[float] = []
+    figures: dict[str, list[float]] = defaultdict(list)
     for number_ in range(plan.rounds):
         folder = plan.folder / f"round-{number_}"
         folder.mkdir()
-        first.append(_stagedoor(folder))
-        later.append(_stagedoor(folder))
-        livekit.append(_livekit(folder))
-        imports.append(_python("import stagedoor.cli"))
-        python.append(_python("pass"))
-        say(
-            f"  first run {number(first[-1])} s, later run {number(later[-1])} s, LiveKit alone "
-            f"{number(livekit[-1])} s, imports alone {number(imports[-1])} s, Python alone {number(python[-1])} s"
-        )
+        _python(RIVAL)  # what it compiles is kept, as ours is by the first run
+        figures["first"].append(_stagedoor(folder)[0])
+        later, memory, verb = _stagedoor(folder)
+        figures["later"].append(later)
+        figures["memory"].append(memory)
+        figures["verb"].append(verb)
+        figures["livekit"].append(_livekit(folder))
+        figures["help"].append(_command("--help"))
+        figures["rival"].append(_python(RIVAL))
+        figures["bare"].append(_memory_of(RIVAL))
+        figures["python"].append(_python("pass"))
+        say("  " + ", ".join(f"{name} {number(values[-1])}" for name, values in figures.items()))
+    middle = {name: median(values) for name, values in figures.items()}
+    rival = "Python importing FastAPI, SQLAlchemy and uvicorn"
     return [
-        Line("first run to ready", median(first), "s", "livekit-server to answering", median(livekit)),
-        Line("later run to ready", median(later), "s", "livekit-server to answering", median(livekit)),
-        Line("later run to ready", median(later), "s", "Python importing Stagedoor", median(imports)),
-        Line("Python importing Stagedoor", median(imports), "s", "Python alone", median(python)),
+        Line("first run to ready", middle["first"], "s", "livekit-server to answering", middle["livekit"]),
+        Line("later run to ready", middle["later"], "s", rival, middle["rival"]),
+        Line("later run to ready", middle["later"], "s", "livekit-server to answering", middle["livekit"]),
+        Line("stagedoor --help", middle["help"], "s", "Python alone", middle["python"]),
+        Line("a verb, spoken to a running instance", middle["verb"], "s", "Python alone", middle["python"]),
+        Line("memory when it has started", middle["memory"], "MB", "FastAPI, SQLAlchemy and uvicorn", middle["bare"]),
     ]
 
 
-def _stagedoor(folder: Path) -> float:
+def _stagedoor(folder: Path) -> tuple[float, float, float]:
+    """Seconds to ready, megabytes of memory then, and seconds for a verb."""
     product = RunningProduct(folder)
     try:
         began = time.perf_counter()
         product.start()
-        return time.perf_counter() - began
+        ready = time.perf_counter() - began
+        return ready, _memory(product.pid), _command("rooms", "list", "--data-dir", str(product.data_dir))
     finally:
         product.close()
+
+
+def _memory(pid: int) -> float:
+    """Resident megabytes of the process alone, without LiveKit's."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def _memory_of(code: str) -> float:
+    """Resident megabytes of a Python that has run the code."""
+    report = "print(open('/proc/self/status').read().partition('VmRSS:')[2].split()[0])"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; {report}"], check=True, capture_output=True, text=True, env=clean_environment()
+    )
+    return int(done.stdout) / 1024
 
 
 def _livekit(folder: Path) -> float:
@@ -63,6 +89,14 @@ def _livekit(folder: Path) -> float:
 
 
 def _python(code: str) -> float:
+    return _seconds("-c", code)
+
+
+def _command(*words: str) -> float:
+    return _seconds("-m", "stagedoor", *words)
+
+
+def _seconds(*arguments: str) -> float:
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env=clean_environment())
     return time.perf_counter() - began

@@ -138,7 +138,10 @@ def run(plan: Plan) -> list[Line]:
         f"{number(limit.rate() / max(rival.rate() for rival in rivals))} times the fastest of the others."
     )
     lines = [line for rival in rivals[:-1] for target in (*ours, *postgres) for line in _beside(target, rival)]
-    lines.append(Line(f"{first.name}, acks", first.per_cpu_second(), "/CPU s", bare.name, bare.per_cpu_second()))
+    lines += [
+        Line(f"{target.name}, acks", target.per_cpu_second(), "/CPU s", bare.name, bare.per_cpu_second())
+        for target in (*ours, *postgres)
+    ]
     lines.append(Line(f"{first.name}, acks", first.rate(), "/s", "durable writes of the disk", median(writes)))
     lines += [
         Line(f"{target.name}, acked and applied", target.applied_rate(), "/s", "its acks", target.rate())

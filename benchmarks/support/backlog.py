@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from benchmarks.support import events
 from stagedoor.app.firstrun import make_first
+from stagedoor.app.reactions import reactions
 from stagedoor.events.feed import Feed
 from stagedoor.inbox.applier import Applier
 from stagedoor.inbox.redact import redact
@@ -36,8 +37,9 @@ async def _main(folder: Path, rooms: int) -> dict[str, Any]:
     await database.write(make_first)
     await _store(database, events.lives(rooms))
     gateway = LiveKitGateway(Endpoint(_NOWHERE, _NOWHERE, "APIbench", "a-secret-that-is-never-used-here"))
-    feed = Feed(database)
-    applier = Applier(database, feed, Queue(), BanEnforcer(database, gateway, feed))
+    queue = Queue()
+    feed = Feed(database, reactions=reactions(queue))
+    applier = Applier(database, feed, queue, BanEnforcer(database, gateway, feed))
     began, used = time.perf_counter(), time.process_time()
     await applier.drain()
     seconds, cpu = time.perf_counter() - began, time.process_time() - used
@@ -63,7 +65,21 @@ async def _store(database: Database, bodies: list[bytes]) -> None:
     rows: list[tuple[Any, ...]] = []
     for content in bodies:
         event = decode_event(content)
-        rows.append((event.id, event.event, event.room_name, now_ms(), "APIbench", "jwt", redact(content), None))
+        rows.append(
+            (
+                event.id,
+                event.event,
+                event.room_name,
+                now_ms(),
+                "APIbench",
+                "jwt",
+                redact(content),
+                None,
+                "pending",
+                0,
+                None,
+            )
+        )
     for start in range(0, len(rows), 1000):
         await asyncio.gather(*(lane.insert(row) for row in rows[start : start + 1000]))
 

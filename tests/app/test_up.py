@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -70,6 +71,27 @@ def test_a_person_is_told_what_to_open(tmp_path: Path) -> None:
     process.stdout.close()
     assert re.search(r"sk_\S{43}", said)
     assert f"http://127.0.0.1:{ports[0]}/api/v1" in said
+
+
+def test_at_a_terminal_the_start_shows_progress_and_the_summary_and_no_log(tmp_path: Path) -> None:
+    product = RunningProduct(tmp_path)
+    ports = free_ports(4)
+    flags = ("--http", f"127.0.0.1:{ports[0]}", "--livekit-port", str(ports[1]))
+    more = ("--livekit-tcp-port", str(ports[2]), "--livekit-udp-port", str(ports[3]))
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        product.command("up", *flags, *more), stdout=theirs, stderr=theirs, env=product.environment()
+    )
+    os.close(theirs)
+    shown = ""
+    while "Data " not in shown:
+        shown += os.read(ours, 65_536).decode()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    os.close(ours)
+    before = shown.partition("Stagedoor is ready.")[0]
+    assert "livekit_" not in before
+    assert "[info" not in before
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ async def test_addresses_exist(tmp_path: Path) -> None:
         paths |= {_pattern(str(getattr(route, "path", ""))) for route in application.routes}
     paths.add(_pattern(livekit_webhook.FIXED_PATH))
     text = (ROOT / "README.md").read_text()
-    named = set(re.findall(r"https?://127\.0\.0\.1:8080(/[^\s\"`]+)", text))
+    named = set(re.findall(r"https?://127\.0\.0\.1:8080(/[^\s\"`?]+)", text))
     named |= set(re.findall(r"`(/[a-z][^`\s]*)`", text))
     assert named
     for address in named:

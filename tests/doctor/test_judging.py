@@ -77,7 +77,7 @@ def test_pages_that_are_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pages_of_which_one_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "play.html").touch()
     monkeypatch.setattr(files, "static_folder", lambda: tmp_path)
-    assert "embed, meet, docs, gone" in pages.check().finding
+    assert "embed, meet, docs, unavailable" in pages.check().finding
 
 
 HERE = Candidate("udp", "127.0.0.1", 7882)

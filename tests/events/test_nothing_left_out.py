@@ -75,7 +75,7 @@ async def test_a_transaction_that_commits_late_hides_nothing(url: str, database:
     try:
 
         def slow(tx: Transaction, number: int) -> None:
-            store.insert_event(tx, event(app_id, f"slow {number}"))
+            store.insert_events(tx, [event(app_id, f"slow {number}")])
             tx.connection.exec_driver_sql("SELECT pg_sleep(0.03)")
 
         async def slow_node() -> None:

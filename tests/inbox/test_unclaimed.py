@@ -50,7 +50,7 @@ async def test_an_unclaimed_event_is_counted_listed_and_applied_when_its_app_com
 
 
 async def listed(product: RunningProduct) -> list[Any]:
-    """`stagedoor events list --state unclaimed --json`."""
+    """`stagedoor inbox list --state unclaimed --json`."""
     command = product.command("events", "list", "--state", "unclaimed", "--json")
     done = await asyncio.to_thread(
         subprocess.run, command, capture_output=True, check=True, text=True, env=product.environment()

@@ -187,7 +187,7 @@ class Scene:
         item.expired = True
         for process in self.processes:
             assert process.worker is not None
-            process.worker.ready(KIND)  # so that it looks now rather than at its next round
+            process.worker.look()  # rather than at its next round
         await self.settle()
 
     async def begin_process(self) -> None:
@@ -212,7 +212,7 @@ class Scene:
             concurrency=CONCURRENCY,
             group_concurrency=GROUP_LIMIT,
         )
-        process.worker = Worker(process.database, self._queue, [kind], alone=alone)
+        process.worker = Worker(process.database, self._queue, [kind], alone=alone, polls=True)
         process.task = asyncio.create_task(process.worker.run())
         self.processes.append(process)
         if alone:

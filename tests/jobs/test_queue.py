@@ -6,12 +6,17 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
 
 from stagedoor.jobs import store
+from stagedoor.jobs import worker as worker_module
 from stagedoor.jobs.nouns import Effect, GiveUp, Job, JobKind, NewJob, Retry
 from stagedoor.jobs.queue import Queue
 from stagedoor.jobs.worker import Worker
 from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.storage import Database, Transaction
 
 
@@ -60,6 +65,46 @@ async def test_a_job_is_done_with_its_effect(database: Database) -> None:
         (second,) = await database.read(lambda tx: store.list_jobs(tx, state=None, kind="after", before=None, limit=5))
         assert second.payload == {"of": job_id}
         await until_state(database, second.id, "done")
+
+
+async def test_what_was_done_is_not_done_again_because_the_database_was_away(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than the lease, too: another worker may take the job then, but this one lives and has its result."""
+    queue = Queue()
+    done: list[str] = []
+    away = asyncio.Event()
+    real = database.write
+    refused = 0
+
+    async def write(_: Database, callback: Callable[[Transaction], Any], **options: Any) -> Any:
+        nonlocal refused
+        if away.is_set():
+            refused += 1
+            raise StorageUnavailable("The database is away.")
+        return await real(callback, **options)
+
+    async def handler(job: Job) -> Effect:
+        done.append(job.id)
+        away.set()
+        return lambda tx: void(queue.put(tx, NewJob("after")))
+
+    monkeypatch.setattr(type(database), "write", write)
+    monkeypatch.setattr(worker_module, "_STORE_AGAIN_SECONDS", 0.01)
+    worker = Worker(database, queue, [JobKind("first", handler)], lease_seconds=0.2)
+    task = asyncio.create_task(worker.run())
+    try:
+        job_id = await real(lambda tx: queue.put(tx, NewJob("first")))
+        await until(lambda: refused > 50)
+        await database.read(lambda tx: store.job_by_id(tx, job_id))
+        away.clear()
+        await until_state(database, job_id, "done")
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert done == [job_id]
+    after = await database.read(lambda tx: store.list_jobs(tx, state=None, kind="after", before=None, limit=5))
+    assert len(after) == 1
 
 
 async def test_it_is_tried_again_and_ends_dead_or_failed(database: Database) -> None:
@@ -131,7 +176,7 @@ async def test_a_lane_is_in_order_and_a_group_is_bounded(database: Database) -> 
     async with working(database, queue, [JobKind("k", handler, group_concurrency=2)]):
         for n in range(4):
             await database.write(lambda tx, n=n: queue.put(tx, NewJob("k", {"n": n}, lane="one", group_key="l")))
-        ids = [await database.write(lambda tx: queue.put(tx, NewJob("k", group_key="g"))) for _ in range(12)]
+        ids = await database.write(lambda tx: [queue.put(tx, NewJob("k", group_key="g")) for _ in range(12)])
         for job_id in ids:
             await until_state(database, job_id, "done")
         await until(lambda: len(order) == 4)

@@ -16,9 +16,8 @@ from tests.support.rooms_model import Sent
 
 _MODULES = (
     "stagedoor.inbox.applier",
-    "stagedoor.rooms.apply",
+    "stagedoor.rooms.observe",
     "stagedoor.rooms.final_usage",
-    "stagedoor.rooms.reconcile",
     "stagedoor.mediaserver.snapshots",
 )
 

@@ -15,7 +15,8 @@ from stagedoor.inbox.applier import BATCH, MAX_ATTEMPTS
 from stagedoor.kernel.errors import Conflict, NotFound, StorageUnavailable
 from stagedoor.mediaserver import livekit_event
 from stagedoor.mediaserver.livekit_event import LiveKitEvent
-from stagedoor.storage import Transaction
+from stagedoor.rooms.apply import apply_event
+from stagedoor.rooms.observe import Observer
 from tests.support.rooms_harness import World
 from tests.support.rooms_invariants import is_livekits_state
 from tests.support.rooms_model import LiveKitModel, Sent
@@ -42,13 +43,12 @@ class Breaking:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ids: set[str] = set()
         self.error: Exception = RuntimeError("a fault of ours")
-        self._real = applying.apply_event
+        self._real = apply_event
         monkeypatch.setattr(applying, "apply_event", self._apply)
 
-    def _apply(
-        self, tx: Transaction, feed: Any, queue: Any, event: LiveKitEvent, received_at: int, *, again: bool
-    ) -> Any:
-        outcome = self._real(tx, feed, queue, event, received_at, again=again)  # so that there is something to undo
+    def _apply(self, obs: Observer, event: LiveKitEvent, received_at: int, *, again: bool) -> Any:
+        outcome = self._real(obs, event, received_at, again=again)
+        obs.flush()  # so that there is something to undo
         if event.id in self.ids:
             raise self.error
         return outcome

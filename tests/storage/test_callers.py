@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.storage import Database, Transaction
@@ -59,6 +62,31 @@ async def test_a_work_that_was_begun_goes_on_without_its_caller(database: Databa
     async with asyncio.timeout(5):
         await heard.wait()
     assert await database.read(names) == ["a"]
+
+
+async def test_an_error_of_a_write_whose_caller_was_cancelled_is_no_unhandled_one(database: Database) -> None:
+    loop = asyncio.get_running_loop()
+    unhandled: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: unhandled.append(context))
+    begun = asyncio.Event()
+
+    def callback(tx: Transaction) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        for _ in range(200):  # long enough for the cancel to come in between
+            tx.execute(select(1))
+        raise RuntimeError("the callback's own mistake")
+
+    task = asyncio.create_task(database.write(callback))
+    await begun.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await database.write(lambda tx: tx.execute(select(1)).scalar())
+    await database.close()
+    del task
+    gc.collect()
+    await asyncio.sleep(0)
+    loop.set_exception_handler(None)
+    assert unhandled == []
 
 
 async def test_a_cancelled_insert_leaves_the_others_alone(database: Database) -> None:

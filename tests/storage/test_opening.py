@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import ModuleType
+
 import pytest
 
+from stagedoor import storage
 from stagedoor.kernel.errors import CallerMistake
 from stagedoor.storage import Database, open_database
 from stagedoor.storage.postgres.engine import without_password
@@ -36,3 +40,10 @@ async def test_a_database_says_where_it_is_and_keeps_the_password(database: Data
 def test_no_password_is_shown() -> None:
     shown = without_password("postgresql://me:hunter2@db/x?sslmode=require&password=hunter2&sslpassword=hunter2")
     assert shown == "postgresql://me@db/x?sslmode=require"
+
+
+def test_what_the_folder_exports_is_there_whatever_is_imported_first() -> None:
+    """Its names are imported when they are asked for, so none may be a module's as well."""
+    for name in storage.__all__:
+        assert not isinstance(getattr(storage, name), ModuleType), name
+    assert not {path.stem for path in Path(storage.__file__).parent.glob("*.py")} & set(storage.__all__)

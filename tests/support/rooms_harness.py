@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Table, select
 
 from stagedoor.app.firstrun import make_first
+from stagedoor.app.reactions import reactions
 from stagedoor.events.feed import Feed
 from stagedoor.events.nouns import Event
 from stagedoor.events.store import events, events_after
@@ -77,8 +78,8 @@ class World:
 
     def __init__(self, database: Database, gateway: LiveKitGateway, grace_ms: int) -> None:
         self.database = database
-        self.feed = Feed(database)
         self.queue = Queue()
+        self.feed = Feed(database, reactions=reactions(self.queue))
         self.ban_enforcer = BanEnforcer(database, gateway, self.feed)
         self.applier = Applier(database, self.feed, self.queue, self.ban_enforcer)
         self.reconciler = Reconciler(database, self.feed, self.queue, grace_ms=grace_ms)
@@ -87,7 +88,19 @@ class World:
     async def receive(self, sent: Sent, *, received_at: int | None = None) -> bool:
         """Store a webhook; false when it was there already."""
         at = sent.at if received_at is None else received_at
-        row = (sent.id, sent.event, sent.room_name, at, "APItest", "livekit", redact(sent.body), None)
+        row = (
+            sent.id,
+            sent.event,
+            sent.room_name,
+            at,
+            "APItest",
+            "livekit",
+            redact(sent.body),
+            None,
+            "pending",
+            0,
+            None,
+        )
         return await self._intake.insert(row)
 
     async def apply(self, sent: Sequence[Sent]) -> None:

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 
 const LIMIT = 200_000;
 const built = fileURLToPath(new URL('../../src/stagedoor/pages/static/', import.meta.url));
-const pages = ['play', 'embed', 'meet', 'docs', 'gone'];
+const pages = ['play', 'embed', 'meet', 'docs', 'unavailable'];
 let failed = false;
 
 function fail(sentence) {

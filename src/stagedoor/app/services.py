@@ -13,6 +13,7 @@ from stagedoor.access.links import LinkSigner
 from stagedoor.api.services import Services
 from stagedoor.app.datafolder import DataFolder, Secrets
 from stagedoor.app.network import Network, lay_out
+from stagedoor.app.reactions import reactions
 from stagedoor.events.feed import Feed
 from stagedoor.inbox.applier import Applier
 from stagedoor.inbox.receive import Receiver
@@ -65,12 +66,12 @@ def make_services(
     """The services, and the ban enforcer, whose worker the product runs. Called on the running event loop."""
     endpoint = network.endpoint
     gateway = LiveKitGateway(endpoint)
-    feed = Feed(database, max_clients=settings.feed_max_clients)
-    ban_enforcer = BanEnforcer(database, gateway, feed)
     queue = Queue(
         when_cancelled={delivery.KIND: delivery.cancelled, transcription.RECORD: transcription.cancelled},
         when_retried={delivery.KIND: delivery.retried},
     )
+    feed = Feed(database, max_clients=settings.feed_max_clients, reactions=reactions(queue))
+    ban_enforcer = BanEnforcer(database, gateway, feed)
     clock = ClockWatch()
     clock.listen(SessionClock(database, shared=network.same_machine).jumped)
     applier = Applier(database, feed, queue, ban_enforcer, clock)

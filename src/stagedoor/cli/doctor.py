@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Final
@@ -34,6 +33,8 @@ def doctor(
 
     Ports of a running instance are found by themselves. It is asked through its API, so it may go on running.
     """
+    import asyncio
+
     from stagedoor.doctor.run import diagnose
 
     settings = resolved(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -16,6 +15,8 @@ app = typer.Typer(no_args_is_help=True, help="LiveKit: install it, find it, prin
 @app.command("install")
 def install(config: ConfigFile = None) -> None:
     """Find, download or build livekit-server, and print where it is."""
+    import asyncio
+
     from stagedoor.mediaserver.install import ensure_binary
 
     found = resolved(config).settings

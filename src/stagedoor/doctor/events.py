@@ -24,7 +24,7 @@ async def check(instance: Instance) -> CheckResult:
         return warning(
             CHECK,
             f"{_count(failed)} of the last day failed; the newest is {failed[0]['id']}: {failed[0]['error']}",
-            "The log says why; once that is mended, `stagedoor events replay EV_…` applies an event again.",
+            "The log says why; once that is mended, `stagedoor inbox replay EV_…` applies an event again.",
         )
     if unclaimed:
         return _no_session(unclaimed)

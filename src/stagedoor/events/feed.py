@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 import structlog
 
 from stagedoor.events import store
-from stagedoor.events.nouns import FeedEvent, NewEvent
+from stagedoor.events.nouns import FeedEvent, NewEvent, Reaction
 from stagedoor.kernel.errors import StorageUnavailable, TooMany
 from stagedoor.storage import Database, Transaction
 
@@ -149,9 +150,18 @@ class Feed:
         poll_seconds: How long to wait before the store is looked into without a wake-up: events of other nodes wake
             no one here, and the store is the truth.
         max_clients: Readers that one app may have at a time.
+        reactions: What happens with an event, by its type; see `app/reactions.py`.
     """
 
-    def __init__(self, database: Database, *, poll_seconds: float | None = None, max_clients: int = 200) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        poll_seconds: float | None = None,
+        max_clients: int = 200,
+        reactions: Mapping[str, Sequence[Reaction]] | None = None,
+    ) -> None:
+        self._reactions = reactions or {}
         self._database = database
         self._poll_seconds = poll_seconds or database.poll_seconds
         self._max_clients = max_clients
@@ -164,9 +174,24 @@ class Feed:
         self._listeners.append(listener)
 
     def append(self, tx: Transaction, event: NewEvent) -> None:
-        """Store an event in the transaction that makes it true; readers are woken when it commits."""
-        store.insert_event(tx, event)
-        tx.after_commit(lambda: self.wake(event.app_id))
+        """Store an event in the transaction that makes it true, and run its reactions there; readers are woken when it
+        commits."""
+        self.append_all(tx, [event])
+
+    def append_all(self, tx: Transaction, events: Sequence[NewEvent]) -> None:
+        """The same for several, in this order."""
+        if not events:
+            return
+        store.insert_events(tx, events)
+        for event in events:
+            self.react(tx, event)
+        for app_id in {event.app_id for event in events}:
+            tx.after_commit(partial(self.wake, app_id))
+
+    def react(self, tx: Transaction, event: NewEvent) -> None:
+        """Run the reactions to an event, without storing it."""
+        for reaction in self._reactions.get(event.type, ()):
+            reaction(tx, event)
 
     def wake(self, app_id: str) -> None:
         """Let the app's readers look into the store."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -49,34 +49,35 @@ events = Table(
 )
 
 _INSERT = Prepared(
-    insert(events)
-    .values({column.name: bindparam(column.name) for column in events.c if column.name != "seq"})
-    .returning(events.c.seq)
+    insert(events).values({column.name: bindparam(column.name) for column in events.c if column.name != "seq"})
 )
 
 
-def insert_event(tx: Transaction, event: NewEvent) -> int:
-    """Store an event and return its sequence number.
+def insert_events(tx: Transaction, new: Sequence[NewEvent]) -> None:
+    """Store events, numbered in this order.
 
     On PostgreSQL two transactions could take numbers in one order and commit in the other, and a reader between the
-    commits would miss one for ever; a lock per app until the commit keeps both orders the same.
+    commits would miss one; a lock per app until the commit keeps both orders the same.
     """
-    tx.lock("events", (event.app_id,))
-    ((seq,),) = tx.rows(
+    tx.lock("events", {event.app_id for event in new})
+    trace = tracing.traceparent()
+    tx.run_many(
         _INSERT,
-        {
-            "app_id": event.app_id,
-            "session_id": event.session_id,
-            "livekit_room": event.livekit_room,
-            "type": event.type,
-            "origin": event.origin,
-            "subject": event.subject,
-            "detail": msgspec.json.encode(event.detail).decode(),
-            "at": event.at,
-            "trace": tracing.traceparent(),
-        },
+        [
+            {
+                "app_id": event.app_id,
+                "session_id": event.session_id,
+                "livekit_room": event.livekit_room,
+                "type": event.type,
+                "origin": event.origin,
+                "subject": event.subject,
+                "detail": msgspec.json.encode(event.detail).decode() if event.detail else "{}",
+                "at": event.at,
+                "trace": event.trace or trace,
+            }
+            for event in new
+        ],
     )
-    return int(seq)
 
 
 def events_after(tx: Transaction, app_id: str, seq: int, *, livekit_room: str | None, limit: int) -> list[Event]:

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
@@ -15,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from stagedoor.events.feed import Feed
 from stagedoor.inbox import store
 from stagedoor.inbox.metrics import INBOX_APPLIED, INBOX_LAG
-from stagedoor.inbox.store import InboxEvent
+from stagedoor.inbox.store import Applied, InboxEvent
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
@@ -25,17 +29,24 @@ from stagedoor.mediaserver.livekit_event import decode_event
 from stagedoor.rooms import store as rooms_store
 from stagedoor.rooms.apply import Outcome, apply_event
 from stagedoor.rooms.ban_enforcer import BanEnforcer
+from stagedoor.rooms.observe import Observer
 from stagedoor.storage import Database, Transaction
+from stagedoor.tenancy.nouns import App
 
 _log = structlog.get_logger()
 
-BATCH: Final = 50
+BATCH: Final = 200
+WINDOW: Final = 5_000
+"""How far ahead a pass looks for events of the same rooms, which are applied together."""
+
+TOGETHER: Final = 100
 MAX_ATTEMPTS: Final = 3
 TURN_SECONDS: Final = 0.01
 LONG_TURN_SECONDS: Final = 0.25
 """How long one transaction may take. On SQLite the webhooks that come in meanwhile wait for it: with turns of a hundred
 events they were acknowledged at a third of the rate. PostgreSQL takes them in on other connections."""
 POLL_SECONDS: Final = 1.0
+LONGEST_SLEEP_SECONDS: Final = 30.0
 
 
 class Applier:
@@ -59,6 +70,8 @@ class Applier:
         self._queue = queue
         self._ban_enforcer = ban_enforcer
         self._awake = asyncio.Event()
+        self._left = False
+        """Whether the last pass left something that is pending."""
 
     def wake(self) -> None:
         """There is something to apply."""
@@ -69,11 +82,13 @@ class Applier:
         while True:
             self._awake.clear()
             await self.drain()
+            # Another node's events wake no one here, nor do those that failed or could not be applied now.
+            polls = self._left or not self._database.sole_writer
             try:
-                async with asyncio.timeout(POLL_SECONDS):
+                async with asyncio.timeout(POLL_SECONDS if polls else LONGEST_SLEEP_SECONDS):
                     await self._awake.wait()
             except TimeoutError:
-                pass  # another node's events, and those that failed, wake nobody
+                pass
 
     async def drain(self) -> None:
         """Apply what is pending, until nothing is; what fails waits for the next call."""
@@ -93,18 +108,20 @@ class Applier:
             await self._drain(newest)
 
     async def _drain(self, up_to: int | None) -> None:
-        held: set[str] = set()
+        ahead = _Ahead()
+        self._left = True
         while True:
             await self._clock.notify()
             try:
-                first = await self._database.write(lambda tx: self._batch(tx, held, wait=up_to is not None))
+                first = await self._database.write(lambda tx: self._batch(tx, ahead, wait=up_to is not None))
             except StorageUnavailable as error:
-                _log.warning("inbox_unavailable", error=str(error))
+                _log.warning("inbox_not_applied", error=str(error))
                 return
             except Exception:  # noqa: BLE001 - what is pending stays so, and a later pass may well work
                 _log.exception("inbox_pass_failed")
                 return
             if first is None or (up_to is not None and first > up_to):
+                self._left = bool(ahead.held)
                 return
 
     async def replay(self, event_id: str) -> InboxEvent:
@@ -121,19 +138,19 @@ class Applier:
             if event.state != "pending" and store.room_has_pending(tx, event.livekit_room):
                 raise Conflict("Events of this room wait to be applied first; try again shortly.", code="room_busy")
             rooms_store.lock_rooms(tx, [event.livekit_room])
-            self._apply(tx, event)
+            self._apply_together(tx, [event], {})
             after = store.get_event(tx, event_id)
             assert after is not None  # noqa: S101 - it was there, and events are not deleted
             return after
 
         return await self._database.write(again)
 
-    def _batch(self, tx: Transaction, held: set[str], *, wait: bool) -> int | None:
-        """Apply up to `BATCH` events; the number of the first one, None when there was none.
+    def _batch(self, tx: Transaction, ahead: _Ahead, *, wait: bool) -> int | None:
+        """Apply some of the events that are pending; the number of the first one, None when there was none.
 
         Args:
             tx: The transaction for all of them.
-            held: Rooms whose next event failed and waits for another pass; those of this batch are added.
+            ahead: What this pass has found to be pending.
             wait: For another node, which holds the inbox for one batch at a time.
         """
         if wait:  # two nodes at once would break the order
@@ -141,52 +158,144 @@ class Applier:
         elif not tx.try_lock("inbox", ("",)):
             return None
         began = time.monotonic()
-        events = store.pending(tx, BATCH, without_rooms=held)
-        rooms_store.lock_rooms(tx, {event.livekit_room for event in events})
-        for event in events:
-            if event.livekit_room not in held and not self._apply(tx, event):
-                held.add(event.livekit_room)
+        ahead.look(tx)
+        groups = ahead.take(BATCH)
+        if not groups:
+            return None
+        rooms_store.lock_rooms(tx, {group.livekit_room for group in groups})
+        apps: dict[str, App | None] = {}
+        for number, group in enumerate(groups, 1):
+            if group.livekit_room in ahead.held:
+                continue
+            events = store.pending_of_room(tx, group.livekit_room, group.first, group.last)
+            if events and not self._apply_together(tx, events, apps):
+                ahead.held.add(group.livekit_room)
             if time.monotonic() - began > self._turn_seconds:
+                ahead.put_back(groups[number:])
                 break
-        return events[0].seq if events else None
+        return groups[0].first
 
-    def _apply(self, tx: Transaction, event: InboxEvent) -> bool:
-        about = {"stagedoor.inbox.id": event.id, "stagedoor.inbox.event": event.event}
-        with tracing.span("inbox apply", parent=event.trace, kind="consumer", attributes=about) as span:
-            return self._apply_within(tx, event, span)
-
-    def _apply_within(self, tx: Transaction, event: InboxEvent, span: tracing.Span) -> bool:
-        attempts = event.attempts + 1
+    def _apply_together(self, tx: Transaction, events: Sequence[InboxEvent], apps: dict[str, App | None]) -> bool:
+        """Apply events of one room; false when one failed and waits for another pass, with those after it."""
         try:
             with tx.savepoint():
-                outcome = self._take_in(tx, event)
-                store.set_state(tx, event.seq, outcome, attempts=attempts, applied_at=now_ms())
+                outcomes = self._take_in(tx, events, apps)
         except Exception as error:
             if tx.blames_database(error):
-                raise  # and the event waits, however long that takes
-            last = attempts >= MAX_ATTEMPTS
-            _log.exception("inbox_event_failed", event_id=event.id, attempts=attempts)
-            # Not the whole of a database's error, which repeats the statement with everything in it.
-            cause = error.orig if isinstance(error, DBAPIError) else error
-            reason = f"{type(error).__name__}: {cause}"[:500]
-            state = "failed" if last else "pending"
-            store.set_state(tx, event.seq, state, attempts=attempts, applied_at=None, error=reason)
-            span.failed(type(error).__name__)
-            INBOX_APPLIED.labels("failed" if last else "retried").inc()
-            return last
-        span.note({"stagedoor.inbox.outcome": outcome})
-        tx.after_commit(lambda: _count(event, outcome))
+                raise  # and the events wait, however long that takes
+            if len(events) > 1:  # one of them failed, and has undone the others
+                return all(self._apply_together(tx, [event], apps) for event in events)
+            return _failed(tx, events[0], error)
+        tx.after_commit(partial(_count, [event.received_at for event in events], outcomes))
         return True
 
-    def _take_in(self, tx: Transaction, event: InboxEvent) -> Outcome:
-        decoded = decode_event(event.body)
-        again = event.state == "applied"
-        outcome = apply_event(tx, self._feed, self._queue, decoded, event.received_at, again=again)
-        if outcome == "applied" and decoded.event == "participant_joined" and decoded.participant:
-            self._ban_enforcer.look(tx, decoded.room_name, decoded.participant.identity)
-        return outcome
+    def _take_in(self, tx: Transaction, events: Sequence[InboxEvent], apps: dict[str, App | None]) -> list[Outcome]:
+        obs = Observer(tx, self._feed, self._queue, "webhook", apps=apps)
+        outcomes: list[Outcome] = []
+        for event in events:
+            about = {"stagedoor.inbox.id": event.id, "stagedoor.inbox.event": event.event}
+            with tracing.span("inbox apply", parent=event.trace, kind="consumer", attributes=about) as span:
+                try:
+                    decoded = decode_event(event.body)
+                    outcome = apply_event(obs, decoded, event.received_at, again=event.state == "applied")
+                except Exception as error:
+                    span.failed(type(error).__name__)
+                    raise
+                if outcome == "applied" and decoded.event == "participant_joined" and decoded.participant:
+                    self._ban_enforcer.look(tx, decoded.room_name, decoded.participant.identity)
+                span.note({"stagedoor.inbox.outcome": outcome})
+            outcomes.append(outcome)
+        obs.flush()
+        now = now_ms()
+        store.set_states(
+            tx,
+            [
+                Applied(event.seq, outcome, event.attempts + 1, now)
+                for event, outcome in zip(events, outcomes, strict=True)
+            ],
+        )
+        return outcomes
 
 
-def _count(event: InboxEvent, outcome: Outcome) -> None:
-    INBOX_APPLIED.labels(outcome).inc()
-    INBOX_LAG.observe(max(0, now_ms() - event.received_at) / 1000)
+@dataclass(slots=True)
+class _Group:
+    """Pending events of one room that are applied together: all of it between two numbers."""
+
+    livekit_room: str
+    first: int
+    last: int
+    count: int = 1
+
+
+class _Ahead:
+    """What a pass has found to be pending: by room, because nothing but the order within a room is promised.
+
+    Attributes:
+        held: Rooms whose next event failed and waits for another pass.
+    """
+
+    def __init__(self) -> None:
+        self.held: set[str] = set()
+        self._groups: deque[_Group] = deque()
+        self._after = 0
+
+    def look(self, tx: Transaction) -> None:
+        """Find more, once what was found is taken."""
+        while not self._groups:
+            found = store.pending(tx, WINDOW, after=self._after)
+            if not found:
+                return
+            self._after = found[-1][0]
+            self._arrange(found)
+
+    def take(self, events: int) -> list[_Group]:
+        """The next groups, of so many events or a few more."""
+        taken: list[_Group] = []
+        count = 0
+        while self._groups and count < events:
+            group = self._groups.popleft()
+            taken.append(group)
+            count += group.count
+        return taken
+
+    def put_back(self, groups: Sequence[_Group]) -> None:
+        """Their turn has not come."""
+        self._groups.extendleft(reversed(groups))
+
+    def _arrange(self, found: Sequence[tuple[int, str]]) -> None:
+        open_groups: dict[str, _Group] = {}
+        for seq, livekit_room in found:
+            if livekit_room in self.held:
+                continue
+            if not livekit_room:  # it may be about any room: what came before is applied before
+                open_groups = {}
+                self._groups.append(_Group("", seq, seq))
+                continue
+            group = open_groups.get(livekit_room)
+            if group is None or group.count >= TOGETHER:
+                open_groups[livekit_room] = _Group(livekit_room, seq, seq)
+                self._groups.append(open_groups[livekit_room])
+            else:
+                group.last = seq
+                group.count += 1
+
+
+def _failed(tx: Transaction, event: InboxEvent, error: Exception) -> bool:
+    """Record that an event could not be applied; true when it is not tried again."""
+    attempts = event.attempts + 1
+    last = attempts >= MAX_ATTEMPTS
+    _log.error("event_not_applied", event_id=event.id, attempts=attempts, exc_info=error)
+    # Not the whole of a database's error, which repeats the statement with everything in it.
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    reason = f"{type(error).__name__}: {cause}"[:500]
+    store.set_states(tx, [Applied(event.seq, "failed" if last else "pending", attempts, None, reason)])
+    INBOX_APPLIED.labels("failed" if last else "retried").inc()
+    return last
+
+
+def _count(received: Sequence[int], outcomes: Sequence[Outcome]) -> None:
+    now = now_ms()
+    for outcome, count in Counter(outcomes).items():
+        INBOX_APPLIED.labels(outcome).inc(count)
+    for at in received:
+        INBOX_LAG.observe(max(0, now - at) / 1000)

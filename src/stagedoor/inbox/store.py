@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -33,7 +33,7 @@ INBOX_STATES: Final[dict[InboxState, str]] = {
     "applied": "Taken into the state.",
     "unclaimed": "About a room whose name begins with no app's slug.",
     "ignored": "Of a type that means nothing to Stagedoor.",
-    "failed": "Could not be applied; replay it when the cause is mended.",
+    "failed": "Could not be applied; replay it when the cause is fixed.",
 }
 
 inbox = Table(
@@ -59,8 +59,23 @@ inbox = Table(
 
 _SET_STATE: Final = Prepared(
     update(inbox)
-    .where(inbox.c.seq == bindparam("key"))
+    .where(inbox.c.seq == bindparam("seq"))
     .values({name: bindparam(name) for name in ("state", "attempts", "applied_at", "error")})
+)
+_PENDING: Final = Prepared(
+    select(inbox.c.seq, inbox.c.livekit_room)
+    .where(inbox.c.state == "pending", inbox.c.seq > bindparam("after"))
+    .order_by(inbox.c.seq)
+    .limit(bindparam("most"))
+)
+_PENDING_OF_ROOM: Final = Prepared(
+    select(inbox)
+    .where(
+        inbox.c.livekit_room == bindparam("room"),
+        inbox.c.seq.between(bindparam("first"), bindparam("last")),
+        inbox.c.state == "pending",
+    )
+    .order_by(inbox.c.seq)
 )
 _RECEIVED: Final = (
     *("id", "event", "livekit_room", "received_at", "key_id", "scheme", "body", "trace"),
@@ -92,12 +107,15 @@ def intake(database: Database) -> BulkInsert:
     return database.bulk(inbox, "id", columns=_RECEIVED, in_order_of="livekit_room")
 
 
-def pending(tx: Transaction, limit: int, *, without_rooms: Collection[str] = ()) -> list[InboxEvent]:
-    """Events to be applied, in the order in which they came."""
-    query = select(inbox).where(inbox.c.state == "pending").order_by(inbox.c.seq).limit(limit)
-    if without_rooms:
-        query = query.where(inbox.c.livekit_room.not_in(without_rooms))
-    return [_event(row) for row in tx.execute(query)]
+def pending(tx: Transaction, limit: int, *, after: int = 0) -> list[tuple[int, str]]:
+    """Numbers and rooms of events to be applied, in the order in which they came."""
+    return [(row[0], row[1]) for row in tx.rows(_PENDING, {"after": after, "most": limit})]
+
+
+def pending_of_room(tx: Transaction, livekit_room: str, first: int, last: int) -> list[InboxEvent]:
+    """The room's events between two numbers that wait to be applied, in the order in which they came."""
+    rows = tx.rows(_PENDING_OF_ROOM, {"room": livekit_room, "first": first, "last": last})
+    return [InboxEvent(*row) for row in rows]
 
 
 def room_has_pending(tx: Transaction, livekit_room: str) -> bool:
@@ -106,17 +124,19 @@ def room_has_pending(tx: Transaction, livekit_room: str) -> bool:
     return tx.execute(query).first() is not None
 
 
-def set_state(
-    tx: Transaction,
-    seq: int,
-    state: InboxState,
-    *,
-    attempts: int,
-    applied_at: int | None,
-    error: str | None = None,
-) -> None:
-    values = {"state": state, "attempts": attempts, "applied_at": applied_at, "error": error}
-    tx.run(_SET_STATE, values | {"key": seq})
+class Applied(NamedTuple):
+    """What became of an event."""
+
+    seq: int
+    state: InboxState
+    attempts: int
+    applied_at: int | None
+    error: str | None = None
+
+
+def set_states(tx: Transaction, applied: Sequence[Applied]) -> None:
+    """Record what became of events."""
+    tx.run_many(_SET_STATE, [one._asdict() for one in applied])
 
 
 def get_event(tx: Transaction, event_id: str) -> InboxEvent | None:

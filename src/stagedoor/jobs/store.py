@@ -22,17 +22,19 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    false,
     func,
     insert,
     literal_column,
     or_,
     select,
     text,
+    tuple_,
     update,
 )
 
 from stagedoor.jobs.nouns import RECURRING, Job, JobState, NewJob
-from stagedoor.storage import Transaction, metadata, upsert
+from stagedoor.storage import Prepared, Transaction, metadata, upsert
 from stagedoor.storage.records import record
 from stagedoor.storage.types import row_id
 
@@ -116,12 +118,12 @@ _COLUMNS: Final = [
     "group_key",
     "run_at",
     "attempts",
-    "again",
     "trace",
     "created_at",
 ]
 _VALUES: Final[dict[str, Any]] = {name: bindparam(name) for name in _COLUMNS}
-_INSERT: Final = insert(jobs).values(_VALUES)
+_VALUES["again"] = false()
+_INSERT: Final = Prepared(insert(jobs).values(_VALUES))
 
 
 def _insert_unique() -> Any:
@@ -143,7 +145,7 @@ def _insert_unique() -> Any:
     ).returning(jobs.c.id)
 
 
-_INSERT_UNIQUE: Final = _insert_unique()
+_INSERT_UNIQUE: Final = Prepared(_insert_unique())
 _other = jobs.alias("other")
 _IS_FIRST_OF_LANE: Final = or_(
     jobs.c.lane.is_(None),
@@ -191,6 +193,19 @@ _LEAVE: Final = (
     )
     .returning(jobs.c.again, jobs.c.run_at)
 )
+_COMPLETE: Final = (
+    update(jobs)
+    .where(tuple_(jobs.c.seq, jobs.c.owner).in_(bindparam("claims", expanding=True)), jobs.c.state == _RUNNING)
+    .values(state="done", finished_at=bindparam("finished"), error=None, owner=None, lease_until=None)
+    .returning(jobs.c.seq, jobs.c.again, jobs.c.run_at)
+)
+_DUE_KINDS: Final = Prepared(
+    select(jobs.c.kind).where(jobs.c.state == _QUEUED, jobs.c.run_at <= bindparam("now")).distinct()
+)
+_NEXT_JOB: Final = Prepared(
+    select(func.min(jobs.c.run_at)).where(jobs.c.state == _QUEUED, jobs.c.run_at > bindparam("now"))
+)
+_FIRST_LEASE: Final = Prepared(select(func.min(jobs.c.lease_until)).where(jobs.c.state == _RUNNING))
 _LOOK_AHEAD: Final = 4
 """How many jobs are looked at for each that may be taken, so that those of a full group hide no others."""
 
@@ -207,14 +222,13 @@ def insert_job(tx: Transaction, job_id: str, job: NewJob, now: int) -> str:
         "group_key": job.group_key,
         "run_at": job.run_at or now,
         "attempts": 0,
-        "again": False,
         "trace": job.trace,
         "created_at": now,
     }
     if job.unique_key is None:
-        tx.execute(_INSERT, values)
+        tx.run(_INSERT, values)
         return job_id
-    return str(tx.execute(_INSERT_UNIQUE, values).scalar_one())
+    return str(tx.rows(_INSERT_UNIQUE, values)[0][0])
 
 
 def claim(
@@ -309,6 +323,37 @@ def leave(
         },
     ).first()
     return None if row is None else Left(bool(row.again), row.run_at)
+
+
+def complete(tx: Transaction, claims: Collection[tuple[int, str]], now: int) -> dict[int, Left]:
+    """End different jobs as done, given as numbers and claimers; the numbers of those that are still the claimers', and
+    what was asked for while they ran."""
+    rows = tx.execute(_COMPLETE, {"claims": list(claims), "finished": now})
+    return {row.seq: Left(bool(row.again), row.run_at) for row in rows}
+
+
+class Outlook(NamedTuple):
+    """What waits.
+
+    Attributes:
+        due: Kinds of which a job could run now.
+        expired: Whether a lease has run out.
+        next_at: When the next job is due or the next lease runs out, in milliseconds since the epoch.
+    """
+
+    due: set[str]
+    expired: bool
+    next_at: int | None
+
+
+def outlook(tx: Transaction, now: int) -> Outlook:
+    """What is due now, and when something is next."""
+    due = {row[0] for row in tx.rows(_DUE_KINDS, {"now": now})}
+    (next_job,) = tx.rows(_NEXT_JOB, {"now": now})[0]
+    (lease,) = tx.rows(_FIRST_LEASE, {})[0]
+    expired = lease is not None and lease < now
+    times = [at for at in (next_job, None if expired or lease is None else lease + 1) if at is not None]
+    return Outlook(due, expired, min(times, default=None))
 
 
 def expired(tx: Transaction, now: int, limit: int) -> list[Job]:

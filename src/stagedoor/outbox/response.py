@@ -121,7 +121,7 @@ class ResponseReader(asyncio.Protocol):
             return
         self._informational += 1
         if self._informational > INFORMATIONAL_RESPONSES:
-            self.problem = f"more than {INFORMATIONAL_RESPONSES} informational responses came before one that counts"
+            self.problem = f"more than {INFORMATIONAL_RESPONSES} informational responses came"
             raise _Enough
 
     def on_body(self, body: bytes) -> None:

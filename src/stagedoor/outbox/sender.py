@@ -153,7 +153,7 @@ def _no_status(url: URL, reader: ResponseReader) -> tuple[Outcome, str]:
         return "connection", f"The connection broke before an answer came: {os_reason(error)}."
     if reader.received == 0:
         return "connection", "The endpoint closed the connection without an answer."
-    return "connection", f"The answer is not HTTP, or broke off: {reader.problem}."
+    return "connection", f"The answer has no HTTP status that counts: {reader.problem}."
 
 
 def _header(headers: Mapping[str, str], wanted: str) -> str:

@@ -83,7 +83,7 @@ class Pages:
             try:
                 admission = await self._admit(request, kind)
             except NotFound:
-                return self._render("gone", {}, None, 404)
+                return self._render("unavailable", {}, None, 404)
             return self._render(kind, _config(kind, admission, request.query_params.get("token")), admission)
 
         return page

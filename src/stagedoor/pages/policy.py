@@ -37,9 +37,9 @@ def content_security_policy(kind: PageKind, settings: AppSettings | None, media_
 
 def frame_ancestors(kind: PageKind, settings: AppSettings | None) -> Sequence[str]:
     """Who may show the page in a frame."""
-    if kind in {"docs", "gone"} or settings is None:
+    if kind in {"docs", "unavailable"} or settings is None:
         # A page that says no is framed where the page that says yes would be; it holds nothing to steal a click for.
-        return ["*"] if kind == "gone" else ["'none'"]
+        return ["*"] if kind == "unavailable" else ["'none'"]
     if settings.of(PageSettings).frame_ancestors is not None:
         return settings.of(PageSettings).frame_ancestors or ["'none'"]
     return ["*"] if kind == "embed" else ["'self'"]

@@ -2,78 +2,68 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final, Literal
 
-from stagedoor.events.feed import Feed
 from stagedoor.events.nouns import NewEvent
-from stagedoor.jobs.queue import Queue
-from stagedoor.kernel.clock import now_ms
 from stagedoor.mediaserver.livekit_event import MEDIA_EVENTS, ROOM_EVENTS, LiveKitEvent, WireEgress, subject_of
 from stagedoor.mediaserver.snapshots import OWN_IDENTITY, RoomSnapshot, clean
 from stagedoor.mediaserver.version import PROBE_PREFIX
-from stagedoor.rooms import final_usage, machine, session_jobs, store
+from stagedoor.rooms import machine, store
 from stagedoor.rooms.nouns import Moment, Session
 from stagedoor.rooms.observe import (
     Observer,
+    ensure_session,
     participant_alive,
     participant_gone,
     participant_present,
     participant_published,
     session_alive,
-    session_gone,
-    session_seen,
+    session_ended,
     track_gone,
     track_present,
 )
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import room_names
 from stagedoor.tenancy.nouns import App
-from stagedoor.tenancy.store import app_by_slug
 from stagedoor.usage import store as usage
 
 Outcome = Literal["applied", "unclaimed", "ignored"]
 """`unclaimed`: the room is no app's. `ignored`: an event that means nothing to us."""
 
 
-def apply_event(
-    tx: Transaction, feed: Feed, queue: Queue, event: LiveKitEvent, received_at: int, *, again: bool = False
-) -> Outcome:
-    """Take an event into the state, in the caller's transaction. Applying it again changes nothing.
+def apply_event(obs: Observer, event: LiveKitEvent, received_at: int, *, again: bool = False) -> Outcome:
+    """Take an event into the state. Applying it again changes nothing.
 
     Args:
-        tx: The transaction that also marks the event as applied.
-        feed: Where the resulting domain events go.
-        queue: Where what is more than state is asked for.
+        obs: The transaction that also marks the event as applied; its caller flushes it.
         event: LiveKit's event.
         received_at: When it came in, in milliseconds since the epoch.
         again: It was applied before.
     """
     if event.event not in ROOM_EVENTS | MEDIA_EVENTS or event.room_name.startswith(PROBE_PREFIX):
         return "ignored"
-    place = _place(tx, event)
+    place = _place(obs, event)
     if place is None:
         return "unclaimed"
     app, room, short = place
     if not event.room_name:
-        store.lock_rooms(tx, [room.name])  # whoever applies events holds only those that they name
-    obs = Observer(tx, feed, queue, "webhook", now_ms(), Counter())
+        store.lock_rooms(obs.tx, [room.name])  # a transaction that applies events holds only the rooms that they name
     moment = machine.event_moment(received_at, event.sent_at)
     if event.event in MEDIA_EVENTS:
-        if not again:  # they change no state, so the event of the first time is all there is to say
+        if not again:  # they change no state, so the event of the first time is all there is to report
             _media_event(obs, app, event, moment.at)
         return "applied"
-    session = session_seen(obs, app.id, short, room, moment)
+    session = ensure_session(obs, app.id, short, room, moment)
     if event.event == "room_finished":
-        session_gone(obs, session, moment)
+        session_ended(obs, session, moment)
     elif event.participant is not None and event.participant.sid and not _is_ours(event):
         _participant_event(obs, session, event, moment)
-    if session.state == "ended":  # it came late, and may have changed what was said of the session
-        final_usage.ask(tx, queue, session)
+    if session.state == "ended":  # it came late, and may have changed what was reported of the session
+        obs.settle(session)
     return "applied"
 
 
-def _place(tx: Transaction, event: LiveKitEvent) -> tuple[App, RoomSnapshot, str] | None:
+def _place(obs: Observer, event: LiveKitEvent) -> tuple[App, RoomSnapshot, str] | None:
     """The app, room and short name that the event is about.
 
     LiveKit sometimes leaves the room's name and SID out of track events (livekit/livekit#3725); the participant's SID
@@ -81,25 +71,26 @@ def _place(tx: Transaction, event: LiveKitEvent) -> tuple[App, RoomSnapshot, str
     """
     fact = event.room.fact() if event.room else RoomSnapshot("", event.room_name)
     if not fact.name or (event.event in ROOM_EVENTS and not fact.sid):
-        session = _session_meant(tx, event, fact)
+        session = _session_meant(obs, event, fact)
         if session is None:
             return None
         fact = RoomSnapshot(session.room_sid or "", session.livekit_room)
     parts = room_names.split(fact.name)
     if parts is None:
         return None
-    app = app_by_slug(tx, parts[0])
+    app = obs.app(parts[0])
     return None if app is None else (app, fact, parts[1])
 
 
-def _session_meant(tx: Transaction, event: LiveKitEvent, fact: RoomSnapshot) -> Session | None:
+def _session_meant(obs: Observer, event: LiveKitEvent, fact: RoomSnapshot) -> Session | None:
     if fact.sid:
-        return store.session_by_sid(tx, fact.sid)
+        return obs.state.session_by_sid(fact.sid)
+    obs.state.flush()
     if event.participant is not None and event.participant.sid:
-        found = store.session_of_participant(tx, event.participant.sid)
+        found = store.session_of_participant(obs.tx, event.participant.sid)
         if found is not None:
             return found
-    return store.open_session_of_room(tx, fact.name) if fact.name else None
+    return store.open_session_of_room(obs.tx, fact.name) if fact.name else None
 
 
 def _is_ours(event: LiveKitEvent) -> bool:
@@ -115,8 +106,6 @@ def _participant_event(obs: Observer, session: Session, event: LiveKitEvent, mom
     if session.state == "ended":
         session = session_alive(obs, session, moment.at)
     session, person = participant_present(obs, session, fact, moment, active=active)
-    if event.event == "participant_joined":
-        session_jobs.came(obs.tx, obs.queue, session, fact)
     if event.track is not None:
         moment = machine.within(moment, person.left_at, person.left_at_source)
         person = participant_alive(obs, person, moment.at)
@@ -135,16 +124,14 @@ def _participant_event(obs: Observer, session: Session, event: LiveKitEvent, mom
 
 def _media_event(obs: Observer, app: App, event: LiveKitEvent, at: int) -> None:
     name = event.room_name
+    obs.state.flush()
     session = _session_of_media(obs.tx, event)
     detail = subject_of(event)
     if event.event == "egress_ended" and session is not None and event.egress_info is not None:
         _meter_egress(obs, session, event.egress_info, at)
     subject = str(detail.get("egressId") or detail.get("ingressId") or name)
     type_ = event.event.replace("_", ".", 1)
-    obs.feed.append(
-        obs.tx,
-        NewEvent(app.id, type_, "webhook", at, name, subject, session.id if session else None, detail),
-    )
+    obs.store(NewEvent(app.id, type_, "webhook", at, name, subject, session.id if session else None, detail))
 
 
 def _session_of_media(tx: Transaction, event: LiveKitEvent) -> Session | None:
@@ -179,4 +166,4 @@ def _meter_egress(obs: Observer, session: Session, info: WireEgress, at: int) ->
         )
         usage.save_egress(obs.tx, egress)
         if session.state == "ended":
-            final_usage.ask(obs.tx, obs.queue, session)
+            obs.settle(session)

@@ -1,7 +1,7 @@
-"""After a session's end: what it used is recorded, and said again if what came late has changed it.
+"""After a session's end: what it used is recorded, and reported again if later events changed it.
 
-`session.ended` is said in the transaction that ends a session, once for each session id. Events that come later
-(LiveKit repeats them for half a minute, and a list may open a session again) change what we know; the last word is
+`session.ended` is stored in the transaction that ends a session, once for each session id. Events that come later
+(LiveKit repeats them for half a minute, and a list may open a session again) change what is known; the final report is
 then `session.corrected`.
 """
 
@@ -19,7 +19,7 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.rooms import session_usage, store
-from stagedoor.rooms.nouns import Session
+from stagedoor.rooms.nouns import Participant, Session, Track
 from stagedoor.storage import Database, Transaction
 from stagedoor.usage import accounting
 from stagedoor.usage import store as usage
@@ -35,19 +35,22 @@ _QUIET_MS: Final = 2_000
 _METER_SECONDS: Final = 300.0
 
 
-def ask(tx: Transaction, queue: Queue, session: Session) -> None:
-    """Have an ended session settled, soon."""
-    payload = {"session": session.id}
-    queue.put(tx, NewJob(SETTLE, payload, unique_key=session.id, run_at=now_ms() + _QUIET_MS))
+def schedule(tx: Transaction, queue: Queue, session_id: str) -> None:
+    """Have what an ended session used recorded, soon."""
+    payload = {"session": session_id}
+    queue.put(tx, NewJob(SETTLE, payload, unique_key=session_id, run_at=now_ms() + _QUIET_MS))
 
 
-def record_reported_usage(tx: Transaction, session: Session) -> Amounts | None:
-    """Note that `session.ended` is said, and what it says was used; `None` if it was said before."""
+def record_reported_usage(
+    tx: Transaction, session: Session, people: Sequence[Participant], tracks: Sequence[Track]
+) -> Amounts | None:
+    """Record the usage that `session.ended` reports; `None` if it was reported before."""
     if usage.reported_usage(tx, session.id) is not None:
         return None
-    told = _told(tx, session)
-    usage.insert_reported_usage(tx, told)
-    return told.amounts
+    spans = session_usage.spans(people, tracks, usage.egresses_of(tx, session.id), _until(session))
+    reported = _reported(tx, session, spans)
+    usage.insert_reported_usage(tx, reported)
+    return reported.amounts
 
 
 def kinds(database: Database, feed: Feed) -> Sequence[JobKind]:
@@ -72,7 +75,7 @@ def kinds(database: Database, feed: Feed) -> Sequence[JobKind]:
 
 
 def settle(tx: Transaction, feed: Feed, session_id: str) -> None:
-    """Record what the session used, and say it again if it is not what was said."""
+    """Record what the session used, and report it again if it is not what was reported."""
     found = store.session_anywhere(tx, session_id)
     if found is None:
         return
@@ -80,29 +83,30 @@ def settle(tx: Transaction, feed: Feed, session_id: str) -> None:
     session = store.session_anywhere(tx, session_id)
     if session is None:
         return
-    accounting.record(tx, session.app_id, session.id, _spans(tx, session))
+    spans = session_usage.spans(
+        store.participants_of(tx, [session.id]),
+        store.tracks_of(tx, [session.id]),
+        usage.egresses_of(tx, session.id),
+        _until(session),
+    )
+    accounting.record(tx, session.app_id, session.id, spans)
     before = usage.reported_usage(tx, session.id)
     if before is None or session.state != "ended":
         return
-    after = _told(tx, session)
+    after = _reported(tx, session, spans)
     if after != before:
         usage.update_reported_usage(tx, after)
-        detail = session_usage.said(session, after.amounts)
+        detail = session_usage.session_ended_detail(session, after.amounts)
         name = session.livekit_room
         feed.append(
             tx, NewEvent(session.app_id, "session.corrected", "reconcile", now_ms(), name, name, session.id, detail)
         )
 
 
-def _told(tx: Transaction, session: Session) -> usage.ReportedUsage:
-    amounts = total(_spans(tx, session)) + accounting.added(tx, session.id)
+def _reported(tx: Transaction, session: Session, spans: Sequence[Span]) -> usage.ReportedUsage:
+    amounts = total(spans) + accounting.added(tx, session.id)
     return usage.ReportedUsage(session.id, session.app_id, session.disposition or "", session.duration_ms or 0, amounts)
 
 
-def _spans(tx: Transaction, session: Session) -> list[Span]:
-    return session_usage.spans(
-        store.participants_of(tx, [session.id]),
-        store.tracks_of(tx, [session.id]),
-        usage.egresses_of(tx, session.id),
-        now_ms() if session.ended_at is None else session.ended_at,
-    )
+def _until(session: Session) -> int:
+    return now_ms() if session.ended_at is None else session.ended_at

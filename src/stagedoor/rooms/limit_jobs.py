@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from stagedoor.events.feed import Feed
@@ -14,7 +13,7 @@ from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.rooms import machine, plans, session_jobs, store
 from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.nouns import Moment, Session
-from stagedoor.rooms.observe import Observer, session_gone
+from stagedoor.rooms.observe import Observer, session_ended
 from stagedoor.storage import Database, Transaction
 
 
@@ -124,9 +123,10 @@ def expire(tx: Transaction, feed: Feed, queue: Queue, session_id: str, *, asked:
     store.lock_rooms(tx, [found.livekit_room])
     session = store.session_anywhere(tx, session_id)
     if session is not None and session.state == "created":
-        now = now_ms()
         session = machine.terminated(session) if asked else session
-        session_gone(Observer(tx, feed, queue, "api", now, Counter()), session, Moment(now, "received"))
+        obs = Observer(tx, feed, queue, "api")
+        session_ended(obs, session, Moment(obs.now, "received"))
+        obs.flush()
 
 
 def _due(tx: Transaction, session_id: str) -> Session | int | None:

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
 
+from stagedoor.kernel.values import replace
 from stagedoor.mediaserver.snapshots import ParticipantSnapshot, TrackSnapshot
 from stagedoor.rooms.nouns import INFERRED, Moment, Participant, Session, TimeSource, Track
 

@@ -136,7 +136,7 @@ class Plans:
             Conflict: A session of this room lives, or waits for it.
         """
         session, plan = announce(tx, app, wanted)
-        session_jobs.announced(tx, queue, plan)
+        session_jobs.on_announced(tx, queue, plan)
         self.note(tx, session.livekit_room)
         return session, plan
 

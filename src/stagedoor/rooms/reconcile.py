@@ -14,19 +14,18 @@ import structlog
 
 from stagedoor.events.feed import Feed
 from stagedoor.jobs.queue import Queue
-from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.mediaserver.snapshots import ParticipantSnapshot, RoomSnapshot, ServerState
 from stagedoor.rooms import store
 from stagedoor.rooms.nouns import Moment, Participant, Session
 from stagedoor.rooms.observe import (
     Observer,
+    ensure_session,
     participant_back,
     participant_gone,
     participant_present,
-    session_back,
-    session_gone,
-    session_seen,
+    session_ended,
+    session_reopened,
     track_back,
     track_gone,
     track_present,
@@ -129,14 +128,15 @@ class Reconciler:
         if parts is None or app is None:
             return None
         store.lock_rooms(tx, [room.name])
-        obs = Observer(tx, self._feed, self._queue, "reconcile", now_ms(), repairs)
+        obs = Observer(tx, self._feed, self._queue, "reconcile", reported=repairs)
         seen = Moment(state.taken_at, "reconcile")
-        session = session_seen(obs, app.id, parts[1], room, seen)
+        session = ensure_session(obs, app.id, parts[1], room, seen)
         if session.state == "ended":
             if not self._judged(session.changed_at, state):
+                obs.flush()
                 return session.id
-            session = session_back(obs, session)
-        known = {person.sid: person for person in store.participants_of(tx, [session.id])}
+            session = session_reopened(obs, session)
+        known = {person.sid: person for person in obs.state.participants_of(session.id)}
         listed = {fact.sid for fact in people}
         for sid, person in known.items():
             if sid not in listed and person.open and self._judged(person.changed_at, state):
@@ -144,6 +144,7 @@ class Reconciler:
                 session = participant_gone(obs, session, person, gone, None)
         for fact in people:
             session = self._participant(obs, session, fact, known.get(fact.sid), state)
+        obs.flush()
         return session.id
 
     def _participant(
@@ -162,7 +163,7 @@ class Reconciler:
             session, _ = participant_back(obs, session, known)
         seen = Moment(state.taken_at, "reconcile")
         session, person = participant_present(obs, session, fact, seen, active=fact.state == "active")
-        tracks = {track.sid: track for track in store.tracks_of_participant(obs.tx, session.id, fact.sid)}
+        tracks = {track.sid: track for track in obs.state.tracks_of_participant(session.id, fact.sid)}
         listed = {track.sid for track in fact.tracks}
         for sid, track in tracks.items():
             if sid not in listed and track.open and self._judged(track.changed_at, state):
@@ -188,11 +189,12 @@ class Reconciler:
         session = store.session_anywhere(tx, believed.id)
         if session is None or session.state == "ended":
             return
-        obs = Observer(tx, self._feed, self._queue, "reconcile", now_ms(), repairs)
+        obs = Observer(tx, self._feed, self._queue, "reconcile", reported=repairs)
         if lost_at is not None and session.started_at <= lost_at:
-            session_gone(obs, session, Moment(max(lost_at, session.last_seen_at), "reconcile"))
+            session_ended(obs, session, Moment(max(lost_at, session.last_seen_at), "reconcile"))
         elif self._judged(session.changed_at, state):
-            session_gone(obs, session, Moment(session.last_seen_at, "reconcile"))
+            session_ended(obs, session, Moment(session.last_seen_at, "reconcile"))
+        obs.flush()
 
     def _judged(self, changed_at: int, state: ServerState) -> bool:
         return changed_at < state.taken_at - self._grace_ms or self._grace_ms == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from dataclasses import replace
 
 from stagedoor.events.feed import Feed
@@ -16,7 +15,7 @@ from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.mediaserver.snapshots import RoomSnapshot
 from stagedoor.rooms import machine, store
 from stagedoor.rooms.nouns import Moment, Room, Session
-from stagedoor.rooms.observe import Observer, session_seen
+from stagedoor.rooms.observe import Observer, ensure_session
 from stagedoor.storage import Database, Transaction
 from stagedoor.tenancy import room_names
 from stagedoor.tenancy.nouns import App
@@ -82,9 +81,10 @@ def created(tx: Transaction, feed: Feed, app: App, livekit_room: str, metadata: 
 def announced(tx: Transaction, feed: Feed, queue: Queue, app: App, fact: RoomSnapshot) -> Session:
     """The session of a room that LiveKit has just made for a caller; its webhook will find it here, or was first."""
     store.lock_rooms(tx, [fact.name])
-    now = now_ms()
-    obs = Observer(tx, feed, queue, "api", now, Counter())
-    return session_seen(obs, app.id, room_names.short_name(fact.name), fact, Moment(now, "received"))
+    obs = Observer(tx, feed, queue, "api")
+    session = ensure_session(obs, app.id, room_names.short_name(fact.name), fact, Moment(obs.now, "received"))
+    obs.flush()
+    return session
 
 
 def updated(tx: Transaction, feed: Feed, room: Room, metadata: str) -> Room:

@@ -39,7 +39,7 @@ def spans(
     ]
 
 
-def said(session: Session, amounts: Amounts) -> dict[str, Any]:
+def session_ended_detail(session: Session, amounts: Amounts) -> dict[str, Any]:
     """The `detail` of `session.ended` and `session.corrected`."""
     return {
         "sessionId": session.id,

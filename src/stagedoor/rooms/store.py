@@ -22,13 +22,12 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    literal_column,
     select,
     update,
 )
 
 from stagedoor.rooms.nouns import Participant, Plan, Room, Session, TimeSource, Track
-from stagedoor.storage import Prepared, Transaction, metadata
+from stagedoor.storage import Prepared, Transaction, metadata, upsert
 from stagedoor.storage.records import record, values_of
 
 rooms = Table(
@@ -136,17 +135,27 @@ bans = Table(
 _ROOM_BY_NAME = Prepared(select(rooms).where(rooms.c.livekit_room == bindparam("name")))
 _INSERT_SESSION = Prepared(insert(sessions))
 _UPDATE_SESSION = Prepared(update(sessions).where(sessions.c.id == bindparam("key")))
+_CREATED_SESSION = Prepared(
+    select(sessions).where(sessions.c.livekit_room == bindparam("room"), sessions.c.state == "created").limit(1)
+)
+_SESSION_BY_ID = Prepared(select(sessions).where(sessions.c.id == bindparam("key")))
+_PLAN = Prepared(select(plans).where(plans.c.session_id == bindparam("key")))
+_new_room = upsert(rooms)
+_SAVE_ROOM = Prepared(
+    _new_room.on_conflict_do_update(
+        index_elements=["id"], set_={column.name: _new_room.excluded[column.name] for column in rooms.c}
+    )
+)
 _SESSION_BY_SID = Prepared(select(sessions).where(sessions.c.room_sid == bindparam("sid")))
 _INSERT_PARTICIPANT = Prepared(insert(participants))
 _PARTICIPANT_KEY = (participants.c.session_id == bindparam("key"), participants.c.sid == bindparam("key_sid"))
 _UPDATE_PARTICIPANT = Prepared(update(participants).where(*_PARTICIPANT_KEY))
 _PARTICIPANT_BY_SID = Prepared(select(participants).where(*_PARTICIPANT_KEY))
-_OTHER_ACTIVE = Prepared(
+_ACTIVE_SIDS = Prepared(
     select(participants.c.sid).where(
         participants.c.session_id == bindparam("key"),
         participants.c.identity == bindparam("identity"),
-        participants.c.state == literal_column("'active'", String),
-        participants.c.sid != bindparam("key_sid"),
+        participants.c.state == "active",
     )
 )
 _INSERT_TRACK = Prepared(insert(tracks))
@@ -156,7 +165,6 @@ _TRACK_KEY = (
     tracks.c.sid == bindparam("key_sid"),
 )
 _UPDATE_TRACK = Prepared(update(tracks).where(*_TRACK_KEY))
-_TRACK_BY_SID = Prepared(select(tracks).where(*_TRACK_KEY))
 _TRACKS_OF_PARTICIPANT = Prepared(
     select(tracks)
     .where(tracks.c.session_id == bindparam("key"), tracks.c.participant_sid == bindparam("key_participant"))
@@ -192,9 +200,7 @@ def room_by_livekit_name(tx: Transaction, name: str, *, with_deleted: bool = Fal
 
 def save_room(tx: Transaction, room: Room) -> None:
     """Insert the room, or change the one that it was."""
-    values = values_of(room)
-    if tx.execute(update(rooms).where(rooms.c.id == room.id).values(values)).rowcount == 0:
-        tx.execute(insert(rooms).values(values))
+    tx.run(_SAVE_ROOM, values_of(room))
 
 
 def list_rooms(
@@ -236,7 +242,8 @@ def session_by_id(tx: Transaction, app_id: str, session_id: str) -> Session | No
 
 def session_anywhere(tx: Transaction, session_id: str) -> Session | None:
     """The session, whoever's it is: for our own work."""
-    return _session(tx.execute(select(sessions).where(sessions.c.id == session_id)).first())
+    rows = tx.rows(_SESSION_BY_ID, {"key": session_id})
+    return Session(*rows[0]) if rows else None
 
 
 def open_session_of_room(tx: Transaction, livekit_room: str) -> Session | None:
@@ -282,10 +289,9 @@ def session_of_room_at(tx: Transaction, livekit_room: str, at: int) -> Session |
     return _session(tx.execute(query).first())
 
 
-def other_active(tx: Transaction, person: Participant) -> bool:
-    """Whether the identity is active in the session under another SID: LiveKit replaces one by the other."""
-    key = {"key": person.session_id, "identity": person.identity, "key_sid": person.sid}
-    return bool(tx.rows(_OTHER_ACTIVE, key))
+def active_sids(tx: Transaction, session_id: str, identity: str) -> list[str]:
+    """The SIDs under which the identity is active in the session."""
+    return [row[0] for row in tx.rows(_ACTIVE_SIDS, {"key": session_id, "identity": identity})]
 
 
 def session_of_participant(tx: Transaction, participant_sid: str) -> Session | None:
@@ -306,8 +312,8 @@ def open_sessions(tx: Transaction) -> list[Session]:
 
 def created_session_of_room(tx: Transaction, livekit_room: str) -> Session | None:
     """The session that waits for the room."""
-    query = select(sessions).where(sessions.c.livekit_room == livekit_room, sessions.c.state == "created").limit(1)
-    return _session(tx.execute(query).first())
+    rows = tx.rows(_CREATED_SESSION, {"room": livekit_room})
+    return Session(*rows[0]) if rows else None
 
 
 def count_created_sessions(tx: Transaction, app_id: str) -> int:
@@ -351,8 +357,16 @@ def insert_session(tx: Transaction, session: Session) -> None:
     tx.run(_INSERT_SESSION, values_of(session))
 
 
+def insert_sessions(tx: Transaction, new: Sequence[Session]) -> None:
+    tx.run_many(_INSERT_SESSION, [values_of(session) for session in new])
+
+
 def update_session(tx: Transaction, session: Session) -> None:
-    tx.run(_UPDATE_SESSION, values_of(session) | {"key": session.id})
+    update_sessions(tx, [session])
+
+
+def update_sessions(tx: Transaction, changed: Sequence[Session]) -> None:
+    tx.run_many(_UPDATE_SESSION, [values_of(session) | {"key": session.id} for session in changed])
 
 
 def mark_seen(tx: Transaction, session_ids: Sequence[str], at: int) -> None:
@@ -417,8 +431,8 @@ def update_plan(tx: Transaction, plan: Plan) -> None:
 
 
 def plan_of(tx: Transaction, session_id: str) -> Plan | None:
-    row = tx.execute(select(plans).where(plans.c.session_id == session_id)).first()
-    return None if row is None else _plan(record(row))
+    rows = tx.rows(_PLAN, {"key": session_id})
+    return _plan(dict(zip(_PLAN_COLUMNS, rows[0], strict=True))) if rows else None
 
 
 def plans_of(tx: Transaction, session_ids: Collection[str]) -> dict[str, Plan]:
@@ -479,12 +493,13 @@ def present(tx: Transaction, livekit_rooms: Collection[str]) -> list[tuple[str, 
     return [(row.livekit_room, row.room_sid, row.identity) for row in tx.execute(query)]
 
 
-def save_participant(tx: Transaction, participant: Participant, *, new: bool) -> None:
-    values = values_of(participant)
-    if new:
-        tx.run(_INSERT_PARTICIPANT, values)
-    else:
-        tx.run(_UPDATE_PARTICIPANT, values | {"key": participant.session_id, "key_sid": participant.sid})
+def insert_participants(tx: Transaction, new: Sequence[Participant]) -> None:
+    tx.run_many(_INSERT_PARTICIPANT, [values_of(person) for person in new])
+
+
+def update_participants(tx: Transaction, changed: Sequence[Participant]) -> None:
+    rows = [values_of(person) | {"key": person.session_id, "key_sid": person.sid} for person in changed]
+    tx.run_many(_UPDATE_PARTICIPANT, rows)
 
 
 def tracks_of(tx: Transaction, session_ids: Iterable[str]) -> list[Track]:
@@ -515,19 +530,16 @@ def tracks_of_participant(tx: Transaction, session_id: str, participant_sid: str
     return [Track(*row) for row in rows]
 
 
-def track_by_sid(tx: Transaction, participant: Participant, sid: str) -> Track | None:
-    key = {"key": participant.session_id, "key_participant": participant.sid, "key_sid": sid}
-    rows = tx.rows(_TRACK_BY_SID, key)
-    return Track(*rows[0]) if rows else None
+def insert_tracks(tx: Transaction, new: Sequence[Track]) -> None:
+    tx.run_many(_INSERT_TRACK, [values_of(track) for track in new])
 
 
-def save_track(tx: Transaction, track: Track, *, new: bool) -> None:
-    values = values_of(track)
-    if new:
-        tx.run(_INSERT_TRACK, values)
-    else:
-        key = {"key": track.session_id, "key_participant": track.participant_sid, "key_sid": track.sid}
-        tx.run(_UPDATE_TRACK, values | key)
+def update_tracks(tx: Transaction, changed: Sequence[Track]) -> None:
+    rows = [
+        values_of(track) | {"key": track.session_id, "key_participant": track.participant_sid, "key_sid": track.sid}
+        for track in changed
+    ]
+    tx.run_many(_UPDATE_TRACK, rows)
 
 
 # Bans
@@ -576,6 +588,9 @@ def banned_and_present(tx: Transaction, now: int) -> list[tuple[str, str]]:
 
 
 # Values and rows
+
+
+_PLAN_COLUMNS = tuple(plans.c.keys())
 
 
 def _plan_values(plan: Plan) -> dict[str, Any]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stagedoor.storage.prepared import Prepared
     from stagedoor.storage.transaction import Transaction
     from stagedoor.storage.types import Json, Milliseconds, RowId, metadata, row_id
-    from stagedoor.storage.upsert import upsert
+    from stagedoor.storage.upserts import upsert
 
 __all__ = [
     "BulkInsert",
@@ -51,7 +51,7 @@ _MODULES: Final = {
     "RowId": "types",
     "metadata": "types",
     "row_id": "types",
-    "upsert": "upsert",
+    "upsert": "upserts",
 }
 
 

@@ -48,7 +48,7 @@ class BulkColumns:
         self.conflict = f"ON CONFLICT ({quote.format_column(self.key)}) DO NOTHING"
         self._names = names
         processors = [_processor(column, dialect) for column in self.columns]
-        self._processors = processors if any(processors) else None
+        self._processors = [(place, make) for place, make in enumerate(processors) if make is not None]
 
     def values(self, row: Mapping[str, Any] | Sequence[Any]) -> tuple[Any, ...]:
         """The row as the driver takes it.
@@ -56,20 +56,19 @@ class BulkColumns:
         Raises:
             ValueError: A column is missing, or there is one too many.
         """
+        values: list[Any]
         if isinstance(row, Mapping):
             try:
-                values = tuple([row[name] for name in self._names])
+                values = [row[name] for name in self._names]
             except KeyError as error:
                 raise ValueError(f"the row lacks {error.args[0]!r}") from None
         else:
-            values = tuple(row)
+            values = list(row)
         if len(row) != len(self._names):
             raise ValueError(f"a row of {self.table.name} has the columns {', '.join(self._names)}")
-        if self._processors is None:
-            return values
-        return tuple(
-            [value if make is None else make(value) for make, value in zip(self._processors, values, strict=True)]
-        )
+        for place, make in self._processors:
+            values[place] = make(values[place])
+        return tuple(values)
 
 
 def _insertable(table: Table) -> list[str]:

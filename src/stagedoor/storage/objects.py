@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
-from typing import Final
-
-from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, from_url
+from typing import TYPE_CHECKING, Final
 
 from stagedoor.kernel.errors import StagedoorError
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
 
 _SCHEMES: Final = ("file", "s3", "gs", "az", "azure", "abfs", "abfss", "memory")
 
@@ -31,16 +32,28 @@ class Objects:
 
     def __init__(self, url: str | None, folder: Path) -> None:
         self._local = url is None or url.startswith("file:")
+        self._url = url
+        self._folder = folder
+        if url is not None:
+            _ = self._store  # a URL that is wrong is told at the start
+            return
         try:
-            if url is None:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._store: ObjectStore = LocalStore(folder, mkdir=True, automatic_cleanup=True)
-            elif url.split(":", 1)[0] in _SCHEMES:
-                self._store = from_url(url)
-            else:
-                raise ObjectsUnavailable(f"{url!r} is not the URL of an object storage.")
-        except (BaseError, ValueError, OSError) as error:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
             raise ObjectsUnavailable(_sentence(error)) from None
+
+    @cached_property
+    def _store(self) -> ObjectStore:
+        from obstore.store import LocalStore, from_url  # most installations archive nothing
+
+        try:
+            if self._url is None:
+                return LocalStore(self._folder, mkdir=True, automatic_cleanup=True)
+            if self._url.split(":", 1)[0] in _SCHEMES:
+                return from_url(self._url)
+        except (*_failures(), ValueError) as error:
+            raise ObjectsUnavailable(_sentence(error)) from None
+        raise ObjectsUnavailable(f"{self._url!r} is not the URL of an object storage.")
 
     async def put(self, key: str, content: bytes, content_type: str) -> None:
         """Write an object; one that has the key is replaced as a whole.
@@ -53,7 +66,7 @@ class Objects:
             await self._store.put_async(
                 key, content, attributes=None if self._local else {"Content-Type": content_type}
             )
-        except (BaseError, OSError) as error:
+        except _failures() as error:
             raise ObjectsUnavailable(_sentence(error)) from None
 
     async def delete(self, key: str) -> None:
@@ -66,7 +79,7 @@ class Objects:
             await self._store.delete_async(key)
         except FileNotFoundError:
             return
-        except (BaseError, OSError) as error:
+        except _failures() as error:
             raise ObjectsUnavailable(_sentence(error)) from None
 
     async def get(self, key: str) -> bytes | None:
@@ -80,8 +93,15 @@ class Objects:
             return bytes(await found.bytes_async())
         except FileNotFoundError:
             return None
-        except (BaseError, OSError) as error:
+        except _failures() as error:
             raise ObjectsUnavailable(_sentence(error)) from None
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What an object storage raises."""
+    from obstore.exceptions import BaseError
+
+    return BaseError, OSError
 
 
 def _sentence(error: Exception) -> str:

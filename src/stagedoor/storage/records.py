@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Row
 
@@ -18,4 +18,11 @@ def record(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
 
 def values_of(noun: DataclassInstance) -> dict[str, Any]:
     """A noun's fields by name; what is inside them is left as it is."""
-    return {field.name: getattr(noun, field.name) for field in fields(noun)}
+    names = _NAMES.get(type(noun))
+    if names is None:
+        names = _NAMES[type(noun)] = tuple(field.name for field in fields(noun))
+    return {name: getattr(noun, name) for name in names}
+
+
+_NAMES: Final[dict[type, tuple[str, ...]]] = {}
+"""Of each kind of noun: `dataclasses.fields` makes the list again each time."""

@@ -85,6 +85,23 @@ class Transaction:
             mark_failed(self.connection, error)
             raise
 
+    def run_many(self, statement: Prepared, rows: Collection[Mapping[str, Any]]) -> None:
+        """Run a statement of a hot path once for each row of values.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError: As `execute`.
+        """
+        if not rows:
+            return
+        try:
+            if self._sqlite is None:
+                statement.run_many_on_postgresql(self.connection, rows)
+            else:
+                statement.run_many_on_sqlite(self._sqlite, rows)
+        except DBAPIError as error:
+            mark_failed(self.connection, error)
+            raise
+
     def run(self, statement: Prepared, values: Mapping[str, Any]) -> None:
         """Run a statement of a hot path that gives no rows.
 

@@ -42,7 +42,19 @@ class Viewer:
         passed: Frames that went straight to where `passing` said.
     """
 
-    __slots__ = ("_busy", "_encode", "_gone", "_newest", "_resting", "_waiter", "_write", "dropped", "last", "passed")
+    __slots__ = (
+        "_busy",
+        "_encode",
+        "_gone",
+        "_newest",
+        "_resting",
+        "_waiter",
+        "_write",
+        "dropped",
+        "last",
+        "passed",
+        "refused",
+    )
 
     def __init__(self, newest: Frame | None) -> None:
         self._newest = newest
@@ -55,6 +67,7 @@ class Viewer:
         self.dropped = 0
         self.last: Frame | None = None
         self.passed = 0
+        self.refused = False
 
     @contextmanager
     def passing(
@@ -97,6 +110,11 @@ class Viewer:
         self._wake()
         if self._resting is not None and not self._resting.done():
             self._resting.set_result(None)
+
+    def refuse(self) -> None:
+        """End it because it is not admitted any more."""
+        self.refused = True
+        self.end()
 
     async def rest(self, seconds: float) -> None:
         """Take nothing for so long, or until there will be none."""

@@ -79,6 +79,7 @@ api_keys = Table(
     Index("ix_api_keys_app_id", "app_id"),
 )
 
+_APP_BY_ID = Prepared(select(apps).where(apps.c.id == bindparam("id")))
 _APP_BY_SLUG = Prepared(select(apps).where(apps.c.slug == bindparam("slug")))  # every event of LiveKit's asks it
 
 
@@ -150,8 +151,8 @@ def app_by_slug(tx: Transaction, slug: str) -> App | None:
 
 def app_by_id(tx: Transaction, app_id: str) -> App | None:
     """The app, for any caller: for the product's own work."""
-    row = tx.execute(select(apps).where(apps.c.id == app_id)).first()
-    return None if row is None else _app(row)
+    rows = tx.rows(_APP_BY_ID, {"id": app_id})
+    return _app(rows[0]) if rows else None
 
 
 def list_apps(

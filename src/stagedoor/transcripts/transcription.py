@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from stagedoor.events.nouns import NewEvent
 from stagedoor.jobs.nouns import Effect, Job, JobKind, NewJob, Retry
 from stagedoor.jobs.queue import Queue
 from stagedoor.jobs.store import unfinished_of_key
@@ -24,8 +25,9 @@ from stagedoor.mediaserver.signing import access_token
 from stagedoor.mediaserver.snapshots import OWN_IDENTITY
 from stagedoor.rooms import store as rooms_store
 from stagedoor.rooms.nouns import Session
-from stagedoor.rooms.session_jobs import RECORD
+from stagedoor.rooms.settings import SessionSettings, TranscriptPolicy
 from stagedoor.storage import Database, Transaction
+from stagedoor.tenancy.store import app_by_id
 from stagedoor.transcripts import store
 from stagedoor.transcripts.archiving import ARCHIVE
 from stagedoor.transcripts.nouns import Segment, Transcript
@@ -33,6 +35,7 @@ from stagedoor.transcripts.protocol import Joined, Report, Subscribe, TextStream
 from stagedoor.transcripts.segments import SegmentAssembler
 from stagedoor.transcripts.transcriber import Transcriber, TranscriberLost
 
+RECORD: Final = "transcript.record"
 _LONGEST_SECONDS: Final = 30 * 86_400.0
 _RETRY_SECONDS: Final = 1.0
 _STORAGE_RETRY_SECONDS: Final = 1.0
@@ -41,6 +44,21 @@ _JOIN_SECONDS: Final = 300
 """How long its join token lives: it is used at once."""
 MOST_SEGMENTS: Final = 100_000
 """Of one session: five a second for five hours. What follows is not stored, and the transcript says so."""
+
+
+def on_session_started(tx: Transaction, queue: Queue, event: NewEvent) -> None:
+    """Have a session transcribed as it was announced to be, or as its app says."""
+    session: Session = event.about
+    plan = rooms_store.plan_of(tx, session.id)
+    policy = plan.transcript if plan is not None and plan.transcript is not None else _policy_of_app(tx, session.app_id)
+    if policy != "off":
+        payload = {"session": session.id, "chat": policy == "speech_and_chat"}
+        queue.put(tx, NewJob(RECORD, payload, session.id))
+
+
+def _policy_of_app(tx: Transaction, app_id: str) -> TranscriptPolicy:
+    app = app_by_id(tx, app_id)
+    return "off" if app is None else app.settings.of(SessionSettings).transcript
 
 
 def start(tx: Transaction, queue: Queue, session: Session, *, chat: bool) -> Transcript:

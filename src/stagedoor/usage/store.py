@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    bindparam,
     delete,
     func,
     insert,
@@ -23,8 +24,8 @@ from sqlalchemy import (
     update,
 )
 
-from stagedoor.storage import Transaction, metadata, upsert
-from stagedoor.storage.records import record, values_of
+from stagedoor.storage import Prepared, Transaction, metadata, upsert
+from stagedoor.storage.records import values_of
 from stagedoor.tenancy.principals import Principal
 from stagedoor.tenancy.store import apps
 from stagedoor.tenancy.visibility import visible
@@ -86,6 +87,16 @@ egresses = Table(
 )
 
 
+_REPORTED: Final = Prepared(select(told).where(told.c.session_id == bindparam("key")))
+_INSERT_REPORTED: Final = Prepared(insert(told))
+_EGRESSES: Final = Prepared(select(egresses).where(egresses.c.session_id == bindparam("key")))
+_HOURS: Final = Prepared(
+    select(session_hours.c.hour, *(session_hours.c[meter] for meter in METERS)).where(
+        session_hours.c.session_id == bindparam("key")
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ReportedUsage:
     """What `session.ended`, or the last `session.corrected`, said of a session."""
@@ -110,10 +121,13 @@ class Egress:
 
 
 def reported_usage(tx: Transaction, session_id: str) -> ReportedUsage | None:
-    row = tx.execute(select(told).where(told.c.session_id == session_id)).first()
-    if row is None:
-        return None
-    return ReportedUsage(row.session_id, row.app_id, row.disposition, row.duration_ms, _amounts(row))
+    rows = tx.rows(_REPORTED, {"key": session_id})
+    return _reported(rows[0]) if rows else None
+
+
+def _reported(row: Sequence[Any]) -> ReportedUsage:
+    session_id, app_id, disposition, duration_ms, *amounts = row
+    return ReportedUsage(session_id, app_id, disposition, duration_ms, Amounts(*amounts))
 
 
 def told_of_sessions(tx: Transaction, session_ids: Collection[str]) -> dict[str, Amounts]:
@@ -122,11 +136,11 @@ def told_of_sessions(tx: Transaction, session_ids: Collection[str]) -> dict[str,
 
 
 def insert_reported_usage(tx: Transaction, new: ReportedUsage) -> None:
-    tx.execute(insert(told).values(_told_values(new)))
+    tx.run(_INSERT_REPORTED, _reported_values(new))
 
 
 def update_reported_usage(tx: Transaction, changed: ReportedUsage) -> None:
-    tx.execute(update(told).where(told.c.session_id == changed.session_id).values(_told_values(changed)))
+    tx.execute(update(told).where(told.c.session_id == changed.session_id).values(_reported_values(changed)))
 
 
 def save_egress(tx: Transaction, egress: Egress) -> None:
@@ -137,14 +151,12 @@ def save_egress(tx: Transaction, egress: Egress) -> None:
 
 
 def egresses_of(tx: Transaction, session_id: str) -> list[Egress]:
-    rows = tx.execute(select(egresses).where(egresses.c.session_id == session_id))
-    return [Egress(**record(row)) for row in rows]
+    return [Egress(*row[:-1], recording=bool(row[-1])) for row in tx.rows(_EGRESSES, {"key": session_id})]
 
 
 def hours_of_session(tx: Transaction, session_id: str) -> dict[int, Amounts]:
     """What is recorded of the session, by hour."""
-    rows = tx.execute(select(session_hours).where(session_hours.c.session_id == session_id))
-    return {row.hour: _amounts(row) for row in rows}
+    return {row[0]: Amounts(*row[1:]) for row in tx.rows(_HOURS, {"key": session_id})}
 
 
 def replace_hours(tx: Transaction, app_id: str, session_id: str, hours: Mapping[int, Amounts]) -> None:
@@ -259,7 +271,7 @@ def used(
     ]
 
 
-def _told_values(one: ReportedUsage) -> dict[str, Any]:
+def _reported_values(one: ReportedUsage) -> dict[str, Any]:
     return {
         "session_id": one.session_id,
         "app_id": one.app_id,

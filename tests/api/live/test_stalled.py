@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from stagedoor.app import http as serving
+from stagedoor.app import listening
 from stagedoor.sources.cameras import intake
 from tests.api.live.conftest import Here
 from tests.support.cameras import Device, bearer, frame, has_viewers, is_live, mark_of, sending, watching
@@ -68,7 +69,7 @@ class Hole:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes the product twenty seconds and a minute takes it half a second."""
     monkeypatch.setattr(serving, "_PING_SECONDS", 0.5)
-    monkeypatch.setattr(serving, "_STALLED_SECONDS", 1)
+    monkeypatch.setattr(listening, "_STALLED_SECONDS", 1)
 
 
 async def test_half_open_connections_are_noticed(impatient: None, here: Here, http: aiohttp.ClientSession) -> None:

@@ -1,6 +1,8 @@
 """Pictures of every page for the eye: phone and desktop, light and dark.
 
 STAGEDOOR_SCREENSHOTS=/tmp/pictures python -m tests.system.e2e.screenshots
+
+The README's picture is `meet-chat-desktop-light.png`, made smaller.
 """
 
 from __future__ import annotations
@@ -67,7 +69,7 @@ class Photographer:
                 await person.page.locator('[data-state="waiting"]').wait_for()
                 await self._take(person, "play-waiting", look)
                 await person.page.goto(f"{self._product.url}/play/live/live-private")
-                await self._take(person, "gone", look)
+                await self._take(person, "unavailable", look)
                 await person.page.goto(f"{self._product.url}/api/v1/docs")
                 await person.page.locator(".opblock").first.wait_for()
                 await self._take(person, "docs", look)

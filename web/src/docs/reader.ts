@@ -14,7 +14,7 @@ export function show(domNode: Element, url: string, onComplete: () => void): voi
     filter: true,
     // Keys are secrets: they live as long as the page and are stored nowhere.
     persistAuthorization: false,
-    // The validator is a service of somebody else.
+    // The validator is a service of another host.
     validatorUrl: null,
   });
 }

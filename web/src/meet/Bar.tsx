@@ -1,26 +1,26 @@
 import { useLocalParticipantPermissions } from '@livekit/components-react';
 import { Track } from 'livekit-client';
+import { type Device, mediaDevices } from './access';
 import { DeviceMenu } from './DeviceMenu';
 import { Icon } from './Icon';
 import { mayPublish } from './permissions';
 import { Toggle } from './Toggle';
-import type { Device } from './trouble';
-import type { Visit } from './useVisit';
+import type { RoomSession } from './useRoomSession';
 
 interface Props {
-  readonly visit: Visit;
+  readonly session: RoomSession;
   readonly chatOpen: boolean;
   readonly unread: number;
   readonly onChat: () => void;
   readonly onTrouble: (device: Device, error: unknown) => void;
 }
 
-const canShareScreen = (): boolean => isSecureContext && 'getDisplayMedia' in navigator.mediaDevices;
+const canShareScreen = (): boolean => typeof mediaDevices()?.getDisplayMedia === 'function';
 
-export function Bar({ visit, chatOpen, unread, onChat, onTrouble }: Props) {
+export function Bar({ session, chatOpen, unread, onChat, onTrouble }: Props) {
   const permissions = useLocalParticipantPermissions();
   const may = (source: Track.Source) => mayPublish(permissions, source);
-  const { wanted } = visit;
+  const { wanted } = session;
   return (
     <footer className="bar" role="toolbar" aria-label="Meeting controls">
       {may(Track.Source.Microphone) && (
@@ -68,7 +68,7 @@ export function Bar({ visit, chatOpen, unread, onChat, onTrouble }: Props) {
         className="round leave"
         data-testid="leave"
         aria-label="Leave"
-        onClick={visit.leave}
+        onClick={session.leave}
       >
         <Icon name="leave" />
         <span>Leave</span>

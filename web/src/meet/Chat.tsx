@@ -36,7 +36,7 @@ export function Chat({ open, onClose, onUnread }: Props) {
       </header>
       <ol className="chat-list" aria-live="polite">
         {count === 0 && (
-          <li className="chat-empty">Messages are seen by everybody here now, and are not kept.</li>
+          <li className="chat-empty">Messages are seen by everyone here now, and are not kept.</li>
         )}
         {chatMessages.map((message, index) => (
           <ChatEntry key={message.id} message={message} before={chatMessages[index - 1]} />

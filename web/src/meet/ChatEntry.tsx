@@ -17,7 +17,7 @@ export function ChatEntry({ message, before }: Props) {
     <li className="chat-entry" data-testid="chat-message" data-local={from?.isLocal || undefined}>
       {!follows && (
         <p className="chat-who">
-          <strong>{from?.isLocal ? 'You' : from ? nameOf(from) : 'Somebody'}</strong>
+          <strong>{from?.isLocal ? 'You' : from ? nameOf(from) : 'Unknown'}</strong>
           <time dateTime={time.toISOString()}>
             {time.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })}
           </time>

@@ -31,7 +31,7 @@ export function ChatForm({ sending, onSend }: Props) {
         data-testid="chat-input"
         value={text}
         onChange={(event) => setText(event.target.value)}
-        placeholder="Write to everybody"
+        placeholder="Write to everyone"
         aria-label="Message"
         autoComplete="off"
         maxLength={2000}

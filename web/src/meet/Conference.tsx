@@ -1,15 +1,16 @@
 import { RoomAudioRenderer, RoomContext } from '@livekit/components-react';
 import { useCallback, useState } from 'react';
 import type { Ending } from '../shared/ending';
+import { type Device, deviceAccess } from './access';
 import { Bar } from './Bar';
 import { Chat } from './Chat';
 import type { Choices } from './choices';
-import { Hall } from './Hall';
+import { Layout } from './Layout';
 import { Messages } from './Messages';
 import { TopBar } from './TopBar';
-import { type Device, deviceTrouble } from './trouble';
+import { deviceTrouble } from './trouble';
 import { useMessages } from './useMessages';
-import { useVisit } from './useVisit';
+import { useRoomSession } from './useRoomSession';
 
 interface Props {
   readonly title: string;
@@ -23,22 +24,22 @@ export function Conference({ title, joinUrl, choices, onEnd }: Props) {
   const { say } = messages;
   const onTrouble = useCallback(
     (device: Device, error: unknown) => {
-      const sentence = deviceTrouble(device, error, isSecureContext);
+      const sentence = deviceTrouble(device, error, deviceAccess(device));
       if (sentence) say(sentence);
     },
     [say],
   );
-  const visit = useVisit({ joinUrl, choices, onEnd, onTrouble });
+  const session = useRoomSession({ joinUrl, choices, onEnd, onTrouble });
   const [chatOpen, setChatOpen] = useState(false);
   const [unread, setUnread] = useState(0);
   return (
-    <RoomContext.Provider value={visit.room}>
-      <div className="meet" data-testid="meet-room" data-state={visit.link} data-chat={chatOpen || undefined}>
+    <RoomContext.Provider value={session.room}>
+      <div className="meet" data-testid="meet-room" data-state={session.link} data-chat={chatOpen || undefined}>
         <TopBar title={title} />
-        <Hall link={visit.link} failures={visit.failures} />
+        <Layout link={session.link} failures={session.failures} />
         <Chat open={chatOpen} onClose={() => setChatOpen(false)} onUnread={setUnread} />
         <Bar
-          visit={visit}
+          session={session}
           chatOpen={chatOpen}
           unread={unread}
           onChat={() => setChatOpen((open) => !open)}

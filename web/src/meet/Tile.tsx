@@ -7,8 +7,10 @@ import {
   VideoTrack,
 } from '@livekit/components-react';
 import { type Participant, Track } from 'livekit-client';
+import { playsH264 } from '../shared/codecs';
 import { Icon } from './Icon';
 import { hueOf, initials } from './initials';
+import { isUnplayable } from './people';
 import { Quality } from './Quality';
 import type { TileItem } from './useTiles';
 
@@ -61,6 +63,13 @@ function caption(called: string, participant: Participant, screen: boolean): str
 function Picture({ item, called }: { readonly item: TileItem; readonly called: string }) {
   const { ref } = item;
   const muted = useIsMuted(ref);
+  if (!muted && isUnplayable(ref.publication, ref.participant, playsH264())) {
+    return (
+      <p className="tile-note" data-testid="tile-note">
+        This browser does not play the video of {called} (H.264). Use another browser, or switch on the H.264 plug-in.
+      </p>
+    );
+  }
   if (isTrackReference(ref) && !muted && (ref.publication.track || ref.participant.isLocal)) {
     return <Film trackRef={ref} />;
   }

@@ -2,7 +2,7 @@ import { useTrackToggle } from '@livekit/components-react';
 import { Track } from 'livekit-client';
 import type { IconName } from '../shared/icons';
 import { Icon } from './Icon';
-import type { Device } from './trouble';
+import type { Device } from './access';
 
 type Source = Track.Source.Camera | Track.Source.Microphone | Track.Source.ScreenShare;
 

@@ -26,7 +26,7 @@ export function parseChoices(text: string | undefined): Choices {
     const value: unknown = JSON.parse(text ?? '{}');
     if (typeof value === 'object' && value !== null) stored = value as Record<string, unknown>;
   } catch {
-    // Somebody else's data under our key is no reason to fail.
+    // Another program's data under this key is no reason to fail.
   }
   const same = Object.entries(defaults).filter(([key, value]) => typeof stored[key] === typeof value);
   return { ...defaults, ...Object.fromEntries(same.map(([key]) => [key, stored[key]])) };

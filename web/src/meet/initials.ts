@@ -6,7 +6,7 @@ export function initials(name: string): string {
   return letters.join('').toUpperCase() || '?';
 }
 
-/** The same person has the same colour for everybody: one of eight that the style sheet knows. */
+/** A participant has the same colour on every page: one of eight that the style sheet knows. */
 export function hueOf(identity: string): string {
   let sum = 0;
   for (const char of identity) sum = (sum * 31 + (char.codePointAt(0) ?? 0)) % 9973;

@@ -2,8 +2,9 @@ import { Track } from 'livekit-client';
 import { expect, test } from 'vitest';
 import { parseChoices } from './choices';
 import { hueOf, initials } from './initials';
-import { focusOf } from './layout';
+import { focusOf } from './focus';
 import { pageOf } from './pages';
+import { isUnplayable } from './people';
 import { mayPublish } from './permissions';
 import { deviceTrouble } from './trouble';
 
@@ -56,18 +57,32 @@ test('what may be published', () => {
 
 test('device errors become sentences', () => {
   const named = (name: string) => Object.assign(new Error('x'), { name });
-  expect(deviceTrouble('camera', named('NotAllowedError'), true)).toContain('Allow it');
-  expect(deviceTrouble('microphone', named('NotFoundError'), true)).toContain('No microphone');
-  expect(deviceTrouble('camera', named('NotReadableError'), true)).toContain('busy');
-  expect(deviceTrouble('camera', named('TypeError'), false)).toContain('https');
-  expect(deviceTrouble('screen', named('NotAllowedError'), true)).toBeUndefined();
-  expect(deviceTrouble('camera', 'odd', true)).toContain('Try again');
+  expect(deviceTrouble('camera', named('NotAllowedError'), 'given')).toContain('Allow it');
+  expect(deviceTrouble('microphone', named('NotFoundError'), 'given')).toContain('No microphone');
+  expect(deviceTrouble('camera', named('NotReadableError'), 'given')).toContain('busy');
+  expect(deviceTrouble('camera', named('TypeError'), 'insecure')).toContain('https');
+  expect(deviceTrouble('camera', named('TypeError'), 'missing')).toContain('another browser');
+  expect(deviceTrouble('camera', named('NotAllowedError'), 'framed')).toContain('allow="camera; microphone"');
+  expect(deviceTrouble('camera', named('NotAllowedError'), 'perhaps framed')).toContain('a tab of its own');
+  expect(deviceTrouble('screen', named('NotAllowedError'), 'given')).toBeUndefined();
+  expect(deviceTrouble('camera', 'odd', 'given')).toContain('Try again');
 });
 
-test('pages hold everybody once, and a page that is no more gives way to the last', () => {
+test('pages hold every participant once, and a page that is no more gives way to the last', () => {
   const people = [1, 2, 3, 4, 5];
   expect(pageOf(people, 2, 0)).toEqual({ items: [1, 2], index: 0, count: 3 });
   expect(pageOf(people, 2, 9)).toEqual({ items: [5], index: 2, count: 3 });
   expect(pageOf(people, 2, -1).index).toBe(0);
   expect(pageOf([], 4, 2)).toEqual({ items: [], index: 0, count: 1 });
+});
+
+test('a video that the browser does not play', () => {
+  const ours = { isLocal: true };
+  const theirs = { isLocal: false };
+  const publication = (mimeType: string) => ({ mimeType });
+  expect(isUnplayable(publication('video/H264'), theirs, false)).toBe(true);
+  expect(isUnplayable(publication('video/H264'), theirs, true)).toBe(false);
+  expect(isUnplayable(publication('video/VP8'), theirs, false)).toBe(false);
+  expect(isUnplayable(publication('video/H264'), ours, false)).toBe(false);
+  expect(isUnplayable(undefined, theirs, false)).toBe(false);
 });

@@ -1,7 +1,8 @@
 import { Room } from 'livekit-client';
 import { useEffect, useState } from 'react';
+import { mediaDevices } from './access';
 
-/** The devices of one kind. Their names are known only once one was allowed: pass what tells of it as `since`. */
+/** The devices of one kind. Their names are known only once one was allowed: pass what changes then as `since`. */
 export function useDevices(kind: MediaDeviceKind, since: unknown): readonly MediaDeviceInfo[] {
   const [devices, setDevices] = useState<readonly MediaDeviceInfo[]>([]);
   useEffect(() => {
@@ -12,10 +13,9 @@ export function useDevices(kind: MediaDeviceKind, since: unknown): readonly Medi
       );
     };
     read();
-    // Pages on plain http have no media devices at all.
-    if (!isSecureContext) return;
-    navigator.mediaDevices.addEventListener('devicechange', read);
-    return () => navigator.mediaDevices.removeEventListener('devicechange', read);
+    const devices = mediaDevices();
+    devices?.addEventListener('devicechange', read);
+    return () => devices?.removeEventListener('devicechange', read);
     // A new `since` means new names.
   }, [kind, since]);
   return devices;

@@ -5,6 +5,7 @@ import {
   type LocalVideoTrack,
 } from 'livekit-client';
 import { useEffect, useState } from 'react';
+import { deviceAccess } from './access';
 import { deviceTrouble, isMissing } from './trouble';
 
 export interface Preview<T> {
@@ -36,7 +37,7 @@ function usePreview<T extends LocalAudioTrack | LocalVideoTrack>(
         if (over) track.stop();
         else setPreview({ track, trouble: undefined });
       } catch (error) {
-        if (!over) setPreview({ track: undefined, trouble: deviceTrouble(device, error, isSecureContext) });
+        if (!over) setPreview({ track: undefined, trouble: deviceTrouble(device, error, deviceAccess(device)) });
       }
     };
     if (on) void open();

@@ -1,6 +1,6 @@
 import { type TrackReferenceOrPlaceholder, useTracks } from '@livekit/components-react';
 import { Track } from 'livekit-client';
-import type { Focusable } from './layout';
+import type { Focusable } from './focus';
 import { isVisible } from './people';
 
 export interface TileItem extends Focusable {

@@ -1,8 +1,8 @@
 import { el, iconButton, relabel } from './dom';
 import type { Loudness } from './loudness';
-import type { Stage } from './stage';
+import type { PlayerView } from './view';
 
-export function addControls(stage: Stage, loudness: Loudness): void {
+export function addControls(view: PlayerView, loudness: Loudness): void {
   const sound = iconButton('volume', 'Mute', () => loudness.setMuted(!loudness.muted));
   sound.classList.add('for-video');
   const slider = el('input', { type: 'range', class: 'volume for-video', min: '0', max: '1', step: '0.05' });
@@ -15,44 +15,44 @@ export function addControls(stage: Stage, loudness: Loudness): void {
   };
   loudness.onChange(refresh);
   refresh();
-  stage.bar.append(sound, slider, el('span', { class: 'gap' }));
-  addPictureInPicture(stage);
-  addFullscreen(stage);
-  addKeys(stage, loudness);
-  showWhileActive(stage.root);
+  view.bar.append(sound, slider, el('span', { class: 'gap' }));
+  addPictureInPicture(view);
+  addFullscreen(view);
+  addKeys(view, loudness);
+  showWhileActive(view.root);
 }
 
-function addPictureInPicture(stage: Stage): void {
+function addPictureInPicture(view: PlayerView): void {
   if (!document.pictureInPictureEnabled) return;
   const button = iconButton('pip', 'Picture in picture', () => {
-    const video = stage.videos.querySelector('video');
+    const video = view.videos.querySelector('video');
     if (document.pictureInPictureElement) void document.exitPictureInPicture();
     else void video?.requestPictureInPicture().catch(() => undefined);
   });
   button.classList.add('for-video');
-  stage.bar.append(button);
+  view.bar.append(button);
 }
 
 interface AppleVideo extends HTMLVideoElement {
   webkitEnterFullscreen?: () => void;
 }
 
-function toggleFullscreen(stage: Stage): void {
+function toggleFullscreen(view: PlayerView): void {
   if (document.fullscreenElement) void document.exitFullscreen();
-  else if (document.fullscreenEnabled) void stage.root.requestFullscreen().catch(() => undefined);
-  else stage.videos.querySelector<AppleVideo>('video')?.webkitEnterFullscreen?.();
+  else if (document.fullscreenEnabled) void view.root.requestFullscreen().catch(() => undefined);
+  else view.videos.querySelector<AppleVideo>('video')?.webkitEnterFullscreen?.();
 }
 
-function addFullscreen(stage: Stage): void {
+function addFullscreen(view: PlayerView): void {
   const possible = document.fullscreenEnabled || 'webkitEnterFullscreen' in HTMLVideoElement.prototype;
-  if (possible) stage.bar.append(iconButton('fullscreen', 'Full screen', () => toggleFullscreen(stage)));
+  if (possible) view.bar.append(iconButton('fullscreen', 'Full screen', () => toggleFullscreen(view)));
 }
 
-function addKeys(stage: Stage, loudness: Loudness): void {
+function addKeys(view: PlayerView, loudness: Loudness): void {
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === 'm') loudness.setMuted(!loudness.muted);
-    else if (event.key === 'f') toggleFullscreen(stage);
+    else if (event.key === 'f') toggleFullscreen(view);
   });
 }
 

@@ -3,23 +3,23 @@ import { addControls } from './controls';
 import { Loudness } from './loudness';
 import { notices } from './notice';
 import { type PlayerOptions, playerOptions } from './options';
-import { Stage } from './stage';
-import { Visit } from './visit';
+import { PlayerView } from './view';
+import { Player } from './player';
 
-/** Draws the stage at once; LiveKit's client is fetched behind it. */
+/** Draws the view at once; LiveKit's client is fetched behind it. */
 export function openPlayer(options: PlayerOptions = playerOptions(location.search)): void {
   const config = readConfig() as RoomPageConfig;
   document.title = config.title;
-  const stage = new Stage(config.title);
+  const view = new PlayerView(config.title);
   const loudness = new Loudness(options.muted);
-  if (options.controls) addControls(stage, loudness);
-  document.getElementById('app')?.replaceChildren(stage.root);
+  if (options.controls) addControls(view, loudness);
+  document.getElementById('app')?.replaceChildren(view.root);
 
   const start = () => {
-    stage.offer(undefined, 'play', start);
-    stage.show('connecting', notices.connecting);
-    new Visit(config, stage, loudness).run().catch(() =>
-      stage.show(
+    view.offer(undefined, 'play', start);
+    view.show('connecting', notices.connecting);
+    new Player(config, view, loudness).run().catch(() =>
+      view.show(
         'error',
         {
           title: 'The player did not load',
@@ -32,7 +32,7 @@ export function openPlayer(options: PlayerOptions = playerOptions(location.searc
   };
   if (options.autoplay) start();
   else {
-    stage.show('waiting');
-    stage.offer('Play', 'play', start);
+    view.show('waiting');
+    view.offer('Play', 'play', start);
   }
 }

@@ -11,7 +11,7 @@ test.each([
   DisconnectReason.ROOM_CLOSED,
   DisconnectReason.PARTICIPANT_REMOVED,
   DisconnectReason.DUPLICATE_IDENTITY,
-])('what somebody decided (%i) is final', (reason) => {
+])('what was decided on purpose (%i) is final', (reason) => {
   expect(closedBy(reason)?.kind).toBe('closed');
 });
 

@@ -6,7 +6,7 @@ export type Ending =
   | { readonly kind: 'closed'; readonly title: string; readonly detail: string }
   | { readonly kind: 'refused'; readonly problem: Problem };
 
-/** Somebody decided this; coming back by ourselves would be against their will. */
+/** A participant decided this; coming back by ourselves would be against their will. */
 export function closedBy(reason: DisconnectReason | undefined): Ending | undefined {
   switch (reason) {
     case DisconnectReason.CLIENT_INITIATED:

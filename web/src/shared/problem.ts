@@ -12,7 +12,7 @@ export class Problem extends Error {
     super(detail || title);
   }
 
-  /** Whether the same request may succeed later without anybody changing anything. */
+  /** Whether the same request may succeed later without any change. */
   get passing(): boolean {
     return this.status === 0 || [408, 425, 429].includes(this.status) || this.status >= 500;
   }
@@ -27,10 +27,10 @@ const TITLES: Readonly<Record<number, string>> = {
 };
 
 const DETAILS: Readonly<Record<number, string>> = {
-  401: 'This link no longer works. Ask whoever shared it with you for a new one.',
-  403: 'This link does not let you in. Ask whoever shared it with you for a new one.',
+  401: 'This link no longer works. Ask the person who shared it for a new one.',
+  403: 'This link does not let you in. Ask the person who shared it for a new one.',
   404: 'The link may have expired, or the room may be closed or private.',
-  410: 'Ask whoever shared it with you for a new one.',
+  410: 'Ask the person who shared it for a new one.',
   429: 'Please wait a moment; the page tries again by itself.',
 };
 

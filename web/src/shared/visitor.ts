@@ -5,7 +5,7 @@ let made: string | undefined;
 
 /**
  * Who this tab is, for as long as it is open: the server gives the same visitor the same identity, so that coming
- * back after a lost connection replaces the old self, and a ban holds when somebody joins again.
+ * back after a lost connection replaces the old self, and a ban holds when the visitor joins again.
  */
 export function visitor(): string {
   // Not localStorage: two tabs of one browser are two people in a room.

@@ -33,10 +33,12 @@ _HEADERS: Final = FOR_ANY_PAGE | {
 async def mjpeg(request: Request) -> Response:
     """The stream."""
     services = services_of(request)
-    admission = await requests.viewer(request, services, request.path_params["app"], request.path_params["room"])
+    app, room = request.path_params["app"], request.path_params["room"]
+    admission = await requests.viewer(request, services, app, room)
+    readmission = requests.readmission(request, services, app, room)
     width, interval = requests.wanted_width(request), requests.wanted_interval(request)
     stack = AsyncExitStack()
-    viewer = await stack.enter_async_context(services.frame_viewers.view(admission, width))
+    viewer = await stack.enter_async_context(services.frame_viewers.view(admission, width, readmission=readmission))
     return _Stream(stack, viewer, interval)
 
 

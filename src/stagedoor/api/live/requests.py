@@ -10,6 +10,7 @@ from stagedoor.access.admission import Admission, refusal
 from stagedoor.api.access import secret_in
 from stagedoor.api.services import Services
 from stagedoor.kernel.errors import Conflict, Invalid, NotFound, Unauthenticated
+from stagedoor.outputs.frames.readmission import Readmission
 from stagedoor.sources.cameras.authentication import AuthenticatedCamera
 from stagedoor.sources.cameras.live import refuse_another
 from stagedoor.sources.cameras.settings import CameraSettings
@@ -38,6 +39,12 @@ async def viewer(connection: HTTPConnection, services: Services, app: str, room:
         except Conflict:
             raise refusal() from None
     return admission
+
+
+def readmission(connection: HTTPConnection, services: Services, app: str, room: str) -> Readmission:
+    """How a viewer that was admitted is admitted anew while it watches."""
+    shown = connection.query_params.get("token"), connection.headers.get("authorization")
+    return Readmission((app, room, *shown), lambda: viewer(connection, services, app, room))
 
 
 async def _viewer_with_key(services: Services, secret: str, app: str, room: str) -> Admission:

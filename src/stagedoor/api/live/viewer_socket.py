@@ -14,21 +14,28 @@ from stagedoor.streams.hub import Viewer
 NO_CAMERA = 4404
 """No camera sends to the room any more."""
 
+REFUSED = 4401
+"""The link has ended, the identity was banned, the key was revoked, or the app's policy has changed."""
+
 
 async def watch(socket: WebSocket) -> None:
     """Send frames for as long as there are some."""
     services = services_of(socket)
     query = socket.query_params
-    admission = await requests.viewer(socket, services, query.get("app", ""), query.get("room", ""))
+    app, room = query.get("app", ""), query.get("room", "")
+    admission = await requests.viewer(socket, services, app, room)
+    readmission = requests.readmission(socket, services, app, room)
     width, interval = requests.wanted_width(socket), requests.wanted_interval(socket)
-    async with services.frame_viewers.view(admission, width) as viewer:
+    async with services.frame_viewers.view(admission, width, readmission=readmission) as viewer:
         await socket.accept("arduino" if "arduino" in socket.scope["subprotocols"] else None)
         leaving = asyncio.create_task(_until_left(socket, viewer), name="websocket-viewer")
         try:
             async for frame in frames(viewer, interval, "websocket"):
                 await socket.send({"type": "websocket.send", "bytes": frame.data})
             if socket.client_state is WebSocketState.CONNECTED:
-                await socket.close(NO_CAMERA, "no camera")
+                await socket.close(
+                    *((REFUSED, "not admitted any more") if viewer.refused else (NO_CAMERA, "no camera"))
+                )
         except WebSocketDisconnect:
             return
         finally:

@@ -92,7 +92,7 @@ async def follow_events(
     ] = None,
     after: Annotated[
         int | None,
-        Query(ge=0, le=2**63 - 1, description="The same for callers that can't set a header.", examples=[42]),
+        Query(ge=0, le=2**63 - 1, description="The same for callers that cannot set a header.", examples=[42]),
         EMPTY_IS_ABSENT,
     ] = None,
 ) -> StreamingResponse:

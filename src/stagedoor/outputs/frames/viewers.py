@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from stagedoor.access.admission import Admission
 from stagedoor.kernel.errors import NotFound, TooMany
+from stagedoor.outputs.frames.readmission import Readmission, Readmissions
 from stagedoor.outputs.frames.settings import ViewerSettings
 from stagedoor.streams.cluster.other_nodes import OtherNodes
 from stagedoor.streams.hub import Frame, Hub, Slot, Viewer
@@ -46,6 +47,7 @@ class FrameViewers:
         self._scaler = Scaler()
         self._count: Counter[str] = Counter()
         self._viewers: set[Viewer] = set()
+        self._readmissions = Readmissions()
 
     def viewers(self, livekit_room: str) -> int:
         """How many look at a room."""
@@ -56,13 +58,21 @@ class FrameViewers:
         return self._senders.find(livekit_room) is not None or bool(await self._other_nodes.senders([livekit_room]))
 
     @asynccontextmanager
-    async def view(self, admission: Admission, width: int | None, *, metered: bool = True) -> AsyncGenerator[Viewer]:
+    async def view(
+        self,
+        admission: Admission,
+        width: int | None,
+        *,
+        metered: bool = True,
+        readmission: Readmission | None = None,
+    ) -> AsyncGenerator[Viewer]:
         """Look at the room, for as long as the context lasts.
 
         Args:
             admission: Who may.
             width: Make the frames so wide, in pixels, if they are wider.
             metered: Whether this is time that a viewer watched; who asks for one picture is none.
+            readmission: How the viewer is admitted anew while it watches; it is ended when it is not.
 
         Raises:
             NotFound: No camera sends to the room, and the app has no slate for one that is away.
@@ -79,6 +89,8 @@ class FrameViewers:
                 if width is not None:
                     slot = await stack.enter_async_context(self._scaler.scaled(source, width))
                 viewer = stack.enter_context(self._looking(slot))
+                if readmission is not None:
+                    stack.enter_context(self._readmissions.watch(viewer, readmission))
                 if metered:
                     stack.enter_context(self._running.run("viewer", admission.app.id, room))
                 if not there:

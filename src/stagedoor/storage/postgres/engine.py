@@ -83,6 +83,8 @@ class PostgresDatabase:
         except asyncio.CancelledError:
             if not begun.is_set():
                 task.cancel()
+            # `shield` lets go of a write that goes on: its error would be logged as one that was never retrieved.
+            task.add_done_callback(_retrieve)
             raise
 
     def bulk(
@@ -133,6 +135,11 @@ class PostgresDatabase:
     async def _probe(self) -> None:
         if await self.write(_cannot_write):
             raise StorageUnavailable(READ_ONLY, lasting=True)
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 def without_password(url: str) -> str:

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { patience } from './patience';
+import { reconnectPolicy } from './reconnectPolicy';
 
 const delay = (retryCount: number, elapsedMs: number) =>
-  patience.nextRetryDelayInMs({ retryCount, elapsedMs });
+  reconnectPolicy.nextRetryDelayInMs({ retryCount, elapsedMs });
 
 test('the first try waits for the word that the room was closed', () => {
   expect(delay(0, 0)).toBeGreaterThanOrEqual(500);

@@ -1,8 +1,8 @@
 import { Room } from 'livekit-client';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Ending } from '../shared/ending';
-import { patience } from '../shared/patience';
-import { type Link, stay } from '../shared/stay';
+import { reconnectPolicy } from '../shared/reconnectPolicy';
+import { type Link, stayConnected } from '../shared/roomConnection';
 import type { Choices } from './choices';
 import { isMissing } from './trouble';
 
@@ -11,11 +11,11 @@ export interface Wanted {
   microphone: boolean;
 }
 
-export interface Visit {
+export interface RoomSession {
   readonly room: Room;
   readonly link: Link;
   readonly failures: number;
-  /** What the person last wished for, to be taken up again after the connection was lost. */
+  /** What the participant last switched on, to be published again after the connection was lost. */
   readonly wanted: Wanted;
   readonly leave: () => void;
 }
@@ -32,7 +32,7 @@ function newRoom(choices: Choices): Room {
   return new Room({
     adaptiveStream: true,
     dynacast: true,
-    reconnectPolicy: patience,
+    reconnectPolicy,
     ...(cameraId ? { videoCaptureDefaults: { deviceId: cameraId } } : {}),
     ...(microphoneId ? { audioCaptureDefaults: { deviceId: microphoneId } } : {}),
     ...(speakerId ? { audioOutput: { deviceId: speakerId } } : {}),
@@ -57,20 +57,20 @@ async function publish(room: Room, wanted: Wanted, onTrouble: Options['onTrouble
   }
 }
 
-/** One stay in the meeting, from joining to leaving, however often the connection breaks. */
-export function useVisit(options: Options): Visit {
+/** The session in the meeting from joining to leaving, however often the connection breaks. */
+export function useRoomSession(options: Options): RoomSession {
   const latest = useRef(options);
   latest.current = options;
   const [room] = useState(() => newRoom(options.choices));
   const [link, setLink] = useState<{ link: Link; failures: number }>({ link: 'connecting', failures: 0 });
   const wanted = useRef<Wanted>({ camera: options.choices.camera, microphone: options.choices.microphone });
-  const visit = useRef<AbortController>(undefined);
+  const session = useRef<AbortController>(undefined);
 
   useEffect(() => {
     const abort = new AbortController();
-    visit.current = abort;
+    session.current = abort;
     const { joinUrl, choices, onTrouble } = latest.current;
-    void stay({
+    void stayConnected({
       room,
       joinUrl,
       body: { name: choices.name },
@@ -83,6 +83,6 @@ export function useVisit(options: Options): Visit {
     return () => abort.abort();
   }, [room]);
 
-  const leave = useCallback(() => visit.current?.abort(), []);
+  const leave = useCallback(() => session.current?.abort(), []);
   return { room, ...link, wanted: wanted.current, leave };
 }

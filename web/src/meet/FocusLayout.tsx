@@ -7,7 +7,7 @@ interface Props {
   readonly onFocus: (key: string) => void;
 }
 
-export function FocusHall({ tiles, focus, onFocus }: Props) {
+export function FocusLayout({ tiles, focus, onFocus }: Props) {
   const large = tiles.find((tile) => tile.key === focus);
   const others = tiles.filter((tile) => tile.key !== focus);
   return (

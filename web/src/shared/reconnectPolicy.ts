@@ -6,10 +6,10 @@ const GIVE_UP_MS = 15_000;
 
 /**
  * How the client itself tries to come back, before a new token is asked for. Not at once: when a room is
- * closed, its data channels close a moment before the word arrives that says so, and a client that returned
- * in that moment would open the room anew.
+ * closed, its data channels close a moment before the message that says so, and a client that returned
+ * in that moment would open the room again.
  */
-export const patience: ReconnectPolicy = {
+export const reconnectPolicy: ReconnectPolicy = {
   nextRetryDelayInMs: ({ retryCount, elapsedMs }) =>
     elapsedMs > GIVE_UP_MS
       ? null

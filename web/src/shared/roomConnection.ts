@@ -8,7 +8,7 @@ setLogLevel(LogLevel.warn);
 
 export type Link = 'connecting' | 'reconnecting' | 'connected';
 
-export interface StayOptions {
+export interface ConnectionOptions {
   readonly room: Room;
   readonly joinUrl: string;
   readonly body: object;
@@ -18,16 +18,16 @@ export interface StayOptions {
   readonly onGrant?: (grant: Grant) => void;
 }
 
-/** A connection that held this long was a real one, so the next failure starts counting anew. */
+/** A connection that held this long was a real one, so the next failure is counted from one. */
 const STEADY_MS = 10_000;
-/** The client often recovers unnoticed within this time, and then nobody needs to be told. */
+/** The client often recovers unnoticed within this time, and then no notice is shown. */
 const UNNOTICED_MS = 1_500;
 
 /**
- * Stays in the room until somebody ends it. When the client gives up (the media server was restarted, the
- * network was away for long), a new token is asked for, for ever, with growing pauses.
+ * Stays connected to the room until a participant leaves or the room ends. When the client gives up (the media server
+ * was restarted, the network was away for long), a new token is requested again and again, with growing pauses.
  */
-export async function stay(options: StayOptions): Promise<Ending> {
+export async function stayConnected(options: ConnectionOptions): Promise<Ending> {
   const { room, signal } = options;
   const stopWatching = watchLink(room, (link) => options.onLink(link, 0));
   const leave = () => void room.disconnect();
@@ -63,7 +63,7 @@ export async function stay(options: StayOptions): Promise<Ending> {
 }
 
 /** Resolves once inside; `gone` resolves when the room is lost for good. */
-async function enter(options: StayOptions): Promise<{ gone: Promise<DisconnectReason | undefined> }> {
+async function enter(options: ConnectionOptions): Promise<{ gone: Promise<DisconnectReason | undefined> }> {
   const { room, signal } = options;
   const grant = await requestGrant(options.joinUrl, options.body, signal);
   options.onGrant?.(grant);
@@ -74,10 +74,10 @@ async function enter(options: StayOptions): Promise<{ gone: Promise<DisconnectRe
   return { gone: new Promise((resolve) => room.once(RoomEvent.Disconnected, resolve)) };
 }
 
-function watchLink(room: Room, tell: (link: Link) => void): () => void {
+function watchLink(room: Room, notify: (link: Link) => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const later = () => {
-    timer ??= setTimeout(() => tell('reconnecting'), UNNOTICED_MS);
+    timer ??= setTimeout(() => notify('reconnecting'), UNNOTICED_MS);
   };
   const cancel = () => {
     clearTimeout(timer);
@@ -85,7 +85,7 @@ function watchLink(room: Room, tell: (link: Link) => void): () => void {
   };
   const back = () => {
     cancel();
-    tell('connected');
+    notify('connected');
   };
   room.on(RoomEvent.SignalReconnecting, later);
   room.on(RoomEvent.Reconnecting, later);

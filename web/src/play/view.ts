@@ -2,8 +2,8 @@ import mark from '../shared/mark.svg';
 import { el, icon } from './dom';
 import type { Notice, StageState } from './notice';
 
-/** Everything a viewer sees except the videos' content. It knows nothing of LiveKit. */
-export class Stage {
+/** Everything that is shown beside the video itself. It knows nothing of LiveKit. */
+export class PlayerView {
   readonly root = el('main', { class: 'stage', 'data-testid': 'stage', 'data-state': 'connecting' });
   readonly videos = el('div', { class: 'stage-videos' });
   readonly bar = el('div', { class: 'stage-bar' });

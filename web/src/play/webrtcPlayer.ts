@@ -6,25 +6,25 @@ import {
   RoomEvent,
   Track,
 } from 'livekit-client';
-import { patience } from '../shared/patience';
-import { stay } from '../shared/stay';
+import { reconnectPolicy } from '../shared/reconnectPolicy';
+import { stayConnected } from '../shared/roomConnection';
 import { type Candidate, choose } from './choose';
 import type { Loudness } from './loudness';
 import { notices } from './notice';
-import type { Stage } from './stage';
+import type { PlayerView } from './view';
 import { type Shown, Tiles } from './tiles';
 
 const ALONE_MS = 1_500;
 
 type Showable = Candidate & Shown;
 
-/** One viewer's visit: the only part of the player that speaks to LiveKit. */
-export class Show {
+/** Plays a room by WebRTC: the only part of the player that knows LiveKit. */
+export class WebRtcPlayer {
   private readonly room = new Room({
     adaptiveStream: true,
     dynacast: true,
-    reconnectPolicy: patience,
-    // It would also leave for ever when a phone puts the page to sleep; see leaveWithPage.
+    reconnectPolicy,
+    // It would also leave, and not come back, when a phone puts the page to sleep; see leaveWithPage.
     disconnectOnPageLeave: false,
   });
   private readonly tiles: Tiles;
@@ -37,10 +37,10 @@ export class Show {
 
   constructor(
     private readonly joinUrl: string,
-    private readonly stage: Stage,
+    private readonly view: PlayerView,
     private readonly loudness: Loudness,
   ) {
-    this.tiles = new Tiles(stage.videos, () => this.refresh());
+    this.tiles = new Tiles(view.videos, () => this.refresh());
     const refresh = () => this.refresh();
     for (const event of [
       RoomEvent.ParticipantDisconnected,
@@ -64,7 +64,7 @@ export class Show {
 
   async run(): Promise<void> {
     this.leaving = new AbortController();
-    const ending = await stay({
+    const ending = await stayConnected({
       room: this.room,
       joinUrl: this.joinUrl,
       body: {},
@@ -77,23 +77,23 @@ export class Show {
     });
     this.leaving.abort();
     this.tiles.set([]);
-    this.stage.offer(undefined, 'play', () => undefined);
+    this.view.offer(undefined, 'play', () => undefined);
     const again = () => void this.run();
     if (ending.kind === 'closed') {
       const { title, detail } = ending;
-      this.stage.show('ended', { title, detail, action: 'Watch again' }, again);
+      this.view.show('ended', { title, detail, action: 'Watch again' }, again);
     } else if (ending.kind === 'refused') {
       const { title, detail } = ending.problem;
-      this.stage.show('error', { title, detail, action: 'Try again' }, again);
+      this.view.show('error', { title, detail, action: 'Try again' }, again);
     }
   }
 
-  /** Leaves without a word; it can't be run again. */
+  /** Leaves without a notice; it cannot be run again. */
   stop(): void {
     this.leaving.abort();
     this.room.removeAllListeners();
     for (const element of this.sounds.values()) element.remove();
-    this.stage.root.removeAttribute('data-sound-only');
+    this.view.root.removeAttribute('data-sound-only');
   }
 
   private arrive(track: RemoteTrack): void {
@@ -105,7 +105,7 @@ export class Show {
       }
       this.sounds.set(track, element);
       element.hidden = true;
-      this.stage.root.append(element);
+      this.view.root.append(element);
       this.loudness.add(element);
     }
     this.refresh();
@@ -127,13 +127,13 @@ export class Show {
     const shown = choose(this.candidates());
     this.tiles.set(shown);
     const soundOnly = this.soundOnly();
-    this.stage.root.toggleAttribute('data-sound-only', soundOnly);
-    if (this.link === 'reconnecting') this.stage.show('reconnecting', notices.reconnecting);
+    this.view.root.toggleAttribute('data-sound-only', soundOnly);
+    if (this.link === 'reconnecting') this.view.show('reconnecting', notices.reconnecting);
     else if (this.link === 'connecting')
-      this.stage.show('connecting', this.failures > 1 ? notices.slow : notices.connecting);
+      this.view.show('connecting', this.failures > 1 ? notices.slow : notices.connecting);
     else if (this.tiles.moving || soundOnly) this.live();
-    else if (shown.length > 0 || this.sounds.size > 0) this.stage.show('connecting', notices.starting);
-    else this.stage.show('waiting', this.seen ? notices.paused : notices.waiting);
+    else if (shown.length > 0 || this.sounds.size > 0) this.view.show('connecting', notices.starting);
+    else this.view.show('waiting', this.seen ? notices.paused : notices.waiting);
     this.offerSound();
   }
 
@@ -147,7 +147,7 @@ export class Show {
 
   private live(): void {
     this.seen = true;
-    this.stage.show('live');
+    this.view.show('live');
   }
 
   private candidates(): Showable[] {
@@ -165,11 +165,11 @@ export class Show {
       void this.room.startVideo();
       void this.room.startAudio();
     };
-    if (this.link !== 'connected') this.stage.offer(undefined, 'play', start);
-    else if (!this.room.canPlaybackVideo) this.stage.offer('Tap to play', 'play', start);
+    if (this.link !== 'connected') this.view.offer(undefined, 'play', start);
+    else if (!this.room.canPlaybackVideo) this.view.offer('Tap to play', 'play', start);
     else if (this.sounds.size > 0 && !this.room.canPlaybackAudio && !this.loudness.muted)
-      this.stage.offer('Tap for sound', 'volumeOff', start);
-    else this.stage.offer(undefined, 'play', start);
+      this.view.offer('Tap for sound', 'volumeOff', start);
+    else this.view.offer(undefined, 'play', start);
   }
 }
 

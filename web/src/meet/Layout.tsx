@@ -1,8 +1,8 @@
 import { useState } from 'react';
-import type { Link } from '../shared/stay';
-import { FocusHall } from './FocusHall';
-import { GridHall } from './GridHall';
-import { focusOf, type Wish } from './layout';
+import type { Link } from '../shared/roomConnection';
+import { FocusLayout } from './FocusLayout';
+import { GridLayout } from './GridLayout';
+import { focusOf, type Wish } from './focus';
 import { useTiles } from './useTiles';
 
 interface Props {
@@ -24,7 +24,7 @@ function Covering({ link, failures }: Props) {
   );
 }
 
-export function Hall(props: Props) {
+export function Layout(props: Props) {
   const [wish, setWish] = useState<Wish>({ kind: 'auto' });
   const tiles = useTiles();
   const focus = focusOf(wish, tiles);
@@ -32,13 +32,13 @@ export function Hall(props: Props) {
   const alone = tiles.length === 1 && tiles[0]?.ref.participant.isLocal;
   const joined = props.link !== 'connecting';
   return (
-    <main className="hall" data-layout={focus ? 'focus' : 'grid'}>
+    <main className="layout" data-layout={focus ? 'focus' : 'grid'}>
       <Covering {...props} />
       {joined && tiles.length === 0 && (
-        <p className="empty">You are watching. Whoever comes on stage appears here.</p>
+        <p className="empty">You are watching. Participants who publish appear here.</p>
       )}
-      {joined && focus && <FocusHall tiles={tiles} focus={focus} onFocus={onFocus} />}
-      {joined && !focus && <GridHall tiles={tiles} onFocus={onFocus} />}
+      {joined && focus && <FocusLayout tiles={tiles} focus={focus} onFocus={onFocus} />}
+      {joined && !focus && <GridLayout tiles={tiles} onFocus={onFocus} />}
       {joined && alone && <p className="alone">You are the only one here. Others appear as they join.</p>}
     </main>
   );

@@ -15,7 +15,7 @@ const SMALLEST = 190;
 /** As in the style sheet. */
 const GAP = 10;
 
-export function GridHall({ tiles, onFocus }: Props) {
+export function GridLayout({ tiles, onFocus }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const { width, height } = useSize(box);
   const [wanted, setWanted] = useState(0);
