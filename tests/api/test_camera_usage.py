@@ -99,7 +99,7 @@ async def test_what_runs_when_stagedoor_stops_is_on_the_bill(tmp_path: Path, htt
             most = time.monotonic() - began
     database = await open_database(f"sqlite:///{product.data_dir / 'stagedoor.db'}")
     try:
-        (told,) = await database.read(lambda tx: tx.execute(select(usage.told)).all())
+        (told,) = await database.read(lambda tx: tx.execute(select(usage.reported)).all())
         hours = await database.read(lambda tx: tx.execute(select(usage.app_hours)).all())
     finally:
         await database.close()

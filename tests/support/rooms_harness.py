@@ -193,7 +193,7 @@ async def forget(world: World) -> None:
 
     def work(tx: Transaction) -> None:
         for table in (
-            usage.told,
+            usage.reported,
             usage.session_hours,
             usage.app_hours,
             jobs,

@@ -26,7 +26,7 @@ from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.clock_watch import ClockWatch
 from stagedoor.kernel.errors import Conflict, NotFound, StorageUnavailable
 from stagedoor.mediaserver.livekit_event import decode_event
-from stagedoor.rooms import store as rooms_store
+from stagedoor.rooms import presence
 from stagedoor.rooms.apply import Outcome, apply_event
 from stagedoor.rooms.ban_enforcer import BanEnforcer
 from stagedoor.rooms.observe import Observer
@@ -56,7 +56,7 @@ class Applier:
         database: The inbox and the state.
         feed: Where the resulting events go.
         queue: Where what is more than state is asked for.
-        bouncer: Told of everybody who comes in.
+        ban_enforcer: Looks at each participant who joins.
         clock: Looked at before events are applied: the times of open sessions are adjusted before they end.
     """
 
@@ -137,7 +137,7 @@ class Applier:
                 raise NotFound("There is no such event in the inbox.", code="event_not_found")
             if event.state != "pending" and store.room_has_pending(tx, event.livekit_room):
                 raise Conflict("Events of this room wait to be applied first; try again shortly.", code="room_busy")
-            rooms_store.lock_rooms(tx, [event.livekit_room])
+            presence.lock_rooms(tx, [event.livekit_room])
             self._apply_together(tx, [event], {})
             after = store.get_event(tx, event_id)
             assert after is not None  # noqa: S101 - it was there, and events are not deleted
@@ -162,7 +162,7 @@ class Applier:
         groups = ahead.take(BATCH)
         if not groups:
             return None
-        rooms_store.lock_rooms(tx, {group.livekit_room for group in groups})
+        presence.lock_rooms(tx, {group.livekit_room for group in groups})
         apps: dict[str, App | None] = {}
         for number, group in enumerate(groups, 1):
             if group.livekit_room in ahead.held:

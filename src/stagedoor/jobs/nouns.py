@@ -1,11 +1,11 @@
 """Jobs as values, and what handlers answer with. Times are milliseconds since the epoch.
 
 queued -> running -> done
-                  -> queued      to be tried again: the handler failed, said `Retry`, or its worker died
-                  -> failed      the handler said `GiveUp`: another attempt cannot help
+                  -> queued      to be tried again: the handler failed, raised `Retry`, or its worker died
+                  -> failed      the handler raised `GiveUp`: another attempt cannot help
                   -> dead        the attempts are used up
-queued, running -> cancelled     an operator said so
-failed, dead, cancelled, done -> queued   an operator said so
+queued, running -> cancelled     by an operator
+failed, dead, cancelled, done -> queued   by an operator
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ JOB_STATES: Final[dict[JobState, str]] = {
     "queued": "Waits for its time and for a worker.",
     "running": "A worker has it on lease.",
     "done": "Its effect is committed.",
-    "failed": "Another attempt can't help; the error says why.",
+    "failed": "Another attempt cannot help; the error says why.",
     "dead": "Every attempt failed.",
     "cancelled": "An operator ended it.",
 }
@@ -38,7 +38,7 @@ class NewJob:
 
     Attributes:
         kind: Which handler does it.
-        payload: What the handler is told, as JSON. Ids rather than content: the handler reads the state it finds.
+        payload: The argument of the handler, as JSON. Ids rather than content: the handler reads the state it finds.
         unique_key: At most one unfinished job of a kind has it; asking again while it waits changes nothing, and asking
             again while it runs has it run once more afterwards, so nothing that happened meanwhile is missed.
         lane: Jobs of one lane run one at a time, in the order in which they were asked for.
@@ -155,7 +155,7 @@ class JobKind:
         concurrency: How many of this kind one worker does at a time.
         group_concurrency: How many of one `group_key`.
         every_seconds: Done by itself at the start, and again so long after each end.
-        on_dead: What changes with the last failure: told the job and the error.
+        on_dead: What changes with the last failure: called with the job and the error.
     """
 
     name: str

@@ -16,7 +16,7 @@ from stagedoor.storage import Transaction
 
 
 class Listener(Protocol):
-    """A worker of this process, told on the event loop."""
+    """A worker of this process, notified on the event loop."""
 
     def ready(self, kind: str) -> None:
         """A job of the kind may be ready."""
@@ -32,7 +32,7 @@ Consequence = Callable[[Transaction, "Queue", Job], object]
 
 
 class Queue:
-    """Where jobs are asked for. Workers of this process are told at the commit; those of other nodes look by
+    """Where jobs are asked for. Workers of this process are notified at the commit; those of other nodes poll by
     themselves."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Queue:
         self._when_retried = when_retried or {}
 
     def listen(self, listener: Listener) -> None:
-        """Have `listener` told."""
+        """Notify `listener` of jobs."""
         self._listeners.append(listener)
 
     def put(self, tx: Transaction, job: NewJob) -> str:
@@ -74,12 +74,12 @@ class Queue:
         if job.kind in self._when_cancelled:
             self._when_cancelled[job.kind](tx, self, job)
 
-        def tell() -> None:
+        def notify() -> None:
             for listener in self._listeners:
                 listener.cancelled(job_id)
                 listener.ready(job.kind)  # what waited behind it in its lane
 
-        tx.after_commit(tell)
+        tx.after_commit(notify)
         return get(tx, job_id)
 
     def retry(self, tx: Transaction, job_id: str) -> Job:

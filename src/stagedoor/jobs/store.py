@@ -102,7 +102,7 @@ jobs = Table(
 )
 
 # Their states are written into the statements and not bound: neither engine uses a partial index for a state that it is
-# only told when the statement runs. SQLite then looked through every job for each that it took (2.2 s with 28,000).
+# only bound when the statement runs. SQLite then looked through every job for each that it took (2.2 s with 28,000).
 _QUEUED: Final[ColumnElement[str]] = literal_column("'queued'", String)
 _RUNNING: Final[ColumnElement[str]] = literal_column("'running'", String)
 
@@ -372,7 +372,7 @@ def expire_of(tx: Transaction, node: str) -> None:
 
 
 def expire_all(tx: Transaction) -> None:
-    """End every lease: whoever held one is known to be gone."""
+    """End every lease: each of their workers is known to be gone."""
     tx.execute(update(jobs).where(jobs.c.state == _RUNNING).values(lease_until=0))
 
 
@@ -401,7 +401,7 @@ def move_waiting(tx: Transaction, by: int, now: int) -> None:
 
 
 def set_state(tx: Transaction, job: Job, state: JobState, *, now: int) -> None:
-    """What an operator decides, whoever has the job on lease."""
+    """What an operator decides, whichever worker has the job on lease."""
     fresh = state == "queued"
     tx.execute(
         update(jobs)

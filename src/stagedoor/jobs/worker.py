@@ -34,7 +34,7 @@ _T = TypeVar("_T")
 LEASE_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 1.0
 LONGEST_SLEEP_SECONDS: Final = 30.0
-"""How often the worker looks without having been told: for jobs whose time comes, and for those of other nodes."""
+"""How often the worker looks without a notification: for jobs whose time comes, and for those of other nodes."""
 
 _EXPIRED_AT_ONCE: Final = 100
 _COMPLETED_AT_ONCE: Final = 200
@@ -52,7 +52,7 @@ def _claim_of(job: Job) -> _Claim:
 
 
 class _LeaseLost(Exception):
-    """Somebody else has the job now, or nobody should."""
+    """Another worker has the job now, or none should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Worker:
 
     Args:
         database: Where they are.
-        queue: Tells the worker of new ones.
+        queue: Notifies the worker of new ones.
         kinds: What it can do.
         lease_seconds: How long after its last sign of life its jobs are another worker's.
         alone: No other process works on this database, so at the start every lease is a dead one's.
@@ -182,8 +182,8 @@ class Worker:
             self._ready |= outlook.due & self._kinds.keys()
 
     def _sleep_seconds(self, outlook: store.Outlook | None) -> float:
-        """Until something is due. Other nodes' jobs notify nobody here, and what is due now waits for a free place, a
-        lane or another node's lock."""
+        """Until something is due. Other nodes' jobs notify no worker here, and what is due now waits for a free place,
+        a lane or another node's lock."""
         if outlook is None or self._polls or outlook.due & self._kinds.keys():
             return POLL_SECONDS
         if outlook.next_at is None:
@@ -428,7 +428,7 @@ class Worker:
             until = now_ms() + int(self._lease_seconds * 1000)
             kept = await self._try(lambda tx: store.keep(tx, claims, until))  # noqa: B023
             if kept is None:
-                continue  # the database is away, for everybody
+                continue  # the database is away, for every worker
             for lost in claims - kept:
                 running = self._running.get(lost)
                 if running is not None:

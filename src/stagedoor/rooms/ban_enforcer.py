@@ -32,12 +32,12 @@ class BanEnforcer:
         self._queue: asyncio.Queue[tuple[str, str]] = asyncio.Queue(_WAITING)
 
     def look(self, tx: Transaction, livekit_room: str, identity: str) -> None:
-        """Have somebody who came in removed after the commit, if they are banned."""
+        """Have a participant who joined removed after the commit, if its identity is banned."""
         if store.banned_until(tx, livekit_room, identity, now_ms()) is not None:
             tx.after_commit(lambda: self._put(livekit_room, identity))
 
     async def sweep(self) -> None:
-        """Have everybody removed who is where they are banned from."""
+        """Have each participant removed whose identity is banned from the room."""
         found = await self._database.read(lambda tx: store.banned_and_present(tx, now_ms()))
         for livekit_room, identity in found:
             self._put(livekit_room, identity)

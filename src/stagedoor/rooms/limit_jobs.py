@@ -112,7 +112,7 @@ def expire(tx: Transaction, feed: Feed, queue: Queue, session_id: str, *, asked:
 
     Args:
         tx: The transaction.
-        feed: Told of the end.
+        feed: Where the end is stored.
         queue: Where what follows is asked for.
         session_id: Which one.
         asked: A caller ended it; otherwise its time was over.
@@ -132,7 +132,7 @@ def expire(tx: Transaction, feed: Feed, queue: Queue, session_id: str, *, asked:
 def _due(tx: Transaction, session_id: str) -> Session | int | None:
     """The session, if its time has come, or the milliseconds until then; `None` if nothing is to be done any more.
 
-    One that lasts is marked, so that its end is told for what it is.
+    One that lasts is marked, so that its end is reported for what it is.
     """
     found = store.session_anywhere(tx, session_id)
     if found is None:

@@ -56,7 +56,7 @@ def event_moment(received_at: int, created_at_seconds: int | None) -> Moment:
 
 
 def within(moment: Moment, end: int | None, source: TimeSource | None) -> Moment:
-    """What LiveKit's whole seconds put after the end that LiveKit told of what it was in happened by that end."""
+    """An event in LiveKit's whole seconds is no later than the reported end of what it belongs to."""
     if end is None or source in INFERRED or moment.at <= end:
         return moment
     return Moment(end, moment.source)
@@ -104,7 +104,7 @@ def ended(session: Session, moment: Moment, now: int) -> Session:
 
 
 def terminated(session: Session) -> Session:
-    """A caller ended the room; LiveKit names no reason where nobody was in it."""
+    """A caller ended the room; LiveKit names no reason where the room was empty."""
     return replace(session, disposition="terminated")
 
 
@@ -121,11 +121,11 @@ def session_reopened(session: Session, now: int) -> Session:
 def disposition(session: Session, participants: Iterable[Participant]) -> str:
     """How a session ended, from the reasons that LiveKit gave.
 
-    `completed`: people were there and left. `terminated`: the room was deleted under them. `failed`: everybody was lost
-    to a failure. `rejected`, `no_answer`: the called side said so, and nobody else was there but who called;
-    LiveKit's SIP service joins for the called side before it has picked up. `abandoned`: somebody tried to come in and
-    nobody arrived. `expired`: nobody ever came. `server_lost`: LiveKit went away, or no longer knew the room,
-    with somebody in it of whom it never said that they left. `timed_out`: it lasted for as long as it
+    `completed`: people were there and left. `terminated`: the room was deleted under them. `failed`: every participant
+    was lost to a failure. `rejected`, `no_answer`: by the called side, with no other participant than the caller;
+    LiveKit's SIP service joins for the called side before it has picked up. `abandoned`: a participant tried to join
+    and none arrived. `expired`: no participant ever came. `server_lost`: LiveKit went away, or no longer knew the room,
+    with a participant in it whose leaving it never reported. `timed_out`: it lasted for as long as it
     was announced that it may.
     """
     if session.disposition in {"terminated", "timed_out"}:
@@ -168,7 +168,7 @@ _UNANSWERED: Final = {"USER_REJECTED": "rejected", "USER_UNAVAILABLE": "no_answe
 
 def peak(participants: Iterable[Participant], ended_at: int) -> int:
     """The most participants that were active at the same time, by identity: LiveKit lets an identity be there once, and
-    who reconnects has joined anew a few milliseconds before the end of the old connection is heard of."""
+    a participant who reconnects has joined again a few milliseconds before the old connection is reported ended."""
     steps: list[tuple[int, int]] = []
     for stays in presence(participants, ended_at).values():
         for joined_at, left_at in stays:

@@ -28,13 +28,13 @@ thing, or an end that it cannot have outlived: of the session, of the participan
 when it was over."""
 Role = Literal["person", "ingress", "recorder"]
 """What a participant is in a room. Only a recorder (LiveKit's egress service) does not take part: it is in no count,
-and its presence is no call. An ingress takes part, but is metered by itself and is nobody who can answer."""
+and its presence is no call. An ingress takes part, but is metered by itself and cannot answer a call."""
 
 _RECORDER: Final = re.compile(r"EG_[A-Za-z0-9]{12}")
 """The identity of an egress is its id; egress services before 1.8 join without a kind."""
 
 INFERRED: Final[frozenset[TimeSource]] = frozenset({"reconcile", "session_end"})
-"""What no event of LiveKit's told."""
+"""Sources that are no event of LiveKit's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Plan:
     """What a backend announced of a session. Limits are seconds; `None` is LiveKit's own default, or no limit.
 
     Attributes:
-        agents: Names of agents that LiveKit calls into the room, and what each is told.
+        agents: Names of agents that LiveKit calls into the room, and the metadata of each.
         wait_until: A room that has not come by then does not come.
         cleaned_at: When its agents were called off and its bans lifted.
         transcript: What is recorded of it; `None` leaves it to the app.
@@ -149,7 +149,7 @@ class Participant:
 
     @property
     def role(self) -> Role:
-        """What it is in the room: the one place where LiveKit's kinds are told apart."""
+        """What it is in the room: the one place where LiveKit's kinds are distinguished."""
         if self.kind == "egress" or (self.kind == "standard" and _RECORDER.fullmatch(self.identity)):
             return "recorder"
         return "ingress" if self.kind == "ingress" else "person"

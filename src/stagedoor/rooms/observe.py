@@ -160,7 +160,7 @@ def _adopt(obs: Observer, app_id: str, short: str, fact: RoomSnapshot) -> None:
 
 
 def session_ended(obs: Observer, session: Session, moment: Moment) -> Session:
-    """The room is over: everybody in it has left and every track is gone."""
+    """The session has ended: each participant has left and each track has ended."""
     after = machine.ended(session, moment, obs.now)
     if after is session:
         return session
@@ -194,7 +194,7 @@ def session_reopened(obs: Observer, session: Session) -> Session:
 def participant_present(
     obs: Observer, session: Session, fact: ParticipantSnapshot, moment: Moment, *, active: bool
 ) -> tuple[Session, Participant]:
-    """A participant was seen; `active` when LiveKit said so, not merely named it."""
+    """A participant was seen; `active` when LiveKit reported it so, and did not merely name it."""
     known = obs.state.participant(session.id, fact.sid)
     before = known or machine.participant_seen(session, fact, obs.now)
     after = machine.joined(before, fact, moment, obs.now) if active else before
@@ -245,7 +245,7 @@ def participant_gone(
 
 
 def participant_published(obs: Observer, session: Session, person: Participant, track: Track) -> None:
-    """Of somebody who seemed to have come and gone without arriving, a track is heard of late."""
+    """A track is reported late, of a participant who seemed never to have arrived."""
     if person.state != "aborted" or person.left_at_source not in INFERRED:
         return
     after = machine.must_have_joined(person, track.published_at, obs.now)

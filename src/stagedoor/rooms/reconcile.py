@@ -45,7 +45,7 @@ class Reconciler:
 
     Args:
         database: Our state.
-        feed: Where the repairs are told.
+        feed: Where the repairs are stored as events.
         queue: Where what follows from them is asked for.
         grace_ms: See the module.
 

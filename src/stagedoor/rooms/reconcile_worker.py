@@ -20,15 +20,15 @@ _RETRY_SECONDS = 2.0
 
 
 class Watch:
-    """Reconciles when told to and when it is time.
+    """Reconciles when asked to and at each interval.
 
     Args:
         gateway: LiveKit.
         reconciler: What compares.
-        bouncer: What looks for banned participants after each comparison.
+        ban_enforcer: What looks for banned participants after each comparison.
         interval: Seconds between two comparisons.
         apply_pending: Applies the events that are stored. A session that the backlog would open after LiveKit's list
-            was taken is on nobody's list, and would be closed at a guessed time.
+            was taken is on no list, and would be closed at a guessed time.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Watch:
                 LIVEKIT_UP.set(0)
                 wait = min(wait, _RETRY_SECONDS)
                 _log.warning("reconcile_unavailable", error=str(error))
-            except Exception:  # noqa: BLE001 - the next pass may well work, and nobody else repairs the state
+            except Exception:  # noqa: BLE001 - the next pass may well work, and nothing else repairs the state
                 RECONCILE_RUNS.labels("failed").inc()
                 _log.exception("reconcile_failed")
             try:

@@ -1,4 +1,4 @@
-"""What a session used, from who was there and what they published; and telling it, once."""
+"""What a session used, from its participants and what they published, and how `session.ended` reports it."""
 
 from __future__ import annotations
 

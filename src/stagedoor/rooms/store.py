@@ -241,7 +241,7 @@ def session_by_id(tx: Transaction, app_id: str, session_id: str) -> Session | No
 
 
 def session_anywhere(tx: Transaction, session_id: str) -> Session | None:
-    """The session, whoever's it is: for our own work."""
+    """The session of any app: for the product's own work."""
     rows = tx.rows(_SESSION_BY_ID, {"key": session_id})
     return Session(*rows[0]) if rows else None
 
@@ -480,7 +480,7 @@ def participants_of(tx: Transaction, session_ids: Iterable[str]) -> list[Partici
 
 
 def present(tx: Transaction, livekit_rooms: Collection[str]) -> list[tuple[str, str, str]]:
-    """LiveKit room, its SID, and identity of everybody who is in one of these rooms; our own helpers are not stored."""
+    """LiveKit room, its SID, and identity of each participant in one of these rooms; Stagedoor's own are not stored."""
     query = (
         select(sessions.c.livekit_room, sessions.c.room_sid, participants.c.identity)
         .join(participants, participants.c.session_id == sessions.c.id)
@@ -574,7 +574,7 @@ def delete_past_bans(tx: Transaction, now: int) -> None:
 
 
 def banned_and_present(tx: Transaction, now: int) -> list[tuple[str, str]]:
-    """LiveKit room and identity of everybody who is in a room that they are banned from."""
+    """LiveKit room and identity of each participant in a room that it is banned from."""
     query = (
         select(sessions.c.livekit_room, participants.c.identity)
         .join(participants, participants.c.session_id == sessions.c.id)

@@ -56,7 +56,7 @@ _MODULES: Final = {
 
 
 def __getattr__(name: str) -> Any:
-    """One of the names above, imported when somebody asks: who reads the settings of this folder needs no database."""
+    """One of the names above, imported on demand: a reader of the settings of this folder needs no database."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(f"stagedoor.storage.{_MODULES[name]}"), name)

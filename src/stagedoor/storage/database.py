@@ -70,7 +70,7 @@ class Database(Protocol):
 
     @property
     def poll_seconds(self) -> float:
-        """How often to look for what other processes wrote, of which nobody here is woken."""
+        """How often to look for what other processes wrote, which wakes no task here."""
         ...
 
     @property

@@ -35,7 +35,7 @@ class Objects:
         self._url = url
         self._folder = folder
         if url is not None:
-            _ = self._store  # a URL that is wrong is told at the start
+            _ = self._store  # a URL that is wrong is reported at the start
             return
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

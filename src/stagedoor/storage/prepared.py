@@ -120,11 +120,11 @@ def run_on_postgresql(
 
 def _compiled(statement: Executable, dialect: Any) -> tuple[str, Take]:
     compiled = statement.compile(dialect=dialect)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
-    assert isinstance(compiled, SQLCompiler)  # noqa: S101 - every Executable of ours is SQL
+    assert isinstance(compiled, SQLCompiler)  # noqa: S101 - every Executable here is SQL
     names = tuple(compiled.positiontup or ())
     converted = [name for name in names if name in compiled._bind_processors]  # pyright: ignore[reportPrivateUsage]
     if converted or compiled.post_compile_params or compiled.literal_execute_params:
-        raise TypeError(f"a statement with values that must be converted can't be prepared: {compiled}")
+        raise TypeError(f"a statement with values that must be converted cannot be prepared: {compiled}")
     constants = {name: compiled.binds[name].value for name in names if not compiled.binds[name].required}
     return str(compiled), _taking(names, constants)
 

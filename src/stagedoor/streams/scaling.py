@@ -12,6 +12,7 @@ from typing import Any, Final
 import structlog
 
 from stagedoor.kernel.errors import TooMany
+from stagedoor.kernel.exif import orientation_of, upright
 from stagedoor.streams.hub import Frame, Gone, Slot, Viewer
 from stagedoor.streams.jpeg import Size
 
@@ -26,7 +27,7 @@ _QUALITY: Final = 80
 
 
 def shrink(data: bytes, size: Size, width: int) -> tuple[bytes, Size]:
-    """The picture, `width` pixels wide; one that is no wider stays as it is.
+    """The picture, `width` pixels wide as it is stored, and turned as EXIF says; one that is no wider stays as it is.
 
     Raises:
         ValueError: It can't be decoded.
@@ -35,6 +36,7 @@ def shrink(data: bytes, size: Size, width: int) -> tuple[bytes, Size]:
         return data, size
     # They and NumPy take a seventh of a second to import, which no command and no start need wait for.
     import av
+    import numpy as np
     import simplejpeg
 
     decode: Any = simplejpeg.decode_jpeg  # the library has no types
@@ -43,7 +45,9 @@ def shrink(data: bytes, size: Size, width: int) -> tuple[bytes, Size]:
     # libjpeg-turbo decodes to an eighth, a quarter or a half for less than it takes to decode the whole.
     pixels = decode(data, colorspace="RGB", fastdct=True, min_width=width, min_height=height)
     picture = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(width=width, height=height)
-    return encode(picture.to_ndarray(), quality=_QUALITY, colorspace="RGB", colorsubsampling="420"), Size(width, height)
+    shown = np.ascontiguousarray(upright(picture.to_ndarray(), orientation_of(data)))
+    made = encode(shown, quality=_QUALITY, colorspace="RGB", colorsubsampling="420")
+    return made, Size(shown.shape[1], shown.shape[0])
 
 
 class Scaler:

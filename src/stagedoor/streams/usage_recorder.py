@@ -11,7 +11,7 @@ import structlog
 
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.kernel.ids import new_id
-from stagedoor.rooms import store
+from stagedoor.rooms import presence
 from stagedoor.storage import Database, Transaction
 from stagedoor.tenancy.store import hold_apps
 from stagedoor.usage import accounting
@@ -81,11 +81,11 @@ class MediaUsageRecorder:
 
 def add(tx: Transaction, node: str, batch: str, used: Used) -> None:
     """Add a batch to what is recorded, unless it is recorded already: of a commit that failed one may not know."""
-    living = store.open_sessions_of_rooms(tx, {place.livekit_room for place in used})
-    store.lock_rooms(tx, living.keys())
+    living = presence.open_sessions_of_rooms(tx, {place.livekit_room for place in used})
+    presence.lock_rooms(tx, living.keys())
     if not usage.begin_batch(tx, node, batch):
         return
-    sessions = store.open_sessions_of_rooms(tx, living.keys())  # one may have ended before it was ours to change
+    sessions = presence.open_sessions_of_rooms(tx, living.keys())  # one may have ended before it was ours to change
     apps: defaultdict[str, defaultdict[int, Amounts]] = defaultdict(lambda: defaultdict(Amounts))
     parts: defaultdict[str, dict[str, dict[int, Amounts]]] = defaultdict(dict)
     kept = hold_apps(tx, {place.app_id for place in used})

@@ -11,7 +11,7 @@ from stagedoor.events.nouns import NewEvent
 from stagedoor.jobs.nouns import Effect, Job, JobKind, NewJob, Retry
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
-from stagedoor.rooms import store as rooms_store
+from stagedoor.rooms import presence
 from stagedoor.storage import Database, Transaction
 from stagedoor.storage.objects import Objects, ObjectsUnavailable
 from stagedoor.tenancy import store as tenancy
@@ -29,7 +29,7 @@ def key_of(organisation_id: str, app_id: str, session_id: str, format_: Format) 
 
 def whole(tx: Transaction, session_id: str) -> tuple[str, Whole] | None:
     """A transcript with its segments, and its organisation's id; `None` when there is none."""
-    session, transcript = rooms_store.session_anywhere(tx, session_id), store.transcript_of(tx, session_id)
+    session, transcript = presence.session_by_id(tx, session_id), store.transcript_of(tx, session_id)
     app = None if session is None else tenancy.app_by_id(tx, session.app_id)
     if session is None or transcript is None or app is None:
         return None

@@ -23,7 +23,7 @@ from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.mediaserver.signing import access_token
 from stagedoor.mediaserver.snapshots import OWN_IDENTITY
-from stagedoor.rooms import store as rooms_store
+from stagedoor.rooms import presence
 from stagedoor.rooms.nouns import Session
 from stagedoor.rooms.settings import SessionSettings, TranscriptPolicy
 from stagedoor.storage import Database, Transaction
@@ -49,7 +49,7 @@ MOST_SEGMENTS: Final = 100_000
 def on_session_started(tx: Transaction, queue: Queue, event: NewEvent) -> None:
     """Have a session transcribed as it was announced to be, or as its app says."""
     session: Session = event.about
-    plan = rooms_store.plan_of(tx, session.id)
+    plan = presence.plan_of(tx, session.id)
     policy = plan.transcript if plan is not None and plan.transcript is not None else _policy_of_app(tx, session.app_id)
     if policy != "off":
         payload = {"session": session.id, "chat": policy == "speech_and_chat"}
@@ -107,13 +107,13 @@ class TranscriptionJobs:
 
     async def _work(self, job: Job) -> Effect | None:
         session_id, chat = str(job.payload["session"]), bool(job.payload["chat"])
-        session = await self._database.read(lambda tx: rooms_store.session_anywhere(tx, session_id))
+        session = await self._database.read(lambda tx: presence.session_by_id(tx, session_id))
         if session is None:
             return None
         transcript = await self._database.write(lambda tx: _begun(tx, session, chat=chat))
         if session.state == "active":
             why = await self._transcribe(session, transcript)
-            now = await self._database.read(lambda tx: rooms_store.session_anywhere(tx, session_id))
+            now = await self._database.read(lambda tx: presence.session_by_id(tx, session_id))
             if now is not None and now.state != "ended":
                 raise Retry(why, after_seconds=_RETRY_SECONDS, counted=False)
         return lambda tx: _ended(tx, self._queue, session_id)

@@ -1,4 +1,4 @@
-"""Recording what a session used: as often as one likes, with the same result."""
+"""Recording what a session used: any number of times, with the same result."""
 
 from __future__ import annotations
 

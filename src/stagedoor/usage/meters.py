@@ -14,7 +14,7 @@ LONGEST_MS: Final = 3660 * 24 * HOUR_MS
 Meter = Literal["participant", "audio_track", "video_track", "ingress", "egress", "recording", "camera", "viewer"]
 METERS: Final[tuple[Meter, ...]] = get_args(Meter)
 AddedMeter = Literal["camera", "viewer"]
-"""What no stored span tells: it is added to what is recorded, as time goes by."""
+"""What no stored span holds: it is added to what is recorded, as time goes by."""
 
 ADDED: Final[tuple[AddedMeter, ...]] = get_args(AddedMeter)
 MEANINGS: Final[dict[Meter, str]] = {
@@ -53,7 +53,7 @@ class Amounts:
 
     @property
     def added(self) -> Amounts:
-        """What no span tells of it."""
+        """The part of it that no span holds."""
         return Amounts(**{meter: getattr(self, meter) for meter in ADDED})
 
     def __add__(self, other: Amounts) -> Amounts:

@@ -1,6 +1,6 @@
-"""What runs now, and what has run since somebody last asked: a few numbers for each room, whatever runs in it.
+"""What runs now, and what has run since the last question: a few numbers for each room, whatever runs in it.
 
-Lengths are taken from a clock that nobody sets; the wall clock only says in which hour they fall.
+Lengths are taken from a clock that cannot be set; the wall clock only says in which hour they fall.
 """
 
 from __future__ import annotations

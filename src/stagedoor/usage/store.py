@@ -1,4 +1,4 @@
-"""The tables of usage: what was told of each session, what each session used by the hour, and the same for each app."""
+"""The tables of usage: what was reported of each session, and what each session and each app used by the hour."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _meters() -> list[Column[int]]:
 
 
 # No foreign key to sessions: what was used is kept for the bill when a session itself is forgotten.
-told = Table(
+reported = Table(
     "usage_told",
     metadata,
     Column("session_id", String(40), primary_key=True),
@@ -87,8 +87,8 @@ egresses = Table(
 )
 
 
-_REPORTED: Final = Prepared(select(told).where(told.c.session_id == bindparam("key")))
-_INSERT_REPORTED: Final = Prepared(insert(told))
+_REPORTED: Final = Prepared(select(reported).where(reported.c.session_id == bindparam("key")))
+_INSERT_REPORTED: Final = Prepared(insert(reported))
 _EGRESSES: Final = Prepared(select(egresses).where(egresses.c.session_id == bindparam("key")))
 _HOURS: Final = Prepared(
     select(session_hours.c.hour, *(session_hours.c[meter] for meter in METERS)).where(
@@ -99,7 +99,7 @@ _HOURS: Final = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class ReportedUsage:
-    """What `session.ended`, or the last `session.corrected`, said of a session."""
+    """What `session.ended`, or the last `session.corrected`, reported of a session."""
 
     session_id: str
     app_id: str
@@ -131,8 +131,11 @@ def _reported(row: Sequence[Any]) -> ReportedUsage:
 
 
 def told_of_sessions(tx: Transaction, session_ids: Collection[str]) -> dict[str, Amounts]:
-    """What was said last that each of them used."""
-    return {row.session_id: _amounts(row) for row in tx.execute(select(told).where(told.c.session_id.in_(session_ids)))}
+    """What was reported last of the usage of each."""
+    return {
+        row.session_id: _amounts(row)
+        for row in tx.execute(select(reported).where(reported.c.session_id.in_(session_ids)))
+    }
 
 
 def insert_reported_usage(tx: Transaction, new: ReportedUsage) -> None:
@@ -140,7 +143,7 @@ def insert_reported_usage(tx: Transaction, new: ReportedUsage) -> None:
 
 
 def update_reported_usage(tx: Transaction, changed: ReportedUsage) -> None:
-    tx.execute(update(told).where(told.c.session_id == changed.session_id).values(_reported_values(changed)))
+    tx.execute(update(reported).where(reported.c.session_id == changed.session_id).values(_reported_values(changed)))
 
 
 def save_egress(tx: Transaction, egress: Egress) -> None:

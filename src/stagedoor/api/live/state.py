@@ -10,7 +10,7 @@ from stagedoor.api.addresses import FrameAddresses
 from stagedoor.api.live import requests
 from stagedoor.api.live.headers import FOR_ANY_PAGE
 from stagedoor.api.services import services_of
-from stagedoor.rooms.store import count_open_tracks
+from stagedoor.rooms.presence import count_open_tracks
 
 
 async def state(request: Request) -> Response:

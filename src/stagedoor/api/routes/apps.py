@@ -18,8 +18,7 @@ from stagedoor.audit import store as trail
 from stagedoor.inbox import store as inbox
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.errors import Conflict, NotFound
-from stagedoor.rooms import rooms
-from stagedoor.rooms import store as rooms_store
+from stagedoor.rooms import presence, rooms
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, organisations, store
 from stagedoor.tenancy.nouns import App, AppSettings
@@ -167,7 +166,7 @@ async def delete_app(
 
     def look(tx: Transaction) -> tuple[App, int]:
         found = apps.get(tx, caller, app)
-        return found, rooms_store.count_open_sessions(tx, found.id)
+        return found, presence.count_open_sessions(tx, found.id)
 
     found, live = await services.database.read(look)
     if live and not force:

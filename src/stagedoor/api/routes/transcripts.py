@@ -16,8 +16,7 @@ from stagedoor.api.services import ServicesDep
 from stagedoor.api.wire import NO_NUL, AppRef, Data, RequestModel, ResponseModel, meanings
 from stagedoor.audit import store as trail
 from stagedoor.kernel.errors import NotFound
-from stagedoor.rooms import sessions
-from stagedoor.rooms import store as rooms_store
+from stagedoor.rooms import presence, sessions
 from stagedoor.rooms.nouns import Session
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps
@@ -166,7 +165,7 @@ async def get_transcript_of_session(
     """For a caller who knows the session, but not its app: a handler of `session.ended`, for instance."""
 
     def read(tx: Transaction) -> Whole:
-        session = rooms_store.session_anywhere(tx, session_id)
+        session = presence.session_by_id(tx, session_id)
         if session is None:
             raise NotFound("There is no such session.", code="session_not_found")
         try:

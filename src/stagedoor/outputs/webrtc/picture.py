@@ -12,6 +12,7 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
 
+from stagedoor.kernel.exif import orientation_of, upright
 from stagedoor.outputs.webrtc.protocol import LARGEST_PIXELS, SMALLEST_SIDE
 
 # FFmpeg says on stderr what is wrong with each broken frame; they are counted instead.
@@ -61,7 +62,9 @@ class PictureDecoder:
         except (FFmpegError, ValueError) as error:
             self._decoder = self._new()
             raise Undecodable(str(error)) from None
-        return _even(frame) if frame.width % 2 or frame.height % 2 else frame
+        frame = _even(frame) if frame.width % 2 or frame.height % 2 else frame
+        orientation = orientation_of(jpeg)
+        return frame if orientation == 1 else _turned(frame, orientation)
 
     def _new(self) -> av.VideoCodecContext:
         decoder = av.CodecContext.create("mjpeg", "r")
@@ -80,6 +83,17 @@ def _even(frame: av.VideoFrame) -> av.VideoFrame:
         _rows(target)[:height, :width] = _rows(source)[:height, :width]
     even.color_range = frame.color_range
     return even
+
+
+def _turned(frame: av.VideoFrame, orientation: int) -> av.VideoFrame:
+    """As EXIF says: H.264 has no tag for it."""
+    width, height = (frame.height, frame.width) if orientation >= 5 else (frame.width, frame.height)
+    turned = av.VideoFrame(width, height, "yuv420p")
+    for plane, divisor in _PLANES:
+        stored = _rows(frame.planes[plane])[: frame.height // divisor, : frame.width // divisor]
+        _rows(turned.planes[plane])[: height // divisor, : width // divisor] = upright(stored, orientation)
+    turned.color_range = frame.color_range
+    return turned
 
 
 def _rows(plane: VideoPlane) -> NDArray[np.uint8]:

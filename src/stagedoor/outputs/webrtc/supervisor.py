@@ -20,7 +20,7 @@ from stagedoor.outputs.webrtc.metrics import BRIDGE_RESTARTS
 from stagedoor.outputs.webrtc.need import LINGER_SECONDS, SENT_AWAY, Need
 from stagedoor.outputs.webrtc.settings import BridgeSettings
 from stagedoor.processes.backoff import Backoff
-from stagedoor.rooms import store as rooms_store
+from stagedoor.rooms import presence
 from stagedoor.storage import Database
 from stagedoor.streams.hub import Slot
 from stagedoor.streams.senders import Sender, Senders
@@ -119,7 +119,7 @@ class Bridges:
         for room, sender in cameras.items():
             self._man(room, sender)
         rooms = [room for room, post in self._posts.items() if post.need.policy != "off"]
-        present = await self._database.read(lambda tx: rooms_store.present(tx, rooms)) if rooms else []
+        present = await self._database.read(lambda tx: presence.present(tx, rooms)) if rooms else []
         for room, post in list(self._posts.items()):
             identity = post.sender.source.identity
             lives = {sid for where, sid, who in present if where == room and who != identity}
