@@ -393,7 +393,7 @@ class Scene:
 
 def _raised(verdict: Verdict) -> Exception:
     if verdict == "give up":
-        return GiveUp("It can't be done.")
+        return GiveUp("It cannot be done.")
     if verdict == "an exception":
         return RuntimeError("It is broken.")
     return Retry("Not yet.", after_seconds=0 if verdict == "retry now" else _HOUR_MS / 1000)

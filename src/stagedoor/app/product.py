@@ -23,7 +23,7 @@ class Product:
 
     Args:
         settings: The installation's settings.
-        progress: Told, in a sentence, what takes a while.
+        progress: Called with a sentence for what takes a while.
     """
 
     def __init__(self, settings: Settings, progress: Callable[[str], None]) -> None:
@@ -63,7 +63,7 @@ class Product:
         await self._stopping.aclose()
 
     async def failed(self) -> None:
-        """Return when a service that should run for ever has ended; raises what ended it."""
+        """Return when a service that should run until the stop has ended; raises what ended it."""
         await self._runtime.failed
 
     async def _start(self, services: Iterable[Service]) -> None:

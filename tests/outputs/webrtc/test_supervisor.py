@@ -275,7 +275,7 @@ async def test_whoever_has_the_cameras_identity_already_is_left_in_peace(stage: 
 
 
 async def eventually_refused(stage: Stage) -> None:
-    """Return when the keeper has tried, and was told that it can't."""
+    """Return when the keeper has tried, and was told that it cannot."""
     tickets = stage.bridges._join_tokens  # pyright: ignore[reportPrivateUsage]
     [sender] = stage.parts.senders.current()
     with pytest.raises(NotReady):
