@@ -35,6 +35,7 @@ from stagedoor.sources.cameras.presence_events import PresenceEvents
 from stagedoor.storage import Database
 from stagedoor.storage.objects import Objects
 from stagedoor.streams.cluster.other_nodes import OtherNodes
+from stagedoor.streams.senders import Senders
 from stagedoor.streams.usage_recorder import MediaUsageRecorder
 from stagedoor.tenancy.authentication import Authenticator
 from stagedoor.tenancy.directory import Directory
@@ -73,6 +74,7 @@ class Services:
     transcriber: Transcriber
     objects: Objects
     camera_authenticator: CameraAuthenticator
+    senders: Senders
     cameras: LiveCameras
     other_nodes: OtherNodes
     presence_events: PresenceEvents

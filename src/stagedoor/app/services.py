@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets as randomness
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 
 from stagedoor.access.admission import AdmissionControl
 from stagedoor.access.issue import TokenIssuer
@@ -34,6 +35,7 @@ from stagedoor.rooms.clock_jump import SessionClock
 from stagedoor.rooms.creating import RoomCreator
 from stagedoor.rooms.plans import Plans
 from stagedoor.settings.installation import Settings
+from stagedoor.sources.cameras import registry
 from stagedoor.sources.cameras.authentication import CameraAuthenticator
 from stagedoor.sources.cameras.http_ingest import HttpIngest
 from stagedoor.sources.cameras.key_revocation import KeyRevocation
@@ -43,6 +45,7 @@ from stagedoor.storage import Database, migrate, open_database
 from stagedoor.storage.objects import Objects, ObjectsUnavailable
 from stagedoor.streams.cluster.other_nodes import OtherNodes, SingleNode
 from stagedoor.streams.hub import Hub
+from stagedoor.streams.senders import Senders
 from stagedoor.streams.usage_recorder import MediaUsageRecorder
 from stagedoor.tenancy.authentication import Authenticator
 from stagedoor.tenancy.directory import Directory
@@ -79,8 +82,9 @@ def make_services(
     bans, plans = Bans(database), Plans(database)
     issuer = TokenIssuer(database, bans, plans, endpoint)
     hub, running = Hub(), RunningMeters()
-    cameras = LiveCameras(hub, running)
-    other_nodes = _other_nodes(settings, node, hub, cameras)
+    senders = Senders(hub, running)
+    cameras = LiveCameras(senders)
+    other_nodes = _other_nodes(settings, node, hub, senders)
     presence_events = PresenceEvents(database, feed)
     sealer = Sealer(secrets.sealing_secret)
     sender = Sender(allow_private=settings.webhook_allow_private_targets, timeout_seconds=settings.webhook_timeout)
@@ -108,14 +112,15 @@ def make_services(
         transcriber=Transcriber(),
         objects=_objects(settings),
         camera_authenticator=CameraAuthenticator(database),
+        senders=senders,
         cameras=cameras,
         other_nodes=other_nodes,
         presence_events=presence_events,
         http_ingest=HttpIngest(cameras, presence_events),
         key_revocation=KeyRevocation(database, cameras),
-        frame_viewers=FrameViewers(database, hub, cameras, other_nodes, running),
+        frame_viewers=FrameViewers(hub, senders, other_nodes, running, partial(registry.is_registered, database)),
         media_usage=MediaUsageRecorder(database, node, running),
-        bridges=Bridges(database, feed, cameras, JoinTokens(database, gateway, issuer)),
+        bridges=Bridges(database, feed, senders, JoinTokens(database, gateway, issuer)),
         starting=starting,
     )
     return services, ban_enforcer
@@ -154,14 +159,14 @@ async def services_without_serving(settings: Settings, folder: DataFolder) -> As
         yield services, operator
 
 
-def _other_nodes(settings: Settings, node: str, hub: Hub, cameras: LiveCameras) -> OtherNodes:
+def _other_nodes(settings: Settings, node: str, hub: Hub, senders: Senders) -> OtherNodes:
     if settings.redis_url is None:
         return SingleNode()
     # Redis's client takes a tenth of a second to import, which one machine alone need not wait for.
-    from stagedoor.sources.cameras.relay import Relay
+    from stagedoor.streams.cluster.relay import Relay
 
     try:
-        return Relay(settings.redis_url.get_secret_value(), node, hub, cameras)
+        return Relay(settings.redis_url.get_secret_value(), node, hub, senders)
     except ValueError as error:
         raise OperatorError(f"STAGEDOOR_REDIS_URL can't be used: {error}") from None
 

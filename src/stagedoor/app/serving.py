@@ -107,9 +107,9 @@ async def _serve(rt: Runtime) -> None:
 
 async def _stop_serving(rt: Runtime) -> None:
     """Streams end first, or the server would wait for them."""
-    rt.services.cameras.close()
     rt.services.frame_viewers.close()
     rt.services.feed.close()
+    await rt.services.senders.close()
     await rt.http.stop()
 
 

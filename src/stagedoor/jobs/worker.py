@@ -36,6 +36,9 @@ POLL_SECONDS: Final = 1.0
 LONGEST_SLEEP_SECONDS: Final = 30.0
 """How often the worker looks without a notification: for jobs whose time comes, and for those of other nodes."""
 
+_GATHER_SECONDS: Final = 0.01
+"""Between two rounds of claims where each is a round trip: what is asked for meanwhile is claimed by one statement."""
+
 _EXPIRED_AT_ONCE: Final = 100
 _COMPLETED_AT_ONCE: Final = 200
 _AWAY_SECONDS: Final = 5.0
@@ -157,6 +160,7 @@ class Worker:
                 while self._ready:
                     await self._claim(self._ready.pop())
                 if self._awake.is_set():
+                    await asyncio.sleep(_GATHER_SECONDS if self._polls else 0)
                     continue
                 outlook = await self._try_read(lambda tx: store.outlook(tx, now_ms()))
                 if outlook is not None and outlook.expired:

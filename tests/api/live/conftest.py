@@ -63,8 +63,8 @@ async def here(tmp_path: Path, http: aiohttp.ClientSession) -> AsyncGenerator[He
         url = f"http://{address}"
         yield Here(url, parts, server, Api(http, url, key))
         keeping.cancel()
-        parts.cameras.close()
         parts.frame_viewers.close()
+        await parts.senders.close()
         await server.stop()
         await parts.http_ingest.close()
         await parts.presence_events.close()

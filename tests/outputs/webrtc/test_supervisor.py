@@ -128,7 +128,7 @@ async def stage(tmp_path: Path) -> AsyncGenerator[Stage]:
     app = await database.read(lambda tx: app_by_slug(tx, APP))
     assert app is not None
     tickets = JoinTokens(parts.database, parts.gateway, parts.issuer)
-    bridges = Bridges(database, parts.feed, parts.cameras, tickets, linger_seconds=LINGER_SECONDS)
+    bridges = Bridges(database, parts.feed, parts.senders, tickets, linger_seconds=LINGER_SECONDS)
     work = [asyncio.create_task(part.run()) for part in (bridges, parts.applier, ban_enforcer)]
     try:
         yield Stage(parts, livekit, app, bridges)
@@ -277,6 +277,6 @@ async def test_whoever_has_the_cameras_identity_already_is_left_in_peace(stage: 
 async def eventually_refused(stage: Stage) -> None:
     """Return when the keeper has tried, and was told that it can't."""
     tickets = stage.bridges._join_tokens  # pyright: ignore[reportPrivateUsage]
-    [live] = stage.parts.cameras.current()
+    [sender] = stage.parts.senders.current()
     with pytest.raises(NotReady):
-        await tickets.order(live)
+        await tickets.order(sender)

@@ -16,6 +16,7 @@ from stagedoor.sources.cameras.live import LiveCamera, LiveCameras
 from stagedoor.sources.cameras.nouns import Camera
 from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.streams.hub import Hub
+from stagedoor.streams.senders import Senders
 from stagedoor.tenancy.nouns import App, AppSettings
 from stagedoor.usage.running_meters import RunningMeters
 from tests.support.cameras import frame, mark_of
@@ -33,7 +34,8 @@ def admitted(name: str, conflict: str = "takeover") -> AuthenticatedCamera:
 def test_only_the_last_one_that_came_is_seen(steps: list[tuple[str, int]]) -> None:
     async def run() -> None:
         hub = Hub()
-        cameras = LiveCameras(hub, RunningMeters())
+        senders = Senders(hub, RunningMeters())
+        cameras = LiveCameras(senders)
         open_now: list[tuple[AbstractContextManager[LiveCamera], LiveCamera, int]] = []
         newest = -1
         with hub.slot(ROOM) as slot:
@@ -69,7 +71,7 @@ def test_only_the_last_one_that_came_is_seen(steps: list[tuple[str, int]]) -> No
 
 
 async def test_another_one_is_refused_and_the_same_one_is_not() -> None:
-    cameras = LiveCameras(Hub(), RunningMeters())
+    cameras = LiveCameras(Senders(Hub(), RunningMeters()))
     with cameras.sending(admitted("cam_1", "refuse")) as first:
         with pytest.raises(Conflict), cameras.sending(admitted("cam_2", "refuse")):
             pass
@@ -80,13 +82,17 @@ async def test_another_one_is_refused_and_the_same_one_is_not() -> None:
 
 
 async def test_nothing_is_taken_once_the_key_is_no_good_or_the_product_stops() -> None:
-    cameras = LiveCameras(Hub(), RunningMeters())
+    senders = Senders(Hub(), RunningMeters())
+    cameras = LiveCameras(senders)
     with cameras.sending(admitted("cam_1")) as live:
         live.close(REVOKED)
         assert live.take(frame("a")) is REVOKED
         assert live.slot.newest is None
     with cameras.sending(admitted("cam_1")) as live:
-        cameras.close()
+        stopping = asyncio.create_task(senders.close())
+        await asyncio.sleep(0)
         assert live.take(frame("a")) is GOING_AWAY
         with pytest.raises(Unavailable), cameras.sending(admitted("cam_2")):
             pass
+        assert not stopping.done(), "it waits until the camera has sent its last message"
+    await stopping

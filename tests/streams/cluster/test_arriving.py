@@ -12,9 +12,10 @@ from stagedoor.sources.cameras.authentication import AuthenticatedCamera
 from stagedoor.sources.cameras.closing import REPLACED
 from stagedoor.sources.cameras.live import LiveCameras
 from stagedoor.sources.cameras.nouns import Camera
-from stagedoor.sources.cameras.relay import Relay
 from stagedoor.sources.cameras.settings import CameraConflict, CameraSettings
+from stagedoor.streams.cluster.relay import Relay
 from stagedoor.streams.hub import Hub
+from stagedoor.streams.senders import Senders
 from stagedoor.tenancy.nouns import App, AppSettings
 from stagedoor.usage.running_meters import RunningMeters
 from tests.streams.cluster.devices import WAIT_S
@@ -25,8 +26,9 @@ from tests.support.redis import running_redis
 @asynccontextmanager
 async def node(url: str, name: str) -> AsyncGenerator[tuple[LiveCameras, Relay]]:
     hub = Hub()
-    cameras = LiveCameras(hub, RunningMeters())
-    relay = Relay(url, name, hub, cameras)
+    senders = Senders(hub, RunningMeters())
+    cameras = LiveCameras(senders)
+    relay = Relay(url, name, hub, senders)
     work = asyncio.create_task(relay.run())
     try:
         yield cameras, relay

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagedoor.sources.cameras.frame_publisher import FramePublisher
 from stagedoor.streams.cluster import messages
+from stagedoor.streams.cluster.frame_publisher import FramePublisher
 from stagedoor.streams.cluster.messages import Carried, Message, Names
 from stagedoor.streams.cluster.remote_stream import RemoteStream
 from stagedoor.streams.hub import Frame, Gone, Slot

@@ -20,14 +20,14 @@ ALONE = """
 import json, sys
 from stagedoor.app.services import _other_nodes
 from stagedoor.streams.cluster.other_nodes import SingleNode
-from stagedoor.sources.cameras.live import LiveCameras
+from stagedoor.streams.senders import Senders
 from stagedoor.streams.hub import Hub
 from stagedoor.settings.resolve import resolve
 from stagedoor.usage.running_meters import RunningMeters
 import stagedoor.app.serving, stagedoor.cli
 
 hub = Hub()
-assert isinstance(_other_nodes(resolve({}, {}).settings, "only", hub, LiveCameras(hub, RunningMeters())), SingleNode)
+assert isinstance(_other_nodes(resolve({}, {}).settings, "only", hub, Senders(hub, RunningMeters())), SingleNode)
 print(json.dumps([name for name in sys.modules if name.split(".")[0] == "redis"]))
 """
 

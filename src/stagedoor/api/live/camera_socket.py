@@ -12,11 +12,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from stagedoor.api.live import requests
 from stagedoor.api.services import services_of
 from stagedoor.kernel.errors import Problem
-from stagedoor.sources.cameras.closing import IDLE, NOT_JPEG, SILENT, TOO_BIG, Close, error_message
+from stagedoor.sources.cameras.closing import NOT_JPEG, SILENT, TOO_BIG, Close, error_message
 from stagedoor.sources.cameras.intake import Rejected
 from stagedoor.sources.cameras.live import LiveCamera
 from stagedoor.sources.cameras.metrics import CAMERA_CONNECTIONS
-from stagedoor.sources.cameras.settings import CameraSettings
 
 _TOLD_SECONDS: Final = 1.0
 """Between two messages that something was dropped."""
@@ -48,7 +47,7 @@ async def send(socket: WebSocket) -> None:
 
 
 async def _accept(socket: WebSocket, live: LiveCamera) -> None:
-    settings = live.settings.of(CameraSettings)
+    settings = live.settings
     # arduinoWebSockets asks for this one, and some clients do not go on when none is chosen of those they offer.
     await socket.accept("arduino" if "arduino" in socket.scope["subprotocols"] else None)
     ready = {
@@ -65,15 +64,8 @@ async def _accept(socket: WebSocket, live: LiveCamera) -> None:
 async def _converse(socket: WebSocket, live: LiveCamera) -> Close:
     """Until the device leaves, sends nothing but what cannot be taken, falls silent, or is replaced."""
     reading = asyncio.create_task(_read(socket, live), name=f"camera {live.camera.id}")
-    idle = live.settings.of(CameraSettings).idle_timeout
-    why = IDLE
     try:
-        while (waited := time.monotonic() - live.intake.last) < idle:
-            ends: set[asyncio.Future[Close]] = {reading, live.closing}
-            done, _ = await asyncio.wait(ends, timeout=idle - waited, return_when=asyncio.FIRST_COMPLETED)
-            if done:
-                why = done.pop().result()
-                break
+        why = await live.ended(reading)
     finally:
         reading.cancel()
     if why is not _LEFT and why is not SILENT:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from stagedoor.access.admission import Admission
 from stagedoor.kernel.errors import NotFound, TooMany
 from stagedoor.outputs.frames.readmission import Readmission, Readmissions
 from stagedoor.outputs.frames.settings import ViewerSettings
-from stagedoor.sources.cameras import store
-from stagedoor.sources.cameras.live import LiveCameras
-from stagedoor.storage import Database
 from stagedoor.streams.cluster.other_nodes import OtherNodes
 from stagedoor.streams.hub import Frame, Hub, Slot, Viewer
 from stagedoor.streams.placeholder import placeholder
 from stagedoor.streams.scaling import Scaler
+from stagedoor.streams.senders import Senders
 from stagedoor.streams.settings import StreamSettings
 from stagedoor.usage.running_meters import RunningMeters
 
@@ -26,19 +24,24 @@ class FrameViewers:
     """Viewers of rooms' frames on this node.
 
     Args:
-        database: To find out whether a room has a camera.
         hub: Where frames pass.
-        cameras: Those that send to this node.
-        elsewhere: Those that send to other nodes.
-        running: Told how long each viewer watches.
+        senders: Those of this node.
+        other_nodes: The senders of other nodes.
+        running: Meters how long each viewer watches.
+        is_registered: Whether a source is registered for an app's room, by the app's id and the room's LiveKit name.
     """
 
     def __init__(
-        self, database: Database, hub: Hub, cameras: LiveCameras, other_nodes: OtherNodes, running: RunningMeters
+        self,
+        hub: Hub,
+        senders: Senders,
+        other_nodes: OtherNodes,
+        running: RunningMeters,
+        is_registered: Callable[[str, str], Awaitable[bool]],
     ) -> None:
-        self._database = database
         self._hub = hub
-        self._cameras = cameras
+        self._senders = senders
+        self._is_registered = is_registered
         self._other_nodes = other_nodes
         self._running = running
         self._scaler = Scaler()
@@ -57,7 +60,7 @@ class FrameViewers:
 
     async def there(self, livekit_room: str) -> bool:
         """Whether a camera sends to the room, here or elsewhere."""
-        return self._cameras.find(livekit_room) is not None or bool(await self._other_nodes.senders([livekit_room]))
+        return self._senders.find(livekit_room) is not None or bool(await self._other_nodes.senders([livekit_room]))
 
     @asynccontextmanager
     async def view(
@@ -136,10 +139,7 @@ class FrameViewers:
     async def _has_slate(self, admission: Admission) -> bool:
         if not admission.app.settings.of(StreamSettings).placeholder:
             return False
-        app_id, room = admission.app.id, admission.livekit_room
-        return bool(
-            await self._database.read(lambda tx: store.list_cameras(tx, app_id, livekit_room=room, after=None, limit=1))
-        )
+        return await self._is_registered(admission.app.id, admission.livekit_room)
 
 
 @contextmanager

@@ -10,9 +10,8 @@ from stagedoor.kernel.errors import NotFound, StagedoorError
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.outputs.webrtc.protocol import Order
 from stagedoor.outputs.webrtc.settings import BridgeSettings
-from stagedoor.sources.cameras.live import LiveCamera
-from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.storage import Database
+from stagedoor.streams.senders import Sender
 from stagedoor.tenancy.settings import TokenSettings
 from stagedoor.tenancy.store import app_by_id
 
@@ -43,7 +42,7 @@ class JoinTokens:
         if other.attributes.get(SOURCE_ATTRIBUTE) != "camera":
             raise NotReady("Another participant of the room has the camera's identity.")
 
-    async def order(self, live: LiveCamera) -> Order:
+    async def order(self, sender: Sender) -> Order:
         """How the camera joins its room.
 
         Raises:
@@ -51,18 +50,18 @@ class JoinTokens:
             Problem: It is banned, its identity cannot be had, the session is over, or LiveKit does not answer.
             StorageUnavailable: The database does not answer.
         """
-        camera = live.camera
-        room = camera.livekit_room
-        app = await self._database.read(lambda tx: app_by_id(tx, camera.app_id))
+        source = sender.source
+        room = source.room
+        app = await self._database.read(lambda tx: app_by_id(tx, source.app_id))
         if app is None:
             raise NotReady("The app is gone.")
-        await self._leave_to_others(room, camera.identity)
-        if live.settings.of(BridgeSettings).bridge == "demand" and await self._gateway.find_room(room) is None:
+        await self._leave_to_others(room, source.identity)
+        if source.settings.of(BridgeSettings).bridge == "demand" and await self._gateway.find_room(room) is None:
             raise NotReady("LiveKit does not list the room any more.")  # to join it would make another one
         request = JoinRequest(
             room=room,
-            identity=camera.identity,
-            name=camera.name or None,
+            identity=source.identity,
+            name=source.name or None,
             can_publish=True,
             can_subscribe=False,
             can_publish_data=False,
@@ -73,4 +72,4 @@ class JoinTokens:
         issued = await self._issuer.issue(app, request, "camera")
         if not issued.grant.can_publish:
             raise NotReady("The room's session is for voice alone.")
-        return Order(self._issuer.endpoint.signal_url, issued.jwt, live.settings.of(CameraSettings).max_fps)
+        return Order(self._issuer.endpoint.signal_url, issued.jwt, source.max_fps)

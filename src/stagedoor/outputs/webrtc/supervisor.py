@@ -21,9 +21,9 @@ from stagedoor.outputs.webrtc.need import LINGER_SECONDS, SENT_AWAY, Need
 from stagedoor.outputs.webrtc.settings import BridgeSettings
 from stagedoor.processes.backoff import Backoff
 from stagedoor.rooms import presence
-from stagedoor.sources.cameras.live import LiveCamera, LiveCameras
 from stagedoor.storage import Database
 from stagedoor.streams.hub import Slot
+from stagedoor.streams.senders import Sender, Senders
 
 _log = structlog.get_logger()
 
@@ -35,7 +35,7 @@ _GATHER_SECONDS: Final = 0.05
 class _Post:
     """A room to which a camera of ours sends."""
 
-    live: LiveCamera
+    sender: Sender
     need: Need
     task: asyncio.Task[None] | None = None
     bridge: Bridge | None = None
@@ -51,7 +51,7 @@ class Bridges:
     Args:
         database: Where it is seen who is in a room.
         feed: Says when that has changed.
-        cameras: The ones that send to this node.
+        senders: Those of this node.
         tickets: How they join.
         linger_seconds: How long a bridge stays after the last one has left.
     """
@@ -60,20 +60,20 @@ class Bridges:
         self,
         database: Database,
         feed: Feed,
-        cameras: LiveCameras,
+        senders: Senders,
         join_tokens: JoinTokens,
         *,
         linger_seconds: float = LINGER_SECONDS,
     ) -> None:
         self._database = database
-        self._cameras = cameras
+        self._senders = senders
         self._join_tokens = join_tokens
         self._linger = linger_seconds
         self._woken = asyncio.Event()
         self._posts: dict[str, _Post] = {}
         self._leaving: dict[str, asyncio.Task[None]] = {}
         self._apps: set[str] = set()
-        cameras.listen(self._woken.set)
+        senders.listen(self._woken.set)
         feed.listen(self._happened)
 
     def is_bridged(self, livekit_room: str) -> bool:
@@ -112,16 +112,16 @@ class Bridges:
         return min([*changes, self._database.poll_seconds])
 
     async def _look(self) -> None:
-        cameras = {live.camera.livekit_room: live for live in self._cameras.current()}
-        self._apps = {live.camera.app_id for live in cameras.values()}
+        cameras = {sender.room: sender for sender in self._senders.current()}
+        self._apps = {sender.source.app_id for sender in cameras.values()}
         for room in self._posts.keys() - cameras.keys():
             self._leave(room)
-        for room, live in cameras.items():
-            self._man(room, live)
+        for room, sender in cameras.items():
+            self._man(room, sender)
         rooms = [room for room, post in self._posts.items() if post.need.policy != "off"]
         present = await self._database.read(lambda tx: presence.present(tx, rooms)) if rooms else []
         for room, post in list(self._posts.items()):
-            identity = post.live.camera.identity
+            identity = post.sender.source.identity
             lives = {sid for where, sid, who in present if where == room and who != identity}
             needed = post.need.look(time.monotonic(), lives)
             if needed and not post.busy:
@@ -130,17 +130,17 @@ class Bridges:
             elif not needed and post.busy:
                 self._end(room, post)
 
-    def _man(self, room: str, live: LiveCamera) -> None:
+    def _man(self, room: str, sender: Sender) -> None:
         """See that the post is this camera's. A camera that connects again while it sends keeps its bridge."""
         post = self._posts.get(room)
-        if post is not None and post.live is live:
+        if post is not None and post.sender is sender:
             return
-        if post is None or _appearance(post.live) != _appearance(live):
+        if post is None or _appearance(post.sender) != _appearance(sender):
             if post is not None:
                 self._leave(room)
-            self._posts[room] = _Post(live, Need(live.settings.of(BridgeSettings).bridge, self._linger))
+            self._posts[room] = _Post(sender, Need(sender.source.settings.of(BridgeSettings).bridge, self._linger))
         else:
-            post.live, post.need = live, post.need.anew(live.settings.of(BridgeSettings).bridge)
+            post.sender, post.need = sender, post.need.anew(sender.source.settings.of(BridgeSettings).bridge)
 
     def _leave(self, room: str) -> None:
         self._end(room, self._posts.pop(room))
@@ -163,34 +163,34 @@ class Bridges:
         if before is not None:
             await asyncio.wait([before])
         backoff = Backoff()
-        camera = post.live.camera
+        source = post.sender.source
         while True:
             began = time.monotonic()
             try:
-                order = await self._join_tokens.order(post.live)
+                order = await self._join_tokens.order(post.sender)
             except (NotReady, Problem, StorageUnavailable) as error:
-                _log.info("bridge_not_started", camera=camera.id, reason=str(error))
+                _log.info("bridge_not_started", camera=source.id, reason=str(error))
                 await asyncio.sleep(backoff.after(0))
                 continue
-            bridge = post.bridge = Bridge(order, post.live.slot)
-            _log.info("bridge_started", camera=camera.id, room=camera.livekit_room)
+            bridge = post.bridge = Bridge(order, post.sender.slot)
+            _log.info("bridge_started", camera=source.id, room=source.room)
             try:
                 reason = await bridge.run()
             except OSError as error:
                 reason = str(error)
             finally:
                 post.bridge = None
-                _log.info("bridge_ended", camera=camera.id, room=camera.livekit_room)
+                _log.info("bridge_ended", camera=source.id, room=source.room)
             if reason in SENT_AWAY:
-                _log.info("bridge_removed_from_room", camera=camera.id, reason=reason)
+                _log.info("bridge_removed_from_room", camera=source.id, reason=reason)
                 post.need.sent_away(bridge.room_sid)
                 self._woken.set()
                 return
             BRIDGE_RESTARTS.inc()
-            _log.warning("bridge_exited", camera=camera.id, reason=reason)
+            _log.warning("bridge_exited", camera=source.id, reason=reason)
             await asyncio.sleep(backoff.after(time.monotonic() - began))
 
 
-def _appearance(live: LiveCamera) -> tuple[str, str, str, Slot]:
+def _appearance(sender: Sender) -> tuple[str, str, str, Slot]:
     """What a bridge was made for."""
-    return live.camera.id, live.camera.identity, live.camera.name, live.slot
+    return sender.source.id, sender.source.identity, sender.source.name, sender.slot

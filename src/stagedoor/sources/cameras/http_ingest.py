@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -14,7 +13,6 @@ from stagedoor.sources.cameras.intake import Rejected
 from stagedoor.sources.cameras.live import LiveCamera, LiveCameras
 from stagedoor.sources.cameras.metrics import CAMERA_DROPPED
 from stagedoor.sources.cameras.presence_events import PresenceEvents
-from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.streams.jpeg import NotJpeg, measure
 
 
@@ -77,18 +75,14 @@ class HttpIngest:
             await asyncio.wait({held.task for held in self._held.values()})
 
     async def _hold(self, stack: ExitStack, live: LiveCamera) -> None:
-        idle = live.settings.of(CameraSettings).idle_timeout
         with stack:
             self._presence_events.online(live)
             why = IDLE
             try:
-                while (waited := time.monotonic() - live.intake.last) < idle:
-                    done, _ = await asyncio.wait({live.closing}, timeout=idle - waited)
-                    if done:
-                        why = live.closing.result()
-                        break
+                why = await live.ended()
                 live.close(why)
             finally:
-                if self._held.get(live.camera.id, None) is not None and self._held[live.camera.id].live is live:
+                held = self._held.get(live.camera.id)
+                if held is not None and held.live is live:
                     del self._held[live.camera.id]
                 self._presence_events.offline(live, why.reason)

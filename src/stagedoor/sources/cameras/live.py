@@ -1,28 +1,25 @@
-"""The cameras that send to this node now: one a room, and how a newer connection takes over."""
+"""The cameras that send to this node now."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from stagedoor.kernel.clock import now_ms
-from stagedoor.kernel.errors import Conflict, Unavailable
+from stagedoor.kernel.errors import Conflict
 from stagedoor.sources.cameras.authentication import AuthenticatedCamera
-from stagedoor.sources.cameras.closing import GOING_AWAY, REPLACED, Close
 from stagedoor.sources.cameras.intake import Intake, Rejected
 from stagedoor.sources.cameras.metrics import CAMERAS
 from stagedoor.sources.cameras.nouns import Camera
 from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.sources.cameras.stats import NotStats, read_stats
-from stagedoor.streams.hub import Frame, Hub, Slot
-from stagedoor.streams.placeholder import placeholder
-from stagedoor.streams.settings import StreamSettings
-from stagedoor.tenancy.nouns import AppSettings
-from stagedoor.usage.running_meters import RunningMeters
+from stagedoor.streams.closing import Close
+from stagedoor.streams.hub import Slot
+from stagedoor.streams.senders import RoomTaken, Sender, Senders, Source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,34 +27,44 @@ class LiveCamera:
     """A camera that sends now.
 
     Attributes:
-        app_slug: Its app's slug.
-        settings: Its app's settings when it connected.
-        slot: Where its frames go.
-        since: When it connected, in milliseconds since the epoch.
         digest: The hash of the key that it came with.
-        stats: What the device last said of itself.
-        closing: Set with the reason when its connection is to end.
+        intake: Takes its frames.
+        stats: The last statistics that the device sent.
     """
 
+    sender: Sender
     camera: Camera
-    app_slug: str
-    settings: AppSettings
-    slot: Slot
-    since: int
     digest: str
     intake: Intake
     stats: dict[str, Any] = field(default_factory=dict[str, Any])
-    closing: asyncio.Future[Close] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
     def room(self) -> str:
         """Its room's LiveKit name."""
-        return self.camera.livekit_room
+        return self.sender.room
+
+    @property
+    def slot(self) -> Slot:
+        """Where its frames go."""
+        return self.sender.slot
+
+    @property
+    def closing(self) -> asyncio.Future[Close]:
+        """Set with the reason when its connection is to end."""
+        return self.sender.closing
+
+    @property
+    def settings(self) -> CameraSettings:
+        """Its app's settings for cameras when it connected."""
+        return self.sender.source.settings.of(CameraSettings)
 
     def close(self, why: Close) -> None:
         """End its connection; from now on nothing that it sends is taken."""
-        if not self.closing.done():
-            self.closing.set_result(why)
+        self.sender.close(why)
+
+    async def ended(self, *left: asyncio.Future[Close]) -> Close:
+        """Wait until its connection is over, and why; see `Sender.ended`."""
+        return await self.sender.ended(self.settings.idle_timeout, lambda: self.intake.last, *left)
 
     def take(self, data: bytes) -> Rejected | Close | None:
         """Take a frame; an answer is why it was not taken, or the reason to end the connection."""
@@ -66,112 +73,95 @@ class LiveCamera:
         return self.intake.take(data, time.monotonic(), now_ms())
 
     def receive_text(self, text: str) -> Rejected | Close | None:
-        """Take what the device says of itself, for whoever asks how it is; the answer is as that of `take`."""
+        """Take the device's statistics, which the API shows; the answer is as that of `take`."""
         if self.closing.done():
             return self.closing.result()
         rejected = None
         if text:  # an empty one is a keep-alive
             try:
-                said = read_stats(text)
+                stats = read_stats(text)
             except NotStats as error:
                 rejected = Rejected("not_stats", str(error))
             else:
                 self.stats.clear()
-                self.stats.update(said)
+                self.stats.update(stats)
         return self.intake.note(rejected, time.monotonic())
 
 
 class LiveCameras:
-    """Keeps them apart: frames of two cameras never meet in one room.
+    """The cameras among the senders.
 
     Args:
-        hub: Where frames pass.
-        running: Told how long each sends.
+        senders: Keeps them apart from all others.
     """
 
-    def __init__(self, hub: Hub, running: RunningMeters) -> None:
-        self._hub = hub
-        self._running = running
-        self._rooms: dict[str, LiveCamera] = {}
-        self._listeners: list[Callable[[], None]] = []
-        self._stopped = False
+    def __init__(self, senders: Senders) -> None:
+        self._senders = senders
+        self._live: dict[Sender, LiveCamera] = {}
+        senders.listen(self._count)
 
     def current(self) -> tuple[LiveCamera, ...]:
-        """All of them."""
-        return tuple(self._rooms.values())
+        """All cameras that send."""
+        found = (self._live.get(sender) for sender in self._senders.current())
+        return tuple(live for live in found if live is not None)
 
     def find(self, livekit_room: str) -> LiveCamera | None:
-        """The one that sends to a room."""
-        return self._rooms.get(livekit_room)
-
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Have `listener` called, on the event loop, when a camera came or went."""
-        self._listeners.append(listener)
+        """The camera that sends to a room."""
+        sender = self._senders.find(livekit_room)
+        return None if sender is None else self._live.get(sender)
 
     @contextmanager
-    def sending(self, admitted: AuthenticatedCamera) -> Generator[LiveCamera]:
-        """Let an admitted camera send, for as long as the context lasts.
-
-        The same camera's older connection is ended: a device that comes back knows better than we do that its last
-        connection is dead.
+    def sending(self, authenticated: AuthenticatedCamera) -> Generator[LiveCamera]:
+        """Let a camera send, for as long as the context lasts.
 
         Raises:
-            Conflict: Another camera sends to the room, and the app would not have it replaced.
+            Conflict: Another source sends to the room, and the app does not have it replaced.
             Unavailable: The product stops.
         """
-        camera, app = admitted.camera, admitted.app
-        if self._stopped:
-            raise Unavailable("Stagedoor is stopping.", headers={"Retry-After": "5"})
-        other = self._rooms.get(camera.livekit_room)
-        if other is not None:
-            refuse_another(admitted, other.camera.id)
-            other.close(REPLACED)
-        running = self._running.run("camera", camera.app_id, camera.livekit_room)
-        with running, self._hub.slot(camera.livekit_room) as slot:
-            settings = app.settings
-            taken = settings.of(CameraSettings)
-            intake = Intake(slot, taken.max_fps, taken.max_frame_bytes, time.monotonic())
-            live = LiveCamera(camera, app.slug, settings, slot, now_ms(), admitted.digest, intake)
-            self._rooms[live.room] = live
-            slot.begin()
-            self._changed()
-            try:
-                yield live
-            finally:
-                self._leave(live, placeholder() if settings.of(StreamSettings).placeholder else None)
+        camera, settings = authenticated.camera, authenticated.app.settings.of(CameraSettings)
+        try:
+            with self._senders.sending(_source(authenticated)) as sender:
+                intake = Intake(sender.slot, settings.max_fps, settings.max_frame_bytes, time.monotonic())
+                live = self._live[sender] = LiveCamera(sender, camera, authenticated.digest, intake)
+                try:
+                    yield live
+                finally:
+                    del self._live[sender]
+        except RoomTaken:
+            raise room_taken() from None
 
-    def evict(self, live: LiveCamera, why: Close) -> None:
-        """End a camera's connection because it sends to another node now.
-
-        It is gone at once, however long its connection takes to end; no slate is shown, because its room's next frames
-        are on their way.
-        """
-        live.close(why)
-        self._leave(live, None)
-
-    def close(self) -> None:
-        """End every connection, because the product stops."""
-        self._stopped = True
-        for live in self.current():
-            live.close(GOING_AWAY)
-
-    def _leave(self, live: LiveCamera, instead: Frame | None) -> None:
-        if self._rooms.get(live.room) is live:
-            del self._rooms[live.room]
-            live.slot.clear(instead, live.settings.of(StreamSettings).resume)
-            self._changed()
-
-    def _changed(self) -> None:
-        CAMERAS.set(len(self._rooms))
-        for listener in self._listeners:
-            listener()
+    def _count(self) -> None:
+        CAMERAS.set(sum(sender.source.meter == "camera" for sender in self._senders.current()))
 
 
-def refuse_another(admitted: AuthenticatedCamera, sending_id: str) -> None:
-    """Raise `Conflict` when the app keeps this camera out while the one with id `sending_id` sends to its room."""
-    if sending_id != admitted.camera.id and admitted.app.settings.of(CameraSettings).conflict == "refuse":
-        raise Conflict(
-            "Another camera sends to this room; end it first, or set the app's cameraConflict to takeover.",
-            code="room_has_camera",
-            headers={"Retry-After": "30"},
-        )
+def _source(authenticated: AuthenticatedCamera) -> Source:
+    camera, app = authenticated.camera, authenticated.app
+    settings = app.settings.of(CameraSettings)
+    return Source(
+        id=camera.id,
+        meter="camera",
+        app_id=camera.app_id,
+        app_slug=app.slug,
+        room=camera.livekit_room,
+        identity=camera.identity,
+        name=camera.name,
+        settings=app.settings,
+        max_fps=settings.max_fps,
+        replaces=settings.conflict == "takeover",
+    )
+
+
+def refuse_another(authenticated: AuthenticatedCamera, sending_id: str) -> None:
+    """Raise `Conflict` when the camera may not replace the one with id `sending_id`, which sends to its room."""
+    conflict = authenticated.app.settings.of(CameraSettings).conflict
+    if sending_id != authenticated.camera.id and conflict == "refuse":
+        raise room_taken()
+
+
+def room_taken() -> Conflict:
+    """The refusal of a camera whose room another one has."""
+    return Conflict(
+        "Another camera sends to this room; end it first, or set the app's cameraConflict to takeover.",
+        code="room_has_camera",
+        headers={"Retry-After": "30"},
+    )

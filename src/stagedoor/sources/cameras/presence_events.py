@@ -36,7 +36,7 @@ class PresenceEvents:
         """It does not any more."""
         detail = {
             "reason": reason,
-            "durationMs": now_ms() - live.since,
+            "durationMs": now_ms() - live.sender.since,
             "frames": live.intake.frames,
             "dropped": live.intake.dropped,
         }

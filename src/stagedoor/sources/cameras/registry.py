@@ -14,7 +14,7 @@ from stagedoor.rooms.rooms import known_or_new
 from stagedoor.sources.cameras import store
 from stagedoor.sources.cameras.nouns import Camera
 from stagedoor.sources.cameras.settings import CameraSettings
-from stagedoor.storage import Transaction
+from stagedoor.storage import Database, Transaction
 from stagedoor.tenancy.keys import digest
 from stagedoor.tenancy.nouns import App
 
@@ -102,3 +102,12 @@ def remove(tx: Transaction, app: App, camera_id: str) -> Camera:
 
 def _new_key() -> str:
     return KEY_PREFIX + secrets.token_urlsafe(32)
+
+
+async def is_registered(database: Database, app_id: str, livekit_room: str) -> bool:
+    """Whether the room has a camera, sending or not."""
+
+    def look(tx: Transaction) -> bool:
+        return bool(store.list_cameras(tx, app_id, livekit_room=livekit_room, after=None, limit=1))
+
+    return await database.read(look)

@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from stagedoor.sources.cameras.live import LiveCamera
 from stagedoor.streams.cluster import messages
 from stagedoor.streams.cluster.messages import Names
 from stagedoor.streams.hub import Frame, Gone
+from stagedoor.streams.senders import Sender
 
 
 @dataclass(slots=True, eq=False)
@@ -22,7 +22,7 @@ class _Fed:
     """
 
     room: str
-    live: LiveCamera
+    sender: Sender
     token: str
     next: Frame | None = None
     asked: int = 1
@@ -39,17 +39,17 @@ class FramePublisher:
         self._fed: dict[str, _Fed] = {}
         self._filled = asyncio.Event()
 
-    def feed(self, live: LiveCamera, token: str) -> None:
+    def feed(self, sender: Sender, token: str) -> None:
         """Send a camera's frames, from the newest on, until nobody listens."""
-        fed = self._fed.get(live.room)
+        fed = self._fed.get(sender.room)
         if fed is not None and fed.token == token:
             # Who has just begun to listen has not got the newest, and the answer of what is under way may not know it.
             fed.asked += 1
-            self._fill(fed, live.slot.newest)
+            self._fill(fed, sender.slot.newest)
             return
-        self.stop(live.room)
-        fed = self._fed[live.room] = _Fed(live.room, live, token)
-        fed.task = asyncio.create_task(self._collect(fed), name=f"relay {live.room}")
+        self.stop(sender.room)
+        fed = self._fed[sender.room] = _Fed(sender.room, sender, token)
+        fed.task = asyncio.create_task(self._collect(fed), name=f"relay {sender.room}")
 
     def stop(self, room: str) -> None:
         """Send no more of a room."""
@@ -69,7 +69,7 @@ class FramePublisher:
                 self.stop(room)
 
     async def _collect(self, fed: _Fed) -> None:
-        with fed.live.slot.view() as viewer:
+        with fed.sender.slot.view() as viewer:
             try:
                 while True:
                     self._fill(fed, await viewer.next())

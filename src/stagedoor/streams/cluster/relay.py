@@ -16,17 +16,16 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from stagedoor.processes.backoff import Backoff
-from stagedoor.sources.cameras.closing import REPLACED
-from stagedoor.sources.cameras.frame_publisher import FramePublisher
-from stagedoor.sources.cameras.live import LiveCamera, LiveCameras
-from stagedoor.sources.cameras.settings import CameraSettings
+from stagedoor.streams.closing import REPLACED
 from stagedoor.streams.cluster import messages
 from stagedoor.streams.cluster.claims import Claims
+from stagedoor.streams.cluster.frame_publisher import FramePublisher
 from stagedoor.streams.cluster.messages import Claim, Message, Names
 from stagedoor.streams.cluster.redis_outage import RedisOutageLog
 from stagedoor.streams.cluster.redis_subscriber import RedisSubscriber
 from stagedoor.streams.cluster.remote_stream import RemoteStream
 from stagedoor.streams.hub import Hub
+from stagedoor.streams.senders import Sender, Senders
 from stagedoor.tenancy.nouns import AppSettings
 
 _RENEW_SECONDS: Final = 2.0
@@ -38,7 +37,7 @@ _ASKERS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class _Mine:
-    live: LiveCamera
+    sender: Sender
     claim: Claim
 
 
@@ -52,13 +51,13 @@ class Relay:
         url: Redis.
         node: This node's name, unlike any other's.
         hub: Where frames pass here.
-        cameras: Those that send here.
+        senders: Those of this node.
 
     Raises:
         ValueError: The URL is none.
     """
 
-    def __init__(self, url: str, node: str, hub: Hub, cameras: LiveCameras) -> None:
+    def __init__(self, url: str, node: str, hub: Hub, senders: Senders) -> None:
         from_url: Any = Redis.from_url  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         # No second attempt behind our back: a node that has lost Redis takes everything up again, in order. RESP 2,
         # because what is subscribed to comes as plain answers there.
@@ -73,7 +72,7 @@ class Relay:
         self._names = Names(int(self._redis.connection_pool.connection_kwargs.get("db", 0)))
         self._node = node
         self._hub = hub
-        self._cameras = cameras
+        self._senders = senders
         self._claims = Claims(self._redis, self._names)
         self._publisher = FramePublisher(self._redis, self._names)
         self._subscriber: RedisSubscriber | None = None
@@ -87,7 +86,7 @@ class Relay:
         self._doubtful: set[str] = set()
         self._wake = asyncio.Event()
         self._outage_log = RedisOutageLog()
-        cameras.listen(self._wake.set)
+        senders.listen(self._wake.set)
 
     async def senders(self, livekit_rooms: Collection[str]) -> dict[str, str]:
         """The ids of the cameras that send to other nodes, by room; none while Redis can't be asked."""
@@ -147,7 +146,7 @@ class Relay:
             self._subscribed.clear()
             self._heard.clear()
             for room, watched in self._watched.items():
-                if self._cameras.find(room) is None:
+                if self._senders.find(room) is None:
                     watched.lose()
             with suppress(RedisError, OSError):
                 await subscriber.close()
@@ -165,7 +164,7 @@ class Relay:
 
     def _arrived(self, room: str, message: bytes) -> None:
         watched = self._watched.get(room)
-        if watched is not None and self._cameras.find(room) is None:
+        if watched is not None and self._senders.find(room) is None:
             frame = messages.unpack(message)
             if frame is not None:
                 watched.take(frame)
@@ -180,7 +179,7 @@ class Relay:
             self._contested.add(word.room)
             self._wake.set()
         watched = self._watched.get(word.room)
-        if watched is not None and self._cameras.find(word.room) is None:
+        if watched is not None and self._senders.find(word.room) is None:
             watched.hear(word)
             self._doubt(word.room)
 
@@ -213,26 +212,28 @@ class Relay:
 
     async def _announce(self) -> None:
         """Tell the others which cameras came and went here."""
-        current = {live.room: live for live in self._cameras.current()}
+        current = {sender.room: sender for sender in self._senders.current()}
         gone = [room for room in self._mine if room not in current]
-        came = {
-            room: live for room, live in current.items() if room not in self._mine or self._mine[room].live is not live
-        }
+        came = {room: sender for room, sender in current.items() if not self._is_mine(sender)}
         if gone:
             await self._withdraw(gone)
         if came:
             await self._claim(came)
 
-    async def _claim(self, came: dict[str, LiveCamera]) -> None:
-        claims = {room: Claim(self._node, live.camera.id, messages.new_token()) for room, live in came.items()}
+    def _is_mine(self, sender: Sender) -> bool:
+        mine = self._mine.get(sender.room)
+        return mine is not None and mine.sender is sender
+
+    async def _claim(self, came: dict[str, Sender]) -> None:
+        claims = {room: Claim(self._node, sender.source.id, messages.new_token()) for room, sender in came.items()}
         for room in came:
             self._publisher.stop(room)
-        politely = {room for room, live in came.items() if live.settings.of(CameraSettings).conflict == "refuse"}
+        politely = {room for room, sender in came.items() if not sender.source.replaces}
         refused = await self._claims.take(claims, politely)
         for room in refused:
             # It came to another node at the same moment, and there first.
             self._mine.pop(room, None)
-            self._cameras.evict(came[room], REPLACED)
+            self._senders.evict(came[room], REPLACED)
         taken = {room: claim for room, claim in claims.items() if room not in refused}
         self._mine |= {room: _Mine(came[room], claim) for room, claim in taken.items()}
         await self._say("came", {room: claim.token for room, claim in taken.items()})
@@ -254,11 +255,11 @@ class Relay:
             return
         for room in await self._claims.keep({room: mine.claim for room, mine in contested.items()}):
             self._publisher.stop(room)
-            self._cameras.evict(contested[room].live, REPLACED)
+            self._senders.evict(contested[room].sender, REPLACED)
 
     async def _subscribe(self, subscriber: RedisSubscriber) -> None:
         """Listen to those rooms alone that are looked at here and that no camera of ours sends to."""
-        wanted = {room for room in self._watched if self._cameras.find(room) is None}
+        wanted = {room for room in self._watched if self._senders.find(room) is None}
         if over := self._subscribed - wanted:
             self._subscribed -= over
             self._heard -= over
@@ -275,7 +276,7 @@ class Relay:
         claims = await self._claims.of(list(looked))
         wanted: dict[str, str] = {}
         for room, (watched, words) in looked.items():
-            if self._watched.get(room) is not watched or self._cameras.find(room) is not None:
+            if self._watched.get(room) is not watched or self._senders.find(room) is not None:
                 continue
             if watched.words != words:
                 continue  # it was said meanwhile, and is looked up anew
@@ -299,8 +300,8 @@ class Relay:
 
     def _feed(self, room: str) -> None:
         mine = self._mine.get(room)
-        if mine is not None and self._cameras.find(room) is mine.live:
-            self._publisher.feed(mine.live, mine.claim.token)
+        if mine is not None and self._senders.find(room) is mine.sender:
+            self._publisher.feed(mine.sender, mine.claim.token)
 
     async def _say(self, what: Literal["came", "went", "want"], tokens: dict[str, str]) -> None:
         if tokens:
