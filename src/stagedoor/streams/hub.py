@@ -161,14 +161,16 @@ class Slot:
         newest: The last frame that came while somebody sent; `None` when nobody does.
         sending: Whether somebody sends, or is about to.
         copies: Slots with the same frames in other sizes.
+        undecodable: Whether the last frame of its source could not be decoded, in a slot of another size.
     """
 
-    __slots__ = ("_count", "_ending", "_viewers", "copies", "newest", "sending")
+    __slots__ = ("_count", "_ending", "_viewers", "copies", "newest", "sending", "undecodable")
 
     def __init__(self) -> None:
         self.newest: Frame | None = None
         self.sending = False
         self.copies: set[Slot] = set()
+        self.undecodable = False
         self._viewers: set[Viewer] = set()
         self._count = 0
         self._ending: asyncio.TimerHandle | None = None

@@ -15,6 +15,7 @@ from stagedoor.kernel.errors import TooMany
 from stagedoor.kernel.exif import orientation_of, upright
 from stagedoor.streams.hub import Frame, Gone, Slot, Viewer
 from stagedoor.streams.jpeg import Size
+from stagedoor.streams.metrics import CAMERA_FRAMES_UNDECODABLE
 
 _log = structlog.get_logger()
 
@@ -89,6 +90,11 @@ class Scaler:
                 with suppress(asyncio.CancelledError):
                     await work
 
+    def undecodable(self, source: Slot, width: int) -> bool:
+        """Whether the last frame of `source` could not be made so wide."""
+        found = self._sizes.get((source, width))
+        return found is not None and found[0].undecodable
+
     def close(self) -> None:
         """End the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -120,7 +126,10 @@ class Scaler:
                 made = await self.shrink(frame, width)
             except ValueError as error:
                 _log.debug("frame_not_decodable", error=str(error))
+                CAMERA_FRAMES_UNDECODABLE.inc()
+                target.undecodable = True
                 continue
+            target.undecodable = False
             target.publish(made.at, made.data, made.size)
             if source.newest is None:
                 target.newest = None  # what was last seen of a camera that went is nobody's first sight

@@ -10,8 +10,19 @@ import aiohttp
 from multidict import CIMultiDictProxy
 
 from stagedoor.streams.placeholder import placeholder
-from tests.support.cameras import Device, frame, has_viewers, mark_of, sending, size_of, viewers
-from tests.support.product import Api
+from tests.support.cameras import (
+    Device,
+    frame,
+    has_viewers,
+    json_of,
+    mark_of,
+    metric,
+    plain,
+    sending,
+    size_of,
+    viewers,
+)
+from tests.support.product import Api, RunningProduct
 
 
 async def ask(
@@ -108,3 +119,23 @@ async def test_the_slate_is_no_frame_of_any_age(http: aiohttp.ClientSession, man
     began = time.monotonic()
     assert (await ask(http, door, "?maxAge=5&wait=0.2"))[0] == 404
     assert time.monotonic() - began < 15
+
+
+async def test_a_frame_that_cannot_be_decoded_is_told_apart_from_none(
+    managed_product: RunningProduct, http: aiohttp.ClientSession, door: Device
+) -> None:
+    name = "stagedoor_camera_undecodable_frames_total"
+    before = await metric(http, managed_product.url, name)
+    whole = plain(width=320, height=240)
+    begin = whole.index(b"\xff\xda")
+    begin += 2 + int.from_bytes(whole[begin + 2 : begin + 4], "big")
+    junk = whole[:begin] + b"\x00" + b"\xd5" * 400 + b"\xff\xd9"
+    broken = junk.replace(b"\xff\xdb\x00\x43\x00", b"\xff\xdb\x00\x43\x0e", 1)  # with a quantization table missing
+    async with sending(http, door) as camera:
+        await camera.send(broken)
+        status, body, _ = await ask(http, door, "?width=100")
+        assert (status, json_of(body)["code"]) == (422, "undecodable")
+        assert (await ask(http, door))[:2] == (200, broken)
+        await camera.send(frame("good", width=320, height=240))
+        assert (await ask(http, door, "?width=100"))[0] == 200
+    assert await metric(http, managed_product.url, name) == before + 1

@@ -12,7 +12,7 @@ from stagedoor.api.live import requests
 from stagedoor.api.live.headers import FOR_ANY_PAGE
 from stagedoor.api.services import services_of
 from stagedoor.kernel.clock import now_ms
-from stagedoor.kernel.errors import NotFound
+from stagedoor.kernel.errors import Invalid, NotFound
 from stagedoor.outputs.frames.metrics import CAMERA_FRAMES_SENT
 from stagedoor.streams.hub import Frame, Gone, Viewer
 
@@ -30,7 +30,14 @@ async def snapshot(request: Request) -> Response:
     wait = requests.seconds(request, "wait", requests.LONGEST_WAIT)
     known = request.headers.get("if-none-match")
     async with services.frame_viewers.view(admission, width, metered=False) as viewer:
-        frame = await _frame(viewer, known if wait else None, max_age, _FIRST_FRAME_SECONDS if wait is None else wait)
+        patience = _FIRST_FRAME_SECONDS if wait is None else wait
+        try:
+            frame = await _frame(viewer, known if wait else None, max_age, patience)
+        except NotFound:
+            if width is not None and services.frame_viewers.undecodable(admission.livekit_room, width):
+                words = "The newest frame cannot be decoded, so it cannot be made smaller; ask without width."
+                raise Invalid(words, code="undecodable") from None
+            raise
     _SENT.inc()
     headers = FOR_ANY_PAGE | {"ETag": _etag(frame), "Cache-Control": "no-cache"}
     if frame.at:  # a slate was never now

@@ -53,6 +53,11 @@ class FrameViewers:
         """How many look at a room."""
         return self._count[livekit_room]
 
+    def undecodable(self, livekit_room: str, width: int) -> bool:
+        """Whether the room's last frame could not be made `width` pixels wide, while somebody looks at it so."""
+        slot = self._hub.find(livekit_room)
+        return slot is not None and self._scaler.undecodable(slot, width)
+
     async def there(self, livekit_room: str) -> bool:
         """Whether a camera sends to the room, here or elsewhere."""
         return self._senders.find(livekit_room) is not None or bool(await self._other_nodes.senders([livekit_room]))
