@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from stagedoor.app import early
+from stagedoor.app import early_startup
 from stagedoor.app.runtime import Runtime, Service
 from stagedoor.kernel.errors import OperatorError, Problem, StorageUnavailable
 from stagedoor.settings.installation import Settings
@@ -39,9 +39,9 @@ class Product:
         """
         try:
             with _no_garbage_collection():
-                await self._start(early.SERVICES)
+                await self._start(early_startup.SERVICES)
                 # In a thread: LiveKit's start goes on meanwhile.
-                serving = await asyncio.to_thread(import_module, "stagedoor.app.serving")
+                serving = await asyncio.to_thread(import_module, "stagedoor.app.startup")
                 await self._start(serving.SERVICES)
         except StorageUnavailable as error:
             await self.stop()

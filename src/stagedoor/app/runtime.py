@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from stagedoor.app.datafolder import DataFolder, Secrets
     from stagedoor.app.http import HttpServer
     from stagedoor.app.network import Network
-    from stagedoor.mediaserver.managed import ManagedLiveKit
     from stagedoor.mediaserver.status import Started
+    from stagedoor.mediaserver.supervisor import ManagedLiveKit
     from stagedoor.rooms.ban_enforcer import BanEnforcer
     from stagedoor.rooms.reconcile import Reconciler
     from stagedoor.rooms.reconcile_worker import Watch

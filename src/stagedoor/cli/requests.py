@@ -12,8 +12,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from stagedoor.cli.commands import Group, Parameter, Verb
 from stagedoor.cli.options import AsJson, DataDir
-from stagedoor.cli.table import Group, Parameter, Verb
 
 _TYPES: Final = {
     "text": str,

@@ -246,7 +246,7 @@ def test_off_costs_nothing(environment: dict[str, str]) -> None:
     """The whole product is imported, and of OpenTelemetry only the interface, which FastAPI imports."""
     program = """if True:
         import os, sys
-        import stagedoor.app.serving, stagedoor.cli
+        import stagedoor.app.startup, stagedoor.cli
         from stagedoor.kernel import tracing
         tracing.start(os.environ)
         assert not tracing.enabled()

@@ -12,8 +12,8 @@ from stagedoor.outputs.webrtc.protocol import Order
 from stagedoor.outputs.webrtc.settings import BridgeSettings
 from stagedoor.storage import Database
 from stagedoor.streams.senders import Sender
-from stagedoor.tenancy.settings import TokenSettings
 from stagedoor.tenancy.store import app_by_id
+from stagedoor.tenancy.token_settings import TokenSettings
 
 SOURCE_ATTRIBUTE: Final = "stagedoor.source"
 """The participant attribute that says how a participant's media came in."""
