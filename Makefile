@@ -42,6 +42,7 @@ static: setup
 	$(RUN) ruff check
 	$(RUN) basedpyright
 	$(RUN) lint-imports
+	$(RUN) python tools/words.py
 
 fast: setup
 	@$(PYTEST) -m "not slow" $(ARGS)
