@@ -17,7 +17,8 @@ from stagedoor.events.nouns import NewEvent
 from stagedoor.events.settings import EventSettings
 from stagedoor.events.store import events
 from stagedoor.jobs.nouns import RECURRING, Job, NewJob, Retry
-from stagedoor.jobs.store import jobs, list_jobs
+from stagedoor.jobs.operator_store import list_jobs
+from stagedoor.jobs.store import jobs
 from stagedoor.jobs.worker import Worker
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.clock_watch import ClockWatch

@@ -22,8 +22,9 @@ from stagedoor.events.store import events, events_after
 from stagedoor.inbox.applier import Applier
 from stagedoor.inbox.redact import redact
 from stagedoor.inbox.store import InboxEvent, inbox, intake
+from stagedoor.jobs.operator_store import list_jobs
 from stagedoor.jobs.queue import Queue
-from stagedoor.jobs.store import jobs, list_jobs
+from stagedoor.jobs.store import jobs
 from stagedoor.kernel.errors import Conflict, StorageUnavailable
 from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.mediaserver.gateway import LiveKitGateway
