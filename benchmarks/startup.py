@@ -17,7 +17,7 @@ from benchmarks.support.plan import Plan
 from benchmarks.support.report import Line, median, number, say
 
 RIVAL: Final = "import fastapi, sqlalchemy, uvicorn"
-"""What any server of this kind imports, and nothing of ours."""
+"""What any server of this kind imports, and nothing of Stagedoor."""
 
 
 def run(plan: Plan) -> list[Line]:

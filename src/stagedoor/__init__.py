@@ -6,7 +6,7 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """`__version__`, read from the installation when somebody asks: it takes a tenth of what `--help` does."""
+    """`__version__`, read from the installation on first use: it takes a tenth of what `--help` does."""
     if name == "__version__":
         from importlib.metadata import version
 

@@ -15,7 +15,7 @@ from stagedoor.kernel.errors import Invalid
 from stagedoor.kernel.texts import shows_nothing
 from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.tenancy.nouns import App, AppSettings
-from stagedoor.tenancy.settings import TokenSettings
+from stagedoor.tenancy.token_settings import TokenSettings
 
 APP = App("app_1", "org_1", "live", "Live", 0, 0)
 KEY, SECRET = "APIkey", "a-secret-of-at-least-thirty-two-characters"

@@ -19,7 +19,7 @@ from stagedoor.kernel.texts import shows_nothing
 from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.rooms.nouns import Plan
 from stagedoor.tenancy.nouns import App, AppSettings
-from stagedoor.tenancy.settings import TokenSettings
+from stagedoor.tenancy.token_settings import TokenSettings
 
 KEY, SECRET = "APItest", "a-secret-for-tests-that-is-long-enough"
 LIVEKIT = Endpoint("http://127.0.0.1:7880", "ws://127.0.0.1:7880", KEY, SECRET)

@@ -332,7 +332,7 @@ REFERENCES = ("organisation", "app", "session", "key")
 
 @pytest.mark.parametrize(("method", "path"), list(CALLS), ids=[" ".join(call) for call in CALLS])
 async def test_what_is_anothers_answers_exactly_as_what_is_not(scene: Scene, method: str, path: str) -> None:
-    """An admin key of another tenant can't tell an id that exists from one that does not."""
+    """An admin key of another tenant cannot tell an id that exists from one that does not."""
     call = CALLS[method, path]
     stranger = Caller(scene.two.api._session, scene.two.api._url, None)  # pyright: ignore[reportPrivateUsage]
     stranger._headers = scene.two.api._headers  # pyright: ignore[reportPrivateUsage]

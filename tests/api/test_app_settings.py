@@ -14,7 +14,7 @@ from stagedoor.events.settings import EventSettings
 from stagedoor.kernel.feature_settings import FeatureSettings
 from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.tenancy.nouns import AppSettings
-from stagedoor.tenancy.settings import TokenSettings
+from stagedoor.tenancy.token_settings import TokenSettings
 
 SOURCE = Path(__file__).parents[2] / "src"
 

@@ -40,7 +40,7 @@ def imported_by(code: str) -> set[str]:
     ],
 )
 def test_the_product_does_without(package: str) -> None:
-    assert package not in imported_by("import stagedoor.app.serving")
+    assert package not in imported_by("import stagedoor.app.startup")
 
 
 @pytest.mark.parametrize("package", ["sqlalchemy", "fastapi", "aiohttp", "pydantic", "structlog", "asyncio"])

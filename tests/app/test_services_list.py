@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from stagedoor.app import early, serving
+from stagedoor.app import early_startup, startup
 from stagedoor.app.product import Product
 from stagedoor.app.runtime import Runtime, Service
 from stagedoor.settings.resolve import resolve
 
-ALL = (*early.SERVICES, *serving.SERVICES)
+ALL = (*early_startup.SERVICES, *startup.SERVICES)
 
 
 def test_each_comes_after_what_it_needs() -> None:
@@ -36,8 +36,8 @@ async def test_they_stop_in_reverse_from_the_one_that_failed(tmp_path: Path, mon
 
         return Service(name, start, stop)
 
-    monkeypatch.setattr(early, "SERVICES", (recording("a"), recording("b")))
-    monkeypatch.setattr(serving, "SERVICES", (recording("c"), recording("d", fails=True), recording("e")))
+    monkeypatch.setattr(early_startup, "SERVICES", (recording("a"), recording("b")))
+    monkeypatch.setattr(startup, "SERVICES", (recording("c"), recording("d", fails=True), recording("e")))
     product = Product(resolve({"data_dir": tmp_path}, {}).settings, lambda _: None)
     with pytest.raises(ConnectionError):
         await product.start()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from stagedoor.cli.table import GROUPS
+from stagedoor.cli.commands import GROUPS
 from tests.support.offline import offline_application
 from tests.support.product import RunningProduct
 

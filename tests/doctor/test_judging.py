@@ -1,4 +1,4 @@
-"""What is made of a measurement: the limits, and the words for what can't be made to happen here."""
+"""What is made of a measurement: the limits, and the words for what cannot be made to happen here."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def test_an_external_livekit_is_tried_without_stagedoor(tmp_path: Path) -> None:
         assert code == 1
         assert findings["livekit-key"]["status"] == "broken"
         assert "refuses the API key" in findings["livekit-key"]["finding"]
-        assert findings["webhook"]["next"] == "Mend `livekit-key` first."
+        assert findings["webhook"]["next"] == "Fix `livekit-key` first."
     finally:
         livekit.kill()
     code, findings = run_doctor(*flags, **given)

@@ -132,7 +132,7 @@ def test_a_livekit_that_went_away(tmp_path: Path) -> None:
     assert findings["database"]["status"] == "ok"
     later = ("livekit-key", "clock", "webhook", "udp", "tcp")
     assert {findings[check]["status"] for check in later} == {"skipped"}
-    assert {findings[check]["next"] for check in later} == {"Mend `livekit` first."}
+    assert {findings[check]["next"] for check in later} == {"Fix `livekit` first."}
 
 
 def test_a_page_over_https_with_a_livekit_without(tmp_path: Path) -> None:

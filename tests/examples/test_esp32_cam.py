@@ -1,7 +1,7 @@
 """The sketch for the ESP32-CAM: compiled for Linux and run against a server that gives it trouble.
 
-The board's own toolchain comes from hosts that a test can't count on; where arduino-cli and the core are installed, the
-sketch is compiled for the board as well.
+The board's own toolchain comes from hosts that a test cannot count on; where arduino-cli and the core are installed,
+the sketch is compiled for the board as well.
 """
 
 from __future__ import annotations

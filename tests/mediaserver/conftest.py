@@ -11,8 +11,8 @@ import pytest
 
 from stagedoor.mediaserver.config import ManagedConfig, choose_network
 from stagedoor.mediaserver.install import find_binary
-from stagedoor.mediaserver.managed import ManagedLiveKit
 from stagedoor.mediaserver.state import StateFolder
+from stagedoor.mediaserver.supervisor import ManagedLiveKit
 from stagedoor.processes.backoff import Backoff
 from stagedoor.processes.procinfo import running_with
 from tests.mediaserver.livekit_harness import Heard, MakeManaged

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from livekit import api
 
 from stagedoor.mediaserver.config import ManagedConfig
-from stagedoor.mediaserver.managed import ManagedLiveKit
+from stagedoor.mediaserver.supervisor import ManagedLiveKit
 
 MakeManaged = Callable[..., ManagedLiveKit]
 

@@ -28,7 +28,7 @@ from tests.mediaserver.livekit_harness import Heard, MakeManaged
 _STAGEDOOR = """
 import asyncio, pickle, sys
 from pathlib import Path
-from stagedoor.mediaserver.managed import ManagedLiveKit
+from stagedoor.mediaserver.supervisor import ManagedLiveKit
 
 async def main():
     binary, config, folder = pickle.load(sys.stdin.buffer)

@@ -11,7 +11,7 @@ import stagedoor
 
 PACKAGE: Final = Path(stagedoor.__file__).parent
 ENGINES: Final = ("sqlite", "postgresql", "postgres")
-QUERY_PARTS: Final = ("tenancy/visibility.py",)
+QUERY_PARTS: Final = ("tenancy/tenant_filter.py",)
 """Not statements: the condition that stores of several folders put into theirs."""
 
 

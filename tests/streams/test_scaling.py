@@ -1,4 +1,4 @@
-"""Sizes are made from what a camera really sends: any shape, any kind of JPEG, or one that can't be decoded."""
+"""Sizes are made from what a camera really sends: any shape, any kind of JPEG, or one that cannot be decoded."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from stagedoor.storage import Database, Transaction
 from stagedoor.tenancy import apps, organisations
 from stagedoor.tenancy.nouns import AppSettings, Organisation
 from stagedoor.tenancy.principals import OPERATOR
-from stagedoor.tenancy.settings import TokenSettings
+from stagedoor.tenancy.token_settings import TokenSettings
 
 HOUR = 3_600
 

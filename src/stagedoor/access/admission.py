@@ -15,7 +15,7 @@ from stagedoor.kernel.errors import Invalid, NotFound
 from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.room_names import livekit_name
-from stagedoor.tenancy.settings import TokenSettings
+from stagedoor.tenancy.token_settings import TokenSettings
 
 if TYPE_CHECKING:
     from livekit.api import TokenVerifier

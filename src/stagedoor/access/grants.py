@@ -13,7 +13,7 @@ from stagedoor.kernel.errors import Invalid
 from stagedoor.rooms.nouns import SESSION_ATTRIBUTE, SESSION_ID_LENGTH, Plan, RoomLimits
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.room_names import new_livekit_name
-from stagedoor.tenancy.settings import TokenSettings
+from stagedoor.tenancy.token_settings import TokenSettings
 
 SOURCES: Final = ("camera", "microphone", "screen_share", "screen_share_audio")
 """What LiveKit lets a grant name in `canPublishSources`."""

@@ -69,7 +69,7 @@ def needs(scope: str) -> Any:
 
 
 def public(reason: str) -> dict[str, Any]:
-    """`openapi_extra` of a route that anybody may call."""
+    """`openapi_extra` of a route that needs no key."""
     return {"x-access": f"public: {reason}"}
 
 

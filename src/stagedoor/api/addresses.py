@@ -41,7 +41,7 @@ def frames_url(services: Services, kind: FramesKind, app: App, livekit_room: str
 
 
 def is_public(app: App) -> bool:
-    """Whether everybody may watch the app's rooms."""
+    """Whether the app's rooms may be watched without a token."""
     return app.settings.of(PlaybackSettings).playback_policy == "public"
 
 

@@ -25,7 +25,7 @@ from stagedoor.rooms.settings import SessionSettings
 from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.streams.settings import StreamSettings
 from stagedoor.tenancy.nouns import AppSettings
-from stagedoor.tenancy.settings import TokenSettings
+from stagedoor.tenancy.token_settings import TokenSettings
 from stagedoor.transcripts.settings import TranscriptSettings
 
 FEATURES: Final[tuple[type[FeatureSettings], ...]] = (

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stagedoor.api.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import render
-from stagedoor.kernel.errors import TooLarge, TooMany
+from stagedoor.kernel.errors import TooLarge
 
 DRAINED_BYTES: Final = 64 * 1024 * 1024
 
@@ -129,53 +129,3 @@ def headers_for(path: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> tuple
     if path.startswith(PREFIX) and all(name != b"cache-control" for name, _ in headers):
         return API_HEADERS
     return SECURITY_HEADERS
-
-
-class CallsAtATimeMiddleware:
-    """Refuses calls of an API key that has `most` under way, so that one key cannot take the database from others.
-
-    It stands before everything else, front routes included. The live feed has a limit of its own.
-    """
-
-    def __init__(self, app: ASGIApp, most: int) -> None:
-        self._app = app
-        self._most = most
-        self._under_way: dict[bytes, int] = {}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = _authorization(scope) if scope["type"] == "http" and scope["path"].startswith(PREFIX) else None
-        if caller is None or scope["path"].endswith("/events"):
-            await self._app(scope, receive, send)
-            return
-        calls = self._under_way.get(caller, 0)
-        if calls >= self._most:
-            await self._refuse(scope, receive, send)
-            return
-        self._under_way[caller] = calls + 1
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            left = self._under_way[caller] - 1
-            if left:
-                self._under_way[caller] = left
-            else:
-                del self._under_way[caller]
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        HTTP_REQUESTS.labels(scope["method"], "other", 429).inc()
-        problem = TooMany(
-            f"This API key has {self._most} calls under way; wait for their answers.",
-            code="too_many_calls",
-            extra={"limit": self._most},
-            headers={"Retry-After": "1"},
-        )
-        response = render(problem)
-        response.raw_headers.extend(API_HEADERS)
-        await response(scope, receive, send)
-
-
-def _authorization(scope: Scope) -> bytes | None:
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            return value
-    return None

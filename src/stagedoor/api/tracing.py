@@ -10,7 +10,7 @@ from stagedoor.api.middleware import route_of
 from stagedoor.kernel import tracing
 
 _QUIET: Final = frozenset({"/health", "/ready", "/metrics"})
-"""Asked every few seconds by machines, of which nobody wants a trace."""
+"""Requested every few seconds by machines; a trace of each would be noise."""
 
 
 class TracingMiddleware:

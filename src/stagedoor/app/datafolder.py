@@ -44,7 +44,7 @@ class DataFolder:
         try:
             private_folder(self.path)
         except OSError as error:
-            raise CallerMistake(f"The data folder {self.path} can't be made: {error.strerror}.") from None
+            raise CallerMistake(f"The data folder {self.path} cannot be made: {error.strerror}.") from None
         self._lock = FileLock(self.path / "lock")
 
     @property
@@ -63,7 +63,7 @@ class DataFolder:
 
     @property
     def node(self) -> str:
-        """A name of this folder on this machine. Whoever holds the folder may take it that no other process lives that
+        """A name of this folder on this machine. The holder of the folder may assume that no other process lives that
         bore the name; a copy of the folder elsewhere has another one."""
         where = f"{socket.gethostname()}\n{self.path}\n{self.path.stat().st_ino}"
         return hashlib.sha256(where.encode()).hexdigest()[:12]
@@ -73,7 +73,7 @@ class DataFolder:
         try:
             return self._lock.try_acquire()
         except OSError as error:
-            raise OperatorError(f"The data folder {self.path} can't be written: {error.strerror}.") from None
+            raise OperatorError(f"The data folder {self.path} cannot be written: {error.strerror}.") from None
 
     def release(self) -> None:
         self._lock.release()
@@ -82,7 +82,7 @@ class DataFolder:
         """The secrets, made on the first call.
 
         Raises:
-            OperatorError: The file can't be read or is not whole.
+            OperatorError: The file cannot be read or is not whole.
         """
         file = self.path / "secrets.json"
         try:
@@ -91,7 +91,7 @@ class DataFolder:
             pass
         except (OSError, msgspec.MsgspecError) as error:
             raise OperatorError(
-                f"The secrets in {file} can't be read ({error}); put the file back from a backup."
+                f"The secrets in {file} cannot be read ({error}); put the file back from a backup."
             ) from None
         made = Secrets(
             livekit_api_key=f"API{secrets.token_hex(6)}",
@@ -102,5 +102,5 @@ class DataFolder:
         try:
             write_private(file, msgspec.json.encode(asdict(made)).decode())
         except OSError as error:
-            raise OperatorError(f"The data folder {self.path} can't be written: {error.strerror}.") from None
+            raise OperatorError(f"The data folder {self.path} cannot be written: {error.strerror}.") from None
         return made

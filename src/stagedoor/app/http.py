@@ -14,7 +14,7 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from stagedoor.api.middleware import CallsAtATimeMiddleware
+from stagedoor.api.rate_limits import CallLimitMiddleware
 from stagedoor.app.connection_limits import connection_limits
 from stagedoor.app.http_connection import HttpConnection
 from stagedoor.app.listening import listen
@@ -75,7 +75,7 @@ class HttpServer:
         connection: Any = partial(HttpConnection, limits=limits)
         web_socket: Any = partial(WebSocketConnection, limits=limits)
         config = uvicorn.Config(
-            CallsAtATimeMiddleware(app, self._settings.api_max_calls),
+            CallLimitMiddleware(app, self._settings.api_max_calls),
             log_config=None,
             access_log=False,
             lifespan="off",

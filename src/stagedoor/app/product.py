@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from stagedoor.app import early
+from stagedoor.app import early_startup
 from stagedoor.app.runtime import Runtime, Service
 from stagedoor.kernel.errors import OperatorError, Problem, StorageUnavailable
 from stagedoor.settings.installation import Settings
@@ -23,7 +23,7 @@ class Product:
 
     Args:
         settings: The installation's settings.
-        progress: Told, in a sentence, what takes a while.
+        progress: Called with a sentence for what takes a while.
     """
 
     def __init__(self, settings: Settings, progress: Callable[[str], None]) -> None:
@@ -39,9 +39,9 @@ class Product:
         """
         try:
             with _no_garbage_collection():
-                await self._start(early.SERVICES)
+                await self._start(early_startup.SERVICES)
                 # In a thread: LiveKit's start goes on meanwhile.
-                serving = await asyncio.to_thread(import_module, "stagedoor.app.serving")
+                serving = await asyncio.to_thread(import_module, "stagedoor.app.startup")
                 await self._start(serving.SERVICES)
         except StorageUnavailable as error:
             await self.stop()
@@ -63,7 +63,7 @@ class Product:
         await self._stopping.aclose()
 
     async def failed(self) -> None:
-        """Return when a service that should run for ever has ended; raises what ended it."""
+        """Return when a service that should run until the stop has ended; raises what ended it."""
         await self._runtime.failed
 
     async def _start(self, services: Iterable[Service]) -> None:

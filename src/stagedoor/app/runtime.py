@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from stagedoor.app.patience import Patience
+from stagedoor.app.startup_wait import StartupWait
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.settings.installation import Settings
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from stagedoor.app.datafolder import DataFolder, Secrets
     from stagedoor.app.http import HttpServer
     from stagedoor.app.network import Network
-    from stagedoor.mediaserver.managed import ManagedLiveKit
     from stagedoor.mediaserver.status import Started
+    from stagedoor.mediaserver.supervisor import ManagedLiveKit
     from stagedoor.rooms.ban_enforcer import BanEnforcer
     from stagedoor.rooms.reconcile import Reconciler
     from stagedoor.rooms.reconcile_worker import Watch
@@ -36,10 +36,10 @@ class Runtime:
 
     Attributes:
         settings: The installation's settings.
-        progress: Told, in a sentence, what takes a while.
-        patience: For what does not answer yet.
+        progress: Called with a sentence for what takes a while.
+        startup_wait: Retries what does not answer yet.
         unready: Why not everything answers; `None` once it does.
-        livekit_lost_at: When the managed LiveKit ended by itself before there was anybody to tell.
+        livekit_lost_at: When the managed LiveKit ended by itself before its listener was there.
         livekit_stopped_at: When we stopped it.
     """
 
@@ -58,7 +58,7 @@ class Runtime:
     def __init__(self, settings: Settings, progress: Callable[[str], None]) -> None:
         self.settings = settings
         self.progress = progress
-        self.patience = Patience(settings.start_patience, progress)
+        self.startup_wait = StartupWait(settings.start_timeout, progress)
         self.unready: str | None = "Stagedoor is starting."
         self.api_key: str | None = None
         self.livekit: ManagedLiveKit | None = None

@@ -168,11 +168,11 @@ def _other_nodes(settings: Settings, node: str, hub: Hub, senders: Senders) -> O
     try:
         return Relay(settings.redis_url.get_secret_value(), node, hub, senders)
     except ValueError as error:
-        raise OperatorError(f"STAGEDOOR_REDIS_URL can't be used: {error}") from None
+        raise OperatorError(f"STAGEDOOR_REDIS_URL cannot be used: {error}") from None
 
 
 def _objects(settings: Settings) -> Objects:
     try:
         return Objects(settings.objects_url, settings.data_dir / "objects")
     except ObjectsUnavailable as error:
-        raise OperatorError(f"The object storage can't be used: {error} See STAGEDOOR_OBJECTS_URL.") from None
+        raise OperatorError(f"The object storage cannot be used: {error} See STAGEDOOR_OBJECTS_URL.") from None

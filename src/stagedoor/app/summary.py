@@ -1,4 +1,4 @@
-"""What a person or a program is told when everything answers."""
+"""The summary for a person or a program when everything answers."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from stagedoor.storage import Transaction, metadata
 from stagedoor.storage.records import record
 from stagedoor.storage.types import row_id
 from stagedoor.tenancy.principals import Principal
-from stagedoor.tenancy.visibility import visible
+from stagedoor.tenancy.tenant_filter import visible
 
 SYSTEM: Final = "system"
 """The actor of changes that the product makes by itself, such as deleting what retention has expired."""

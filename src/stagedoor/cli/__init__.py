@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from stagedoor.cli import deploy, doctor, livekit, settings, up
+from stagedoor.cli.commands import GROUPS
 from stagedoor.cli.requests import group
-from stagedoor.cli.table import GROUPS
 from stagedoor.kernel.errors import OperatorError
 
 _COMPLETION: Final = "_STAGEDOOR_COMPLETE"

@@ -1,6 +1,6 @@
 """The CLI speaks the REST contract, to the running instance or, when none runs, to the application in this process.
 
-So there is one way in with one set of rules, and SQLite has one writer whoever calls. The product is imported only
+So there is one way in with one set of rules, and SQLite has one writer. The product is imported only
 when none runs.
 """
 

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from stagedoor.cli.commands import Group, Parameter, Verb
 from stagedoor.cli.options import AsJson, DataDir
-from stagedoor.cli.table import Group, Parameter, Verb
 
 _TYPES: Final = {
     "text": str,
@@ -31,7 +31,7 @@ def group(of: Group, *, alias_of: str | None = None) -> typer.Typer:
     if alias_of is not None:
 
         @made.callback()
-        def told() -> None:  # pyright: ignore[reportUnusedFunction]
+        def on_wait() -> None:  # pyright: ignore[reportUnusedFunction]
             typer.echo(f"`stagedoor {of.alias}` is called `stagedoor {alias_of}` now; both work.", err=True)
 
     for verb in of.verbs:

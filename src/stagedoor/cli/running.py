@@ -1,4 +1,4 @@
-"""Running the product in the foreground, and what a terminal is told of it."""
+"""Running the product in the foreground, and its output at a terminal."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def write_all(folder: Path, wanted: Iterable[DeployFile], *, force: bool) -> dic
 
     Raises:
         CallerMistake: A file that is no secret was there and differs, and `force` was not given; nothing is written.
-        OperatorError: The folder can't be written.
+        OperatorError: The folder cannot be written.
     """
     found = list(wanted)
     for file in found:
@@ -47,7 +47,7 @@ def write_all(folder: Path, wanted: Iterable[DeployFile], *, force: bool) -> dic
         folder.mkdir(parents=True, exist_ok=True)
         return {file.name: _write(folder / file.name, file) for file in found}
     except OSError as error:
-        raise OperatorError(f"{folder} can't be written: {error.strerror}.") from None
+        raise OperatorError(f"{folder} cannot be written: {error.strerror}.") from None
 
 
 def _write(path: Path, file: DeployFile) -> Outcome:

@@ -1,4 +1,4 @@
-"""Will browsers do what the pages ask of them? Decided from the addresses they are told."""
+"""Will browsers do what the pages ask of them? Decided from the addresses they are given."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHECK = "browsers"
 
 
 def check(network: Network) -> CheckResult:
-    """Compare the page's address with LiveKit's address as the page is told it."""
+    """Compare the page's address with LiveKit's address as the page is given it."""
     page, livekit = urlsplit(network.public_url), urlsplit(network.endpoint.client_url)
     if page.scheme == "https" and livekit.scheme == "ws":
         return broken(
@@ -24,7 +24,7 @@ def check(network: Network) -> CheckResult:
     if _is_loopback(livekit.hostname) and not _is_loopback(page.hostname):
         return broken(
             CHECK,
-            f"Browsers on other machines are told {network.endpoint.client_url}, which is their own machine.",
+            f"Browsers on other machines are given {network.endpoint.client_url}, which is their own machine.",
             "Set STAGEDOOR_LIVEKIT_PUBLIC_URL to LiveKit's address as browsers reach it.",
         )
     if page.scheme == "http" and not _is_loopback(page.hostname):

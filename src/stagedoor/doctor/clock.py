@@ -38,8 +38,8 @@ async def check_by_date(endpoint: Endpoint) -> CheckResult:
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,
             session.get(f"{http_url(endpoint.url)}/") as answer,
         ):
-            answered, said = now_ms(), answer.headers.get("Date", "")
-        date = int(parsedate_to_datetime(said).timestamp() * 1000)
+            answered, header = now_ms(), answer.headers.get("Date", "")
+        date = int(parsedate_to_datetime(header).timestamp() * 1000)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         return skipped(CHECK, "LiveKit's answer does not say what time it is.", "Fix `livekit-key` first.")
     # The header has whole seconds: the time is somewhere in that one.

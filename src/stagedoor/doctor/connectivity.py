@@ -11,7 +11,7 @@ from typing import Final
 from stagedoor.doctor.signalling import Candidate, IceOffer
 from stagedoor.doctor.stun import binding_request, is_answer
 
-_PATIENCE_SECONDS: Final = 4.0
+_TIMEOUT_SECONDS: Final = 4.0
 _AGAIN_SECONDS: Final = 0.2
 
 
@@ -20,7 +20,7 @@ async def answers(candidate: Candidate, offer: IceOffer) -> bool:
     transaction = secrets.token_bytes(12)
     request = binding_request(transaction, offer.username, offer.password)
     try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             if candidate.protocol == "udp":
                 return await _over_udp(candidate, request, transaction)
             return await _over_tcp(candidate, request, transaction)

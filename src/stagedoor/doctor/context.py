@@ -1,4 +1,4 @@
-"""What is there: the settings, the data folder, whether Stagedoor runs on it, and the LiveKit it looks after.
+"""What is there: the settings, the data folder, whether Stagedoor runs on it, and its LiveKit.
 
 Looking changes nothing: no folder, secret or database is made, because the operator may be another user than the
 service.
@@ -36,7 +36,7 @@ class Context:
         settings: The settings; for a running instance those that it was started with, as far as can be seen.
         folder: The data folder, which need not exist.
         network: Every address.
-        state: Whether Stagedoor runs on the data folder; `starting` when it holds it and can't be asked yet.
+        state: Whether Stagedoor runs on the data folder; `starting` when it holds it and cannot be asked yet.
         address: Of the running instance.
         livekit_pid: The living LiveKit that a Stagedoor on this folder started.
         other_livekit: The running instance does not use the LiveKit that our settings say.
@@ -106,5 +106,5 @@ def _not_ours(folder: Path) -> str:
     try:
         name = pwd.getpwuid(folder.stat().st_uid).pw_name
     except (OSError, KeyError):
-        return f"The data folder {folder} can't be read by this user; run the command as root."
+        return f"The data folder {folder} cannot be read by this user; run the command as root."
     return f"The data folder {folder} belongs to {name}; run `sudo -u {name} stagedoor doctor`, or as root."

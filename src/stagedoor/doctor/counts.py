@@ -13,7 +13,7 @@ RESULTS = "stagedoor_livekit_webhooks"
 
 
 async def webhook_counts(instance: Instance) -> Counter[tuple[str, str]] | None:
-    """How often, by (metric, label); None when the metrics can't be read."""
+    """How often, by (metric, label); None when the metrics cannot be read."""
     answer = await instance.metrics()
     if answer.status != 200:
         return None

@@ -39,7 +39,7 @@ async def check(context: Context, instance: Instance | None) -> CheckResult:
 async def _ask(instance: Instance) -> CheckResult:
     answer = await instance.ready()
     if answer.status not in {200, 503}:
-        return skipped(CHECK, "The running Stagedoor does not say how its database is.", "Mend `stagedoor` first.")
+        return skipped(CHECK, "The running Stagedoor does not say how its database is.", "Fix `stagedoor` first.")
     reasons = [str(reason) for reason in answer.json().get("reasons", ()) if "database" in str(reason)]
     if reasons:
         return broken(CHECK, " ".join(reasons), _MEND)
@@ -58,7 +58,7 @@ async def _try_file(folder: Path) -> CheckResult:
             return skipped(CHECK, "A Stagedoor has just started.", "Run `stagedoor doctor` again.")
         return await _try(file)
     except OSError as error:
-        return broken(CHECK, f"The data folder {folder} can't be written: {error.strerror}.", _MEND)
+        return broken(CHECK, f"The data folder {folder} cannot be written: {error.strerror}.", _MEND)
     finally:
         lock.release()
 
@@ -71,5 +71,5 @@ async def _try(url: str | Path) -> CheckResult:
         finally:
             await database.close()
     except (StorageUnavailable, OperatorError) as error:
-        return broken(CHECK, f"The database can't be used: {error}", _MEND)
+        return broken(CHECK, f"The database cannot be used: {error}", _MEND)
     return ok(CHECK, "The database was opened, written and read.")

@@ -18,13 +18,13 @@ async def check(instance: Instance) -> CheckResult:
     """Look at the last day of the inbox."""
     answers = [await instance.get("inbox", {"state": state, "limit": "200"}) for state in ("failed", "unclaimed")]
     if any(answer.status != 200 for answer in answers):
-        return skipped(CHECK, "The running Stagedoor does not show its inbox.", "Mend `stagedoor` first.")
+        return skipped(CHECK, "The running Stagedoor does not show its inbox.", "Fix `stagedoor` first.")
     failed, unclaimed = (_recent(answer.json()["data"]) for answer in answers)
     if failed:
         return warning(
             CHECK,
             f"{_count(failed)} of the last day failed; the newest is {failed[0]['id']}: {failed[0]['error']}",
-            "The log says why; once that is mended, `stagedoor inbox replay EV_…` applies an event again.",
+            "The log says why; once that is fixed, `stagedoor inbox replay EV_…` applies an event again.",
         )
     if unclaimed:
         return _no_session(unclaimed)
@@ -45,7 +45,7 @@ def _no_session(events: list[dict[str, Any]]) -> CheckResult:
     return warning(
         CHECK,
         f"{_count(events)} of the last day found no session: no app has the rooms {shown}.",
-        f"Name rooms after their app, such as live-demo for the app live{create}. Leave it if somebody else uses this"
+        f"Name rooms after their app, such as live-demo for the app live{create}. Leave it if another product uses this"
         " LiveKit as well.",
     )
 

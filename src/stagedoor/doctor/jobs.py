@@ -16,7 +16,7 @@ async def check(instance: Instance) -> CheckResult:
     """Look at jobs that are dead or failed, and at those whose time came long ago."""
     answers = [await instance.get("jobs", {"state": state, "limit": "200"}) for state in ("dead", "failed", "queued")]
     if any(answer.status != 200 for answer in answers):
-        return skipped(CHECK, "The running Stagedoor does not show its jobs.", "Mend `stagedoor` first.")
+        return skipped(CHECK, "The running Stagedoor does not show its jobs.", "Fix `stagedoor` first.")
     dead, failed, queued = (answer.json()["data"] for answer in answers)
     if given_up := dead + failed:
         kinds = ", ".join(sorted({job["kind"] for job in given_up}))
@@ -24,7 +24,7 @@ async def check(instance: Instance) -> CheckResult:
         return warning(
             CHECK,
             f"{len(given_up)} given up ({kinds}); the newest is {first['id']}: {first['error']}",
-            "Once the cause is mended, `stagedoor jobs retry job_…` does one again; `stagedoor jobs list --state dead`"
+            "Once the cause is fixed, `stagedoor jobs retry job_…` does one again; `stagedoor jobs list --state dead`"
             " and `--state failed` name them.",
         )
     now = now_ms()

@@ -76,12 +76,12 @@ async def check_key(endpoint: Endpoint) -> CheckResult:
 
 
 def key_skipped(reachable: CheckResult) -> CheckResult:
-    """When there was nobody to ask."""
+    """When LiveKit did not answer."""
     return skipped(KEY, "Not tried, because LiveKit could not be asked.", _first(reachable))
 
 
 def _first(finding: CheckResult) -> str:
-    return finding.next if finding.status == "skipped" else f"Mend `{finding.check}` first."
+    return finding.next if finding.status == "skipped" else f"Fix `{finding.check}` first."
 
 
 def _where_to_look(context: Context) -> str:
@@ -91,7 +91,7 @@ def _where_to_look(context: Context) -> str:
     host = urlsplit(context.network.endpoint.url)
     return (
         f"See that LiveKit runs and that a firewall lets this machine reach {host.hostname}:{host.port or host.scheme};"
-        " LIVEKIT_API_HOST says where it is sought. LiveKit ends with exit code 0 when it can't start, so look into"
+        " LIVEKIT_API_HOST says where it is sought. LiveKit ends with exit code 0 when it cannot start, so look into"
         " its log: `journalctl -u livekit` or `docker compose logs livekit`."
     )
 

@@ -37,7 +37,7 @@ def judge(protocol: str, tried: dict[Candidate, bool]) -> CheckResult:
         return _none(protocol)
     silent = [place for place, answered in places.items() if not answered]
     answering = [place for place, answered in places.items() if answered]
-    # Where there are addresses of both kinds, everybody can use an IPv4 one and not everybody an IPv6 one.
+    # Where there are addresses of both kinds, every client can use an IPv4 one and not every client an IPv6 one.
     needed = [place for place in places if ":" not in place.host] or list(places)
     if any(place in answering for place in needed):
         rest = f" {_names(silent)} gave no answer." if silent else ""

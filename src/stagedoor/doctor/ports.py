@@ -1,4 +1,4 @@
-"""Who has our ports: ourselves while we run, nobody while we do not."""
+"""Which process has Stagedoor's ports: itself while it runs, none while it does not."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def needs(context: Context) -> list[Need]:
 
 def check(context: Context) -> CheckResult:
     """Look at every port. Blocks for a while."""
-    said: list[str] = []
+    sentences: list[str] = []
     for need in needs(context):
         trouble, sentence = _look(context, need)
         if trouble is not None:
             return trouble
-        said.append(sentence)
-    return ok(CHECK, "; ".join(said) + ".")
+        sentences.append(sentence)
+    return ok(CHECK, "; ".join(sentences) + ".")
 
 
 def _look(context: Context, need: Need) -> tuple[CheckResult | None, str]:
@@ -59,7 +59,7 @@ def _look(context: Context, need: Need) -> tuple[CheckResult | None, str]:
     try:
         free = is_free(need.protocol, "127.0.0.1" if need.host == "localhost" else need.host, need.port)
     except OSError as error:
-        sentence = f"{need.name} can't be listened on at {need.host}: {error.strerror}."
+        sentence = f"{need.name} cannot be listened on at {need.host}: {error.strerror}."
         return broken(CHECK, sentence, f"Choose another with {variable}."), ""
     expected = context.livekit_pid is not None if need.by_livekit else context.state != "stopped"
     if free and not expected:

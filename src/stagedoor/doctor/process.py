@@ -16,7 +16,7 @@ async def check(context: Context, instance: Instance | None) -> CheckResult:
         if context.state == "starting":
             return warning(
                 CHECK,
-                f"A Stagedoor holds the data folder {context.folder} but can't be asked yet.",
+                f"A Stagedoor holds the data folder {context.folder} but cannot be asked yet.",
                 "Wait some seconds and run `stagedoor doctor` again.",
             )
         return skipped(CHECK, f"No Stagedoor runs on the data folder {context.folder}.", START)
@@ -32,7 +32,7 @@ async def check(context: Context, instance: Instance | None) -> CheckResult:
         return ok(CHECK, f"Stagedoor runs, answers at {instance.url} and says that it is ready.")
     if answer.status == 503:
         reasons = " ".join(map(str, answer.json().get("reasons", ())))
-        return broken(CHECK, f"Stagedoor runs but is not ready. {reasons}", "The findings below say what to mend.")
+        return broken(CHECK, f"Stagedoor runs but is not ready. {reasons}", "The findings below say what to fix.")
     return broken(
         CHECK,
         f"Stagedoor runs but does not answer at {instance.url}: {_why(answer.status, answer.body)}.",

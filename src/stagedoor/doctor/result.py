@@ -17,7 +17,7 @@ class CheckResult:
     Attributes:
         check: The check's name, which does not change between versions.
         status: `broken` makes the command's exit code 1; `skipped` was not tried.
-        finding: What is the case, in a sentence; what was not proven is said.
+        finding: What is the case, in a sentence, with what was not proven.
         next: What to do.
     """
 

@@ -87,7 +87,7 @@ async def _with_room(context: Context, instance: Instance | None, gateway: LiveK
     try:
         async with probe_room(gateway) as probe:
             if instance is None:
-                heard = skipped(webhook.CHECK, "Nobody runs who would take LiveKit's webhook.", process.START)
+                heard = skipped(webhook.CHECK, "No Stagedoor runs that would receive LiveKit's webhook.", process.START)
             else:
                 heard = await webhook.check(context, instance, probe, before)
             return [clock.check(probe), heard, *await media.check(context.network.endpoint, probe.name)]
@@ -96,7 +96,7 @@ async def _with_room(context: Context, instance: Instance | None, gateway: LiveK
 
 
 async def _without_livekit(context: Context, trouble: CheckResult) -> list[CheckResult]:
-    first = trouble.next if trouble.status == "skipped" else f"Mend `{trouble.check}` first."
+    first = trouble.next if trouble.status == "skipped" else f"Fix `{trouble.check}` first."
     reason = "Not tried, because no room can be made in LiveKit."
     managed = context.network.managed
     if managed is not None and trouble.status == "skipped":

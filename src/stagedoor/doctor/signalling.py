@@ -1,7 +1,7 @@
 """Join a room far enough for LiveKit to begin ICE: take its offer, answer it, and learn where it listens.
 
-No media and no DTLS follow. LiveKit's offer to whoever joins has one data channel (it offers first, with protocol 3 and
-later), and after an answer its ICE agent answers connectivity checks.
+No media and no DTLS follow. LiveKit's offer to a participant that joins has one data channel (it offers first,
+with protocol 3 and later), and after an answer its ICE agent answers connectivity checks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from livekit.protocol import rtc
 from stagedoor.mediaserver.endpoint import Endpoint, http_url
 from stagedoor.mediaserver.signing import access_token
 
-_PATIENCE_SECONDS: Final = 10.0
+_TIMEOUT_SECONDS: Final = 10.0
 _UFRAG: Final = "stagedoor"
 
 
@@ -55,7 +55,7 @@ async def ice_offer(endpoint: Endpoint, room: str) -> AsyncGenerator[IceOffer]:
     url = http_url(endpoint.url)
     query = {"access_token": _token(endpoint, room), "protocol": "15"}
     async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}/rtc", params=query) as socket:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             offer = await _exchange(socket)
         yield offer
 
@@ -102,7 +102,7 @@ def _candidate(init: str) -> list[Candidate]:
 
 
 def _answer(offer: str) -> str:
-    """An answer that takes the data channel; its DTLS fingerprint is nobody's, because no DTLS follows."""
+    """An answer that takes the data channel; its DTLS fingerprint is made up, because no DTLS follows."""
     mid = _line(offer, "a=mid:")
     fingerprint = ":".join(f"{byte:02X}" for byte in secrets.token_bytes(32))
     lines = (

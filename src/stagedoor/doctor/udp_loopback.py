@@ -10,7 +10,7 @@ from stagedoor.doctor.result import CheckResult, broken, ok, warning
 from stagedoor.mediaserver.config import ManagedConfig
 
 CHECK = "udp"
-_PATIENCE_SECONDS: Final = 1.0
+_TIMEOUT_SECONDS: Final = 1.0
 _HELLO: Final = b"stagedoor"
 
 
@@ -24,7 +24,7 @@ def _one(host: str, port: int) -> CheckResult:
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as here, socket.socket(family, socket.SOCK_DGRAM) as there:
             here.bind((host, port))
-            here.settimeout(_PATIENCE_SECONDS)
+            here.settimeout(_TIMEOUT_SECONDS)
             there.sendto(_HELLO, (host, port))
             arrived = here.recv(len(_HELLO)) == _HELLO
     except TimeoutError:
@@ -39,7 +39,7 @@ def _one(host: str, port: int) -> CheckResult:
             )
         return broken(
             CHECK,
-            f"UDP port {port} can't be taken on {host}: {error.strerror}.",
+            f"UDP port {port} cannot be taken on {host}: {error.strerror}.",
             "End the program that has it, or choose another with STAGEDOOR_LIVEKIT_UDP_PORT.",
         )
     if not arrived:

@@ -16,7 +16,7 @@ from stagedoor.doctor.webhook_rejections import not_taken, refused
 from stagedoor.mediaserver.config import webhook_section
 
 CHECK = "webhook"
-PATIENCE_SECONDS: Final = 8.0
+TIMEOUT_SECONDS: Final = 8.0
 """Longer than LiveKit's first three tries together, with waits of 1, 2 and 4 s between them."""
 _ASK_EVERY_SECONDS: Final = 0.1
 _LINGER_SECONDS: Final = 1.0
@@ -26,7 +26,11 @@ Counts = Counter[tuple[str, str]]
 
 
 async def check(
-    context: Context, instance: Instance, probe: ProbeRoom, before: Counts | None, patience: float = PATIENCE_SECONDS
+    context: Context,
+    instance: Instance,
+    probe: ProbeRoom,
+    before: Counts | None,
+    timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> CheckResult:
     """Wait for the room's `room_started` in the inbox.
 
@@ -35,17 +39,17 @@ async def check(
         instance: The running instance.
         probe: The room, which has just been made.
         before: What was counted before it was.
-        patience: Seconds to wait.
+        timeout_seconds: How long to wait.
     """
     began = time.monotonic()
-    until = began + patience
+    until = began + timeout_seconds
     while time.monotonic() < until:
         answer = await instance.get("inbox", {"room": probe.name})
         if answer.status != 200:
             return skipped(
                 CHECK,
                 f"The running Stagedoor does not show its inbox (status {answer.status}).",
-                "Mend `stagedoor` first.",
+                "Fix `stagedoor` first.",
             )
         if any(event["event"] == "room_started" for event in answer.json()["data"]):
             took = time.monotonic() - began
@@ -82,7 +86,8 @@ def _why_not(context: Context, before: Counts | None, now: Counts | None, waited
         )
     return broken(
         CHECK,
-        f"No webhook arrived in {waited:.0f} s{unknown}: LiveKit was not told to send any, or can't reach Stagedoor.",
+        f"No webhook arrived in {waited:.0f} s{unknown}: LiveKit is not configured to send any, or cannot reach"
+        " Stagedoor.",
         "Put this into LiveKit's configuration, with an address of Stagedoor that LiveKit's machine can reach, and"
         f" restart LiveKit:\n{section}",
     )

@@ -12,7 +12,7 @@ def refused(check: str, reason: str, api_key: str) -> CheckResult:
     sentence, next_step = {
         "unknown_key": (
             "it is signed with an API key that Stagedoor does not know",
-            f"Set `webhook.api_key` in LiveKit's configuration to {api_key} and restart LiveKit, or tell Stagedoor the"
+            f"Set `webhook.api_key` in LiveKit's configuration to {api_key} and restart LiveKit, or give Stagedoor the"
             " other key as well with STAGEDOOR_LIVEKIT_WEBHOOK_EXTRA_KEYS=key:secret.",
         ),
         "bad_signature": (
@@ -53,7 +53,7 @@ def refused(check: str, reason: str, api_key: str) -> CheckResult:
 def not_taken(check: str, result: str) -> CheckResult:
     """The finding for a webhook whose signature is right and which was not stored."""
     sentence, next_step = {
-        "unavailable": ("it could not be stored", "Mend `database` and `disk`; LiveKit tries again for 15 s only."),
+        "unavailable": ("it could not be stored", "Fix `database` and `disk`; LiveKit tries again for 15 s only."),
         "too_large": ("it is larger than the limit", "Raise STAGEDOOR_LIVEKIT_WEBHOOK_MAX_BYTES."),
     }.get(result, ("it is not an event as LiveKit sends them", "See what else sends to the webhook's address."))
     return broken(check, f"The webhook arrives and its signature is right, but {sentence}.", next_step)

@@ -9,7 +9,7 @@ _MOST_ENTRIES: Final = 200
 
 
 def orientation_of(jpeg: bytes) -> int:
-    """1 to 8, as EXIF numbers them; 1, which is as stored, when nothing else is said."""
+    """1 to 8, as EXIF numbers them; 1, which is as stored, when the picture has none."""
     at = 2
     while jpeg[at : at + 1] == b"\xff" and at + 4 < len(jpeg):
         marker = jpeg[at + 1]

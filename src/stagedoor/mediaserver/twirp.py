@@ -6,18 +6,16 @@ only addition.
 
 from __future__ import annotations
 
-import time
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
 from google.protobuf.message import Message
 
-from stagedoor.kernel.jwt import sign
 from stagedoor.mediaserver.endpoint import Endpoint, http_url
+from stagedoor.mediaserver.signing import server_token
 
 M = TypeVar("M", bound=Message)
-_TOKEN_SECONDS: Final = 600
 
 
 class TwirpError(Exception):
@@ -64,7 +62,7 @@ async def call(
         aiohttp.ClientError, TimeoutError, OSError: It could not be asked.
     """
     headers = {
-        "Authorization": f"Bearer {_token(endpoint, grants)}",
+        "Authorization": f"Bearer {server_token(endpoint, grants)}",
         "Content-Type": "application/protobuf",
     }
     url = f"{http_url(endpoint.url).rstrip('/')}/twirp/livekit.{method}"
@@ -73,12 +71,6 @@ async def call(
         if response.status != 200:
             raise _refused(body, response.status)
     return answer.FromString(body)
-
-
-def _token(endpoint: Endpoint, grants: dict[str, Any]) -> str:
-    now = int(time.time())
-    claims = {"iss": endpoint.api_key, "sub": "", "nbf": now, "exp": now + _TOKEN_SECONDS, "video": grants}
-    return sign(claims, endpoint.api_secret.encode())
 
 
 def _refused(body: bytes, status: int) -> TwirpError:

@@ -37,7 +37,7 @@ from stagedoor.storage.records import record, values_of
 from stagedoor.storage.types import row_id
 from stagedoor.tenancy.principals import Principal
 from stagedoor.tenancy.store import apps
-from stagedoor.tenancy.visibility import visible
+from stagedoor.tenancy.tenant_filter import visible
 
 endpoints = Table(
     "webhook_endpoints",

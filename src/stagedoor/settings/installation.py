@@ -34,7 +34,7 @@ class ProcessSettings(InstallationSettings):
         default_factory=lambda: default_folder("XDG_CACHE_HOME", ".cache"),
         description="Folder of what can be fetched or built again, such as livekit-server.",
     )
-    start_patience: Duration = Field(
+    start_timeout: Duration = Field(
         default=60,
         description="Seconds for which a start waits for a database or an external LiveKit that does not answer yet,"
         " or is busy.",

@@ -14,7 +14,7 @@ from stagedoor.storage import Transaction
 from stagedoor.tenancy import store
 from stagedoor.tenancy.nouns import App, AppSettings, Organisation
 from stagedoor.tenancy.principals import Principal
-from stagedoor.tenancy.settings import TokenSettings
+from stagedoor.tenancy.token_settings import TokenSettings
 
 SLUG_PATTERN: Final = form(
     r"^[a-z0-9_]{1,32}$", "it has lower-case letters, digits and _ only, 32 at the most, and no hyphen"

@@ -29,7 +29,7 @@ from stagedoor.storage import Prepared, Transaction, metadata
 from stagedoor.storage.records import record, values_of
 from stagedoor.tenancy.nouns import ApiKey, App, AppSettings, Organisation
 from stagedoor.tenancy.principals import Principal
-from stagedoor.tenancy.visibility import visible
+from stagedoor.tenancy.tenant_filter import visible
 
 organisations = Table(
     "organisations",

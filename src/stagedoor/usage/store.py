@@ -28,7 +28,7 @@ from stagedoor.storage import Prepared, Transaction, metadata, upsert
 from stagedoor.storage.records import values_of
 from stagedoor.tenancy.principals import Principal
 from stagedoor.tenancy.store import apps
-from stagedoor.tenancy.visibility import visible
+from stagedoor.tenancy.tenant_filter import visible
 from stagedoor.usage.meters import METERS, Amounts
 
 

@@ -20,7 +20,7 @@ def bare_livekit(tmp_path_factory: pytest.TempPathFactory) -> Generator[External
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """Not uvloop: it runs Python in the child that it forks, which CPython 3.11 can't do while a native thread enters
+    """Not uvloop: it runs Python in the child that it forks, which CPython 3.11 cannot do while a native thread enters
     the interpreter (`PyOS_AfterFork_Child` waits for a lock that the thread held), and LiveKit's client, with which
     these tests watch, enters it all the time. A run hung for ever."""
     return "asyncio", {"use_uvloop": False}

@@ -24,7 +24,7 @@ from stagedoor.streams.senders import Senders
 from stagedoor.streams.hub import Hub
 from stagedoor.settings.resolve import resolve
 from stagedoor.usage.running_meters import RunningMeters
-import stagedoor.app.serving, stagedoor.cli
+import stagedoor.app.startup, stagedoor.cli
 
 hub = Hub()
 assert isinstance(_other_nodes(resolve({}, {}).settings, "only", hub, Senders(hub, RunningMeters())), SingleNode)

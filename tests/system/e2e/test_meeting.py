@@ -80,7 +80,7 @@ async def _mute(api: Api, ada: Visitor, bo: Visitor) -> None:
 async def _share(api: Api, ada: Visitor, bo: Visitor) -> None:
     await ada.page.get_by_test_id("toggle-screen").click()
     await moves(tile_of_other(bo, "screen_share").locator("video"))
-    await expect(bo.page.locator(".hall")).to_have_attribute("data-layout", "focus")
+    await expect(bo.page.locator(".layout")).to_have_attribute("data-layout", "focus")
     await _agrees(
         api,
         {
@@ -90,7 +90,7 @@ async def _share(api: Api, ada: Visitor, bo: Visitor) -> None:
     )
     await ada.page.get_by_test_id("toggle-screen").click()
     await expect(tile_of_other(bo, "screen_share")).to_have_count(0)
-    await expect(bo.page.locator(".hall")).to_have_attribute("data-layout", "grid")
+    await expect(bo.page.locator(".layout")).to_have_attribute("data-layout", "grid")
 
 
 async def _agrees(api: Api, wanted: dict[str, dict[str, bool]]) -> None:

@@ -101,7 +101,7 @@ def small_disk(tmp_path: Path) -> Generator[Path]:
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], check=False)
     if mounted.returncode != 0:
-        pytest.skip("no file system may be mounted here; a file that can't grow is tried either way")
+        pytest.skip("no file system may be mounted here; a file that cannot grow is tried either way")
     try:
         yield folder
     finally:

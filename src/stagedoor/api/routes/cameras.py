@@ -124,7 +124,7 @@ class NewCameraBody(CameraBody):
     """With the key, which is shown this once."""
 
     stream_key: str = Field(
-        description="The device's key. It can't be had again.",
+        description="The device's key. It cannot be had again.",
         examples=["wsk_C2FVsBQIhrscChlQIMV-b5sSYspob7oDC2FVsBQIhrs"],
     )
 

@@ -59,7 +59,7 @@ class SessionTrack(ResponseModel):
 
 
 class SessionParticipant(ResponseModel):
-    """Somebody who was in the session. A person who comes back is there twice, with two SIDs."""
+    """A participant of the session. A person who joins again is two participants, with two SIDs."""
 
     sid: str = Field(description="LiveKit's SID of this presence.", examples=["PA_5vQ2mT8xYb1c"])
     identity: str = Field(description="Who it was.", examples=["phone-42"])
@@ -91,7 +91,7 @@ class TimelineEntry(ResponseModel):
     at: str = Field(description="When.", examples=["2026-01-31T12:00:00.000Z"])
     type: str = Field(description="What: " + ", ".join(CATALOGUE) + ".", examples=["participant.joined"])
     origin: Literal["webhook", "reconcile", "api"] = Field(
-        description="How we know: LiveKit told us, we found it by comparing, or a caller did it through us.",
+        description="Where the event comes from: LiveKit's webhook, a reconcile with its lists, or a call of the API.",
         examples=["webhook"],
     )
     subject: str = Field(description="About whom or what.", examples=["phone-42"])
@@ -102,7 +102,9 @@ class SessionLimits(ResponseModel):
     """What an announced session is held to. Seconds; null is LiveKit's own default, or no limit."""
 
     max_duration: int | None = Field(description="The room is ended after so long.", examples=[3600])
-    empty_timeout: int | None = Field(description="The room waits so long for somebody.", examples=[300])
+    empty_timeout: int | None = Field(
+        description="Seconds for which the room waits for its first participant.", examples=[300]
+    )
     departure_timeout: int | None = Field(description="It waits so long after the last left.", examples=[20])
     max_participants: int | None = Field(description="Participants at the most.", examples=[10])
     wait_until: str = Field(
@@ -114,7 +116,7 @@ class SessionAgent(ResponseModel):
     """An agent that LiveKit calls into the room."""
 
     agent_name: str = Field(description="The agent's name.", examples=["helper"])
-    metadata: str = Field(description="What it is told.", examples=["{}"])
+    metadata: str = Field(description="Its metadata.", examples=["{}"])
 
 
 class SessionBody(ResponseModel):
@@ -210,7 +212,7 @@ def fields_of(app: App, view: SessionView) -> dict[str, Any]:
         "kind": plan and plan.kind,
         "metadata": plan and plan.metadata,
         "limits": plan and _limits(plan),
-        "agents": [SessionAgent(agent_name=name, metadata=told) for name, told in (plan.agents if plan else ())],
+        "agents": [SessionAgent(agent_name=name, metadata=text) for name, text in (plan.agents if plan else ())],
         "created_at": rfc3339(plan.created_at if plan else session.started_at),
         "started_at": when(session.started_at if begun else None),
         "started_at_source": session.started_at_source if begun else None,

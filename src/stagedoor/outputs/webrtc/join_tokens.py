@@ -12,8 +12,8 @@ from stagedoor.outputs.webrtc.protocol import Order
 from stagedoor.outputs.webrtc.settings import BridgeSettings
 from stagedoor.storage import Database
 from stagedoor.streams.senders import Sender
-from stagedoor.tenancy.settings import TokenSettings
 from stagedoor.tenancy.store import app_by_id
+from stagedoor.tenancy.token_settings import TokenSettings
 
 SOURCE_ATTRIBUTE: Final = "stagedoor.source"
 """The participant attribute that names the protocol by which a participant's media arrives."""

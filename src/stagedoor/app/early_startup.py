@@ -63,7 +63,7 @@ async def _start_livekit(rt: Runtime) -> Started | None:
         return None
     # An external LiveKit needs none of this.
     from stagedoor.mediaserver.install import ensure_binary
-    from stagedoor.mediaserver.managed import ManagedLiveKit
+    from stagedoor.mediaserver.supervisor import ManagedLiveKit
 
     settings = rt.settings
     binary = await ensure_binary(

@@ -13,12 +13,12 @@ T = TypeVar("T")
 _RETRY_SECONDS: Final = 0.25
 
 
-class Patience:
+class StartupWait:
     """The time that a start has for waiting, all its waits together.
 
     Args:
         seconds: How long.
-        progress: Told, in a sentence, what is waited for.
+        progress: Called with a sentence for what is waited for.
     """
 
     def __init__(self, seconds: float, progress: Callable[[str], None]) -> None:
@@ -32,7 +32,7 @@ class Patience:
             StorageUnavailable: The database did not in time, or waiting does not help.
             Problem: The same of LiveKit.
         """
-        said = ""
+        reported = ""
         while True:
             began = time.monotonic()
             try:
@@ -41,9 +41,9 @@ class Patience:
                 self._left -= time.monotonic() - began + _RETRY_SECONDS
                 if self._left <= 0 or not _passes(error):
                     raise
-                if str(error) != said:
-                    said = str(error)
-                    self._progress(f"Waiting for {_whom(error)}: {said}")
+                if str(error) != reported:
+                    reported = str(error)
+                    self._progress(f"Waiting for {_whom(error)}: {reported}")
             await asyncio.sleep(_RETRY_SECONDS)
 
 

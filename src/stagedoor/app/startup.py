@@ -37,11 +37,11 @@ _RECORD_USE_SECONDS: Final = 10.0
 
 
 async def _migrate(rt: Runtime) -> None:
-    await rt.patience.attempt(lambda: migrate(rt.database_url))
+    await rt.startup_wait.attempt(lambda: migrate(rt.database_url))
 
 
 async def _open_database(rt: Runtime) -> None:
-    rt.database = await rt.patience.attempt(lambda: open_database(rt.database_url))
+    rt.database = await rt.startup_wait.attempt(lambda: open_database(rt.database_url))
 
 
 async def _close_database(rt: Runtime) -> None:
@@ -49,7 +49,7 @@ async def _close_database(rt: Runtime) -> None:
 
 
 async def _make_first(rt: Runtime) -> None:
-    await rt.patience.attempt(lambda: rt.database.write(make_first))
+    await rt.startup_wait.attempt(lambda: rt.database.write(make_first))
 
 
 async def _make_services(rt: Runtime) -> None:
@@ -76,7 +76,7 @@ async def _close_services(rt: Runtime) -> None:
 async def _end_sessions(rt: Runtime) -> None:
     """Apply what is stored; then, if our LiveKit was stopped and with it every room, close what that left open.
 
-    In this order, or the backlog would open sessions after the last comparison, which nobody would close.
+    In this order, or the backlog would open sessions after the last comparison, which nothing would close.
     """
     await rt.services.applier.catch_up()
     if rt.livekit_stopped_at is not None:
@@ -144,7 +144,7 @@ async def _write_usage(rt: Runtime) -> None:
 
 async def _compare(rt: Runtime) -> None:
     assert rt.watch is not None  # noqa: S101 - made with the services, which this needs
-    await rt.patience.attempt(rt.watch.once)
+    await rt.startup_wait.attempt(rt.watch.once)
     if rt.livekit is None:
         from stagedoor.mediaserver.version import server_version
 
@@ -152,7 +152,7 @@ async def _compare(rt: Runtime) -> None:
 
 
 async def _make_first_key(rt: Runtime) -> None:
-    rt.api_key = await rt.patience.attempt(lambda: rt.database.write(make_first_key))
+    rt.api_key = await rt.startup_wait.attempt(lambda: rt.database.write(make_first_key))
 
 
 def _background(

@@ -19,9 +19,9 @@ from livekit.protocol.room import CreateRoomRequest
 
 from stagedoor.kernel.errors import OperatorError
 from stagedoor.mediaserver.config import ManagedConfig
-from stagedoor.mediaserver.managed import ManagedLiveKit
 from stagedoor.mediaserver.probe import accepts_key, answers, local_url
 from stagedoor.mediaserver.state import StateFolder
+from stagedoor.mediaserver.supervisor import ManagedLiveKit
 from stagedoor.mediaserver.watchdog import watch
 from stagedoor.processes.child import Child
 from stagedoor.processes.procinfo import inspect

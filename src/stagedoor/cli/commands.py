@@ -146,7 +146,7 @@ _DELIVERY_PATH: Final = "webhooks/{webhook}/deliveries/{delivery}"
 
 
 def _join(body: dict[str, Any], given: dict[str, Any]) -> None:
-    """Whoever is to take part publishes, under a name of their own."""
+    """A participant publishes, under an identity of its own."""
     if given["join"]:
         import secrets
 
@@ -186,10 +186,10 @@ _KEY_ID: Final = _arg("key", "The key's id.")
 _JOB_ID: Final = _arg("job", "The job's id, job_…")
 _EVENT_ID: Final = _arg("event", "LiveKit's id of the event, EV_…")
 _DELIVERY_ID: Final = _arg("delivery", "The delivery's id.")
-_EMPTY: Final = _opt("empty_timeout", "How long it stays before anybody joins, such as 5m.")
+_EMPTY: Final = _opt("empty_timeout", "How long it stays before the first participant joins, such as 5m.")
 _DEPARTURE: Final = _opt("departure_timeout", "How long it stays when the last has left, such as 20s.")
 _MOST: Final = _opt("max_participants", "How many may be in it at once.", "number")
-_METADATA: Final = _opt("metadata", "A text for your own use, given to everybody in the room.")
+_METADATA: Final = _opt("metadata", "A text for your own use, given to all participants.")
 _TTL: Final = _opt("ttl", "How long it is good for, such as 1h.")
 _FORMAT: Final = _opt("format", "txt, vtt or json.", default="txt")
 
@@ -283,7 +283,7 @@ GROUPS: Final = (
             ),
             Verb("show", "GET", _ROOM_PATH, "Show one room.", (ROOM, APP), _ROOM),
             Verb("change", "PATCH", _ROOM_PATH, "Change a room's metadata.", (ROOM, APP, _METADATA), _ROOM),
-            Verb("end", "DELETE", _ROOM_PATH, "End a room: everybody in it is disconnected.", (ROOM, APP)),
+            Verb("end", "DELETE", _ROOM_PATH, "End a room: all participants are disconnected.", (ROOM, APP)),
             Verb(
                 "send", "POST", f"{_ROOM_PATH}/data", "Send a text to the people in a room.",
                 (

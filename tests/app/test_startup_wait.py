@@ -95,7 +95,7 @@ async def test_a_wrong_password_ends_the_start(tmp_path: Path, postgres_server: 
 
 async def test_patience_ends(tmp_path: Path) -> None:
     product = RunningProduct(
-        tmp_path, STAGEDOOR_DATABASE_URL="postgresql://nobody@127.0.0.1:9/none", STAGEDOOR_START_PATIENCE="1"
+        tmp_path, STAGEDOOR_DATABASE_URL="postgresql://nobody@127.0.0.1:9/none", STAGEDOOR_START_TIMEOUT="1"
     )
     done = await asyncio.to_thread(
         subprocess.run, product.command("up"), capture_output=True, text=True, env=product.environment(), check=False
