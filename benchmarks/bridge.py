@@ -23,7 +23,7 @@ from tests.support.product import KEY, SECRET, ExternalLiveKit
 from benchmarks.support.plan import Plan
 from benchmarks.support.processes import cpu_seconds, pss_mb
 from benchmarks.support.report import Line, median, number, say
-from stagedoor.outputs.webrtc.protocol import Joined, Order, Report, Took, prefix
+from stagedoor.outputs.webrtc.protocol import Ack, Joined, Order, Report, prefix
 
 _SIZES: Final = ((640, 480, 10), (1280, 720, 15), (1280, 720, 25))
 _VARIANTS: Final = {
@@ -143,7 +143,7 @@ def _feed(process: subprocess.Popen[bytes], order: Order, pictures: list[bytes],
             process.stdin.write(prefix(message) + message)
             process.stdin.flush()
             for line in process.stdout:
-                if isinstance(msgspec.json.decode(line, type=Report), Took | Joined):
+                if isinstance(msgspec.json.decode(line, type=Report), Ack | Joined):
                     break
             else:
                 return

@@ -13,7 +13,7 @@ import msgspec
 import simplejpeg
 from livekit import rtc
 
-from stagedoor.outputs.webrtc.protocol import PREFIX_BYTES, Joined, Order, Published, Report, Took
+from stagedoor.outputs.webrtc.protocol import PREFIX_BYTES, Ack, Joined, Order, Published, Report
 
 
 def _tell(report: Report) -> None:
@@ -46,7 +46,7 @@ async def _main(codec: str) -> None:
                 published = await room.local_participant.publish_track(track, options)
                 _tell(Published(published.sid))
             source.capture_frame(rtc.VideoFrame(width, height, rtc.VideoBufferType.RGB24, pixels.data))
-            _tell(Took("published"))
+            _tell(Ack("published"))
     except asyncio.IncompleteReadError:
         await room.disconnect()
 

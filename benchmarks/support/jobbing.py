@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import uvloop
 
-from stagedoor.jobs import store
+from stagedoor.jobs import operator_store
 from stagedoor.jobs.nouns import UNFINISHED, Job, JobKind, NewJob
 from stagedoor.jobs.queue import Queue
 from stagedoor.jobs.worker import Worker
@@ -49,7 +49,7 @@ async def _main(url: str, count: int) -> dict[str, Any]:
         while done < count or worker.running:  # noqa: ASYNC110 - the end of a job is not an event that can be awaited
             await asyncio.sleep(0.001)
     seconds, cpu = time.perf_counter() - began, time.process_time() - used
-    left = await database.read(store.depths)
+    left = await database.read(operator_store.depths)
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
     await database.close()

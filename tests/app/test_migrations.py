@@ -14,12 +14,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from stagedoor.app import startup
 from stagedoor.app.firstrun import make_first
-from stagedoor.app.product import Product
 from stagedoor.storage import Transaction, metadata, migrate, open_database, upgrade
 from stagedoor.storage.migration import SCRIPTS
 
-EVERY_PART = Product
+EVERY_PART = startup
 """It knows every part, so importing it defines every table."""
 
 

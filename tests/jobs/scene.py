@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from sqlalchemy import update
 
-from stagedoor.jobs import store
+from stagedoor.jobs import operator_store, store
 from stagedoor.jobs.nouns import UNFINISHED, Effect, GiveUp, Job, JobKind, JobState, NewJob, Retry
 from stagedoor.jobs.queue import Queue
 from stagedoor.jobs.worker import Worker
@@ -373,7 +373,7 @@ class Scene:
             self._successors.append(Successor(item.key, item.lane, item.group, item.due))
 
     async def _job(self, job_id: str) -> Job:
-        found = await self._database.read(lambda tx: store.job_by_id(tx, job_id))
+        found = await self._database.read(lambda tx: operator_store.job_by_id(tx, job_id))
         assert found is not None
         return found
 
@@ -400,4 +400,4 @@ def _raised(verdict: Verdict) -> Exception:
 
 
 def _all_jobs(tx: Transaction) -> list[Job]:
-    return store.list_jobs(tx, state=None, kind=None, before=None, limit=_ALL)
+    return operator_store.list_jobs(tx, state=None, kind=None, before=None, limit=_ALL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stagedoor.jobs import store
+from stagedoor.jobs import operator_store, store
 from stagedoor.jobs.nouns import RECURRING, Job, JobKind, NewJob
 from stagedoor.jobs.queue import Queue
 from stagedoor.jobs.worker import Worker
@@ -28,7 +28,9 @@ def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
 
 async def run_ats(database: Database) -> dict[str, int]:
     def look(tx: Transaction) -> dict[str, int]:
-        return {job.kind: job.run_at for job in store.list_jobs(tx, state=None, kind=None, before=None, limit=100)}
+        return {
+            job.kind: job.run_at for job in operator_store.list_jobs(tx, state=None, kind=None, before=None, limit=100)
+        }
 
     return await database.read(look)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from stagedoor.jobs import store
+from stagedoor.jobs import operator_store, store
 from stagedoor.jobs import worker as worker_module
 from stagedoor.jobs.nouns import Effect, GiveUp, Job, JobKind, NewJob, Retry
 from stagedoor.jobs.queue import Queue
@@ -38,7 +38,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def state_of(database: Database, job_id: str) -> Job:
-    job = await database.read(lambda tx: store.job_by_id(tx, job_id))
+    job = await database.read(lambda tx: operator_store.job_by_id(tx, job_id))
     assert job is not None
     return job
 
@@ -62,7 +62,9 @@ async def test_a_job_is_done_with_its_effect(database: Database) -> None:
     async with working(database, queue, [JobKind("first", handler), JobKind("after", after)]):
         job_id = await database.write(lambda tx: queue.put(tx, NewJob("first", {"x": 1})))
         await until_state(database, job_id, "done")
-        (second,) = await database.read(lambda tx: store.list_jobs(tx, state=None, kind="after", before=None, limit=5))
+        (second,) = await database.read(
+            lambda tx: operator_store.list_jobs(tx, state=None, kind="after", before=None, limit=5)
+        )
         assert second.payload == {"of": job_id}
         await until_state(database, second.id, "done")
 
@@ -96,14 +98,14 @@ async def test_what_was_done_is_not_done_again_because_the_database_was_away(
     try:
         job_id = await real(lambda tx: queue.put(tx, NewJob("first")))
         await until(lambda: refused > 50)
-        await database.read(lambda tx: store.job_by_id(tx, job_id))
+        await database.read(lambda tx: operator_store.job_by_id(tx, job_id))
         away.clear()
         await until_state(database, job_id, "done")
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert done == [job_id]
-    after = await database.read(lambda tx: store.list_jobs(tx, state=None, kind="after", before=None, limit=5))
+    after = await database.read(lambda tx: operator_store.list_jobs(tx, state=None, kind="after", before=None, limit=5))
     assert len(after) == 1
 
 
@@ -217,7 +219,7 @@ async def test_what_comes_again_and_again_does(database: Database) -> None:
     async with working(database, queue, kinds), working(database, queue, kinds):
         await until(lambda: len(runs) >= 4)
     assert len(set(runs)) == len(runs)
-    unfinished = await database.read(lambda tx: store.depths(tx))
+    unfinished = await database.read(lambda tx: operator_store.depths(tx))
     assert unfinished == {("k", "queued"): 1, ("k", "failed"): 1}
 
 

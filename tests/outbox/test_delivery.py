@@ -12,7 +12,7 @@ from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from stagedoor.jobs.nouns import Job
-from stagedoor.jobs.store import list_jobs
+from stagedoor.jobs.operator_store import list_jobs
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, TooMany
 from stagedoor.outbox import endpoints, store

@@ -17,7 +17,8 @@ from stagedoor.events.nouns import NewEvent
 from stagedoor.events.settings import EventSettings
 from stagedoor.events.store import events
 from stagedoor.jobs.nouns import RECURRING, Job, NewJob, Retry
-from stagedoor.jobs.store import jobs, list_jobs
+from stagedoor.jobs.operator_store import list_jobs
+from stagedoor.jobs.store import jobs
 from stagedoor.jobs.worker import Worker
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.clock_watch import ClockWatch
@@ -31,6 +32,7 @@ from stagedoor.tenancy import store as tenancy
 from stagedoor.tenancy.nouns import App, AppSettings
 from stagedoor.tenancy.principals import OPERATOR
 from stagedoor.transcripts import archiving, store
+from stagedoor.transcripts.formats import FORMATS
 from stagedoor.transcripts.nouns import Segment, Transcript
 from stagedoor.transcripts.settings import TranscriptSettings
 from tests.outbox.world import World, make_world
@@ -101,7 +103,7 @@ async def test_transcripts_go_when_they_are_due(world: World, tmp_path: Path) ->
     objects = Objects(None, tmp_path / "objects")
     old, young = await session(world, "old", 10), await session(world, "young", 2)
     for name in (old, young):
-        for format_ in archiving.FORMATS:
+        for format_ in FORMATS:
             key = archiving.key_of(world.organisation.id, world.app.id, name, format_)
             await objects.put(key, b"words", "text/plain")
     await keep(world, AppSettings(TranscriptSettings(transcript_retention=5 * 86_400)))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from sqlalchemy import Table
 
-from stagedoor.rooms import store
+from stagedoor.rooms import participants_store, store
 from stagedoor.rooms.nouns import Participant, Room, Session, Track
 from tests.support.rooms_harness import SqliteWorlds
 from tests.support.rooms_histories import Scenario, examples, scenarios
@@ -68,7 +68,12 @@ async def test_the_webhooks_that_come_late_change_nothing_that_is_open(
 
 @pytest.mark.parametrize(
     ("noun", "table"),
-    [(Room, store.rooms), (Session, store.sessions), (Participant, store.participants), (Track, store.tracks)],
+    [
+        (Room, store.rooms),
+        (Session, store.sessions),
+        (Participant, participants_store.participants),
+        (Track, participants_store.tracks),
+    ],
 )
 def test_a_nouns_fields_are_in_the_order_of_its_columns(noun: Any, table: Table) -> None:
     assert [field.name for field in fields(noun)] == [column.name for column in table.columns]

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from stagedoor.streams.hub import Frame, Gone, Slot, Viewer
+from stagedoor.streams.hub import EndOfStream, Frame, Slot, Viewer
 from stagedoor.streams.jpeg import Size
 
 SIZE = Size(4, 4)
@@ -83,7 +83,7 @@ class Slots(RuleBasedStateMachine):
         if one.ended:
             try:
                 self.loop.run_until_complete(one.viewer.next())
-            except Gone:
+            except EndOfStream:
                 return
             raise AssertionError("it went on after its end")
         if one.pending:

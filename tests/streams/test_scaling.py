@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
 from stagedoor.kernel.exif import orientation_of
-from stagedoor.streams.hub import Gone, Slot
+from stagedoor.streams.hub import EndOfStream, Slot
 from stagedoor.streams.jpeg import NotJpeg, Size, measure
 from stagedoor.streams.scaling import Scaler, shrink
 from tests.support.cameras import frame, size_of
@@ -54,7 +54,7 @@ async def test_a_size_goes_on_after_a_camera_stayed_away() -> None:
             source.publish(1, frame("0"), size)
             await asyncio.wait_for(old.next(), 5)
             source.clear(None, 0.0)
-            with pytest.raises(Gone):
+            with pytest.raises(EndOfStream):
                 await asyncio.wait_for(old.next(), 5)
             assert kept.newest is None
             async with scaler.scaled(source, 32) as slot:

@@ -22,13 +22,14 @@ from stagedoor.events.store import events, events_after
 from stagedoor.inbox.applier import Applier
 from stagedoor.inbox.redact import redact
 from stagedoor.inbox.store import InboxEvent, inbox, intake
+from stagedoor.jobs.operator_store import list_jobs
 from stagedoor.jobs.queue import Queue
-from stagedoor.jobs.store import jobs, list_jobs
+from stagedoor.jobs.store import jobs
 from stagedoor.kernel.errors import Conflict, StorageUnavailable
 from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.mediaserver.snapshots import ServerState
-from stagedoor.rooms import final_usage, store
+from stagedoor.rooms import bans_store, final_usage, participants_store, store
 from stagedoor.rooms.ban_enforcer import BanEnforcer
 from stagedoor.rooms.nouns import Participant, Session, Track
 from stagedoor.rooms.reconcile import Reconciler
@@ -159,8 +160,8 @@ def _snapshot(tx: Transaction) -> Snapshot:
         story = events_after(tx, app_id, 0, livekit_room=None, limit=1_000_000)
     return Snapshot(
         {row["room_sid"]: Session(**row) for row in rows(store.sessions)},
-        {row["sid"]: Participant(**row) for row in rows(store.participants)},
-        {row["sid"]: Track(**row) for row in rows(store.tracks)},
+        {row["sid"]: Participant(**row) for row in rows(participants_store.participants)},
+        {row["sid"]: Track(**row) for row in rows(participants_store.tracks)},
         tuple(story),
         tuple(InboxEvent(**record(row)) for row in tx.execute(select(inbox).order_by(inbox.c.seq))),
     )
@@ -199,11 +200,11 @@ async def forget(world: World) -> None:
             jobs,
             inbox,
             events,
-            store.tracks,
-            store.participants,
+            participants_store.tracks,
+            participants_store.participants,
             store.sessions,
             store.rooms,
-            store.bans,
+            bans_store.bans,
         ):
             tx.execute(table.delete())
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from stagedoor.jobs import store
+from stagedoor.jobs import operator_store, store
 from stagedoor.jobs.nouns import RECURRING, UNFINISHED, Job, NewJob
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
@@ -70,7 +70,7 @@ class Queue:
             raise Conflict(f"This job is {job.state}; there is nothing to cancel.", code="job_finished")
         if job.unique_key == RECURRING:
             raise Conflict("This job is done again and again; without it that would end.", code="job_recurs")
-        store.set_state(tx, job, "cancelled", now=now_ms())
+        operator_store.set_state(tx, job, "cancelled", now=now_ms())
         if job.kind in self._when_cancelled:
             self._when_cancelled[job.kind](tx, self, job)
 
@@ -98,7 +98,7 @@ class Queue:
                 raise Conflict(f"Another job does the same: {other.id}.", code="job_superseded")
         if job.kind in self._when_retried:
             self._when_retried[job.kind](tx, self, job)
-        store.set_state(tx, job, "queued", now=now_ms())
+        operator_store.set_state(tx, job, "queued", now=now_ms())
         tx.after_commit(lambda: self._tell(job.kind))
         return get(tx, job_id)
 
@@ -121,7 +121,7 @@ def get(tx: Transaction, job_id: str, *, locked: bool = False) -> Job:
     Raises:
         NotFound: There is no such job.
     """
-    job = store.job_by_id(tx, job_id, locked=locked)
+    job = operator_store.job_by_id(tx, job_id, locked=locked)
     if job is None:
         raise NotFound("There is no such job.", code="job_not_found")
     return job

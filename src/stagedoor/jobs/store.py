@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -33,7 +33,7 @@ from sqlalchemy import (
     update,
 )
 
-from stagedoor.jobs.nouns import RECURRING, Job, JobState, NewJob
+from stagedoor.jobs.nouns import Job, JobState, NewJob
 from stagedoor.storage import Prepared, Transaction, metadata, upsert
 from stagedoor.storage.records import record
 from stagedoor.storage.types import row_id
@@ -103,8 +103,8 @@ jobs = Table(
 
 # Their states are written into the statements and not bound: neither engine uses a partial index for a state that it is
 # only bound when the statement runs. SQLite then looked through every job for each that it took (2.2 s with 28,000).
-_QUEUED: Final[ColumnElement[str]] = literal_column("'queued'", String)
-_RUNNING: Final[ColumnElement[str]] = literal_column("'running'", String)
+QUEUED: Final[ColumnElement[str]] = literal_column("'queued'", String)
+RUNNING: Final[ColumnElement[str]] = literal_column("'running'", String)
 
 # Statements of the working path are built once: building one costs several times as much as running it.
 
@@ -132,7 +132,7 @@ def _insert_unique() -> Any:
     While a job runs, its time is that of the next run, once there is to be one.
     """
     statement = upsert(jobs).values(_VALUES)
-    runs = jobs.c.state == _RUNNING
+    runs = jobs.c.state == RUNNING
     first = runs & ~jobs.c.again
     sooner = statement.excluded.run_at < jobs.c.run_at
     return statement.on_conflict_do_update(
@@ -150,11 +150,9 @@ _other = jobs.alias("other")
 _IS_FIRST_OF_LANE: Final = or_(
     jobs.c.lane.is_(None),
     and_(
-        ~exists().where(
-            _other.c.lane == jobs.c.lane, _other.c.state.in_([_QUEUED, _RUNNING]), _other.c.seq < jobs.c.seq
-        ),
+        ~exists().where(_other.c.lane == jobs.c.lane, _other.c.state.in_([QUEUED, RUNNING]), _other.c.seq < jobs.c.seq),
         # One that an operator has done once more is earlier than the one that runs, and waits for it all the same.
-        ~exists().where(_other.c.lane == jobs.c.lane, _other.c.state == _RUNNING),
+        ~exists().where(_other.c.lane == jobs.c.lane, _other.c.state == RUNNING),
     ),
 )
 _CLAIM: Final = (
@@ -174,14 +172,14 @@ _KEEP: Final = (
     .where(
         jobs.c.seq.in_(bindparam("seqs", expanding=True)),
         jobs.c.owner.in_(bindparam("claimers", expanding=True)),
-        jobs.c.state == _RUNNING,
+        jobs.c.state == RUNNING,
     )
     .values(lease_until=bindparam("until"))
     .returning(jobs.c.seq, jobs.c.owner)
 )
 _LEAVE: Final = (
     update(jobs)
-    .where(jobs.c.seq == bindparam("key"), jobs.c.owner == bindparam("claimer"), jobs.c.state == _RUNNING)
+    .where(jobs.c.seq == bindparam("key"), jobs.c.owner == bindparam("claimer"), jobs.c.state == RUNNING)
     .values(
         state=bindparam("to"),
         run_at=func.coalesce(bindparam("at", type_=BigInteger), jobs.c.run_at),
@@ -195,17 +193,17 @@ _LEAVE: Final = (
 )
 _COMPLETE: Final = (
     update(jobs)
-    .where(tuple_(jobs.c.seq, jobs.c.owner).in_(bindparam("claims", expanding=True)), jobs.c.state == _RUNNING)
+    .where(tuple_(jobs.c.seq, jobs.c.owner).in_(bindparam("claims", expanding=True)), jobs.c.state == RUNNING)
     .values(state="done", finished_at=bindparam("finished"), error=None, owner=None, lease_until=None)
     .returning(jobs.c.seq, jobs.c.again, jobs.c.run_at)
 )
 _DUE_KINDS: Final = Prepared(
-    select(jobs.c.kind).where(jobs.c.state == _QUEUED, jobs.c.run_at <= bindparam("now")).distinct()
+    select(jobs.c.kind).where(jobs.c.state == QUEUED, jobs.c.run_at <= bindparam("now")).distinct()
 )
 _NEXT_JOB: Final = Prepared(
-    select(func.min(jobs.c.run_at)).where(jobs.c.state == _QUEUED, jobs.c.run_at > bindparam("now"))
+    select(func.min(jobs.c.run_at)).where(jobs.c.state == QUEUED, jobs.c.run_at > bindparam("now"))
 )
-_FIRST_LEASE: Final = Prepared(select(func.min(jobs.c.lease_until)).where(jobs.c.state == _RUNNING))
+_FIRST_LEASE: Final = Prepared(select(func.min(jobs.c.lease_until)).where(jobs.c.state == RUNNING))
 _LOOK_AHEAD: Final = 4
 """How many jobs are looked at for each that may be taken, so that those of a full group hide no others."""
 
@@ -250,7 +248,7 @@ def claim(
     full = [group for group, running in running_of_group.items() if running >= group_limit]
     query = (
         select(jobs.c.seq, jobs.c.group_key, jobs.c.lane)
-        .where(jobs.c.kind == kind, jobs.c.state == _QUEUED, jobs.c.run_at <= now, _IS_FIRST_OF_LANE)
+        .where(jobs.c.kind == kind, jobs.c.state == QUEUED, jobs.c.run_at <= now, _IS_FIRST_OF_LANE)
         .order_by(jobs.c.run_at, jobs.c.seq)
         .limit(limit * _LOOK_AHEAD)
     )
@@ -272,7 +270,7 @@ def claim(
     if not seqs:
         return []
     rows = tx.execute(_CLAIM, {"seqs": seqs, "claimer": claimer, "until": until, "now": now})
-    return sorted(map(_job, rows), key=lambda job: (job.run_at, job.seq))
+    return sorted(map(job_of_row, rows), key=lambda job: (job.run_at, job.seq))
 
 
 def _lock_lanes(tx: Transaction, lanes: Collection[str]) -> Collection[str]:
@@ -359,116 +357,40 @@ def outlook(tx: Transaction, now: int) -> Outlook:
 def expired(tx: Transaction, now: int, limit: int) -> list[Job]:
     """Jobs whose worker let its lease run out."""
     query = (
-        select(jobs).where(jobs.c.state == _RUNNING, jobs.c.lease_until < now).order_by(jobs.c.lease_until).limit(limit)
+        select(jobs).where(jobs.c.state == RUNNING, jobs.c.lease_until < now).order_by(jobs.c.lease_until).limit(limit)
     )
     query = query.with_for_update(skip_locked=True)
-    return [_job(row) for row in tx.execute(query)]
+    return [job_of_row(row) for row in tx.execute(query)]
 
 
 def expire_of(tx: Transaction, node: str) -> None:
     """Every lease of a node's earlier processes runs out now."""
     mine = func.substr(jobs.c.owner, 1, len(node) + 1) == f"{node}."
-    tx.execute(update(jobs).where(jobs.c.state == _RUNNING, mine).values(lease_until=0))
+    tx.execute(update(jobs).where(jobs.c.state == RUNNING, mine).values(lease_until=0))
 
 
 def expire_all(tx: Transaction) -> None:
     """End every lease: each of their workers is known to be gone."""
-    tx.execute(update(jobs).where(jobs.c.state == _RUNNING).values(lease_until=0))
-
-
-def bring_forward(tx: Transaction, recurring: Mapping[str, int], now: int) -> None:
-    """Have recurring jobs, given with their periods in milliseconds, wait for no longer than that.
-
-    The clock was set back since they were planned.
-    """
-    for kind, every in recurring.items():
-        tx.execute(
-            update(jobs)
-            .where(jobs.c.kind == kind, jobs.c.unique_key == RECURRING, jobs.c.state == _QUEUED)
-            .where(jobs.c.run_at > now + every)
-            .values(run_at=now + every)
-        )
-
-
-def move_waiting(tx: Transaction, by: int, now: int) -> None:
-    """Move the times and leases that lie ahead by `by` milliseconds: they were reckoned by the clock before."""
-    tx.execute(update(jobs).where(jobs.c.state == _QUEUED, jobs.c.run_at > now).values(run_at=jobs.c.run_at + by))
-    tx.execute(
-        update(jobs)
-        .where(jobs.c.state == _RUNNING, jobs.c.lease_until > now)
-        .values(lease_until=jobs.c.lease_until + by)
-    )
-
-
-def set_state(tx: Transaction, job: Job, state: JobState, *, now: int) -> None:
-    """What an operator decides, whichever worker has the job on lease."""
-    fresh = state == "queued"
-    tx.execute(
-        update(jobs)
-        .where(jobs.c.seq == job.seq)
-        .values(
-            state=state,
-            run_at=now if fresh else job.run_at,
-            attempts=0 if fresh else job.attempts,
-            again=False,
-            owner=None,
-            lease_until=None,
-            finished_at=None if fresh else now,
-        )
-    )
-
-
-def job_by_id(tx: Transaction, job_id: str, *, locked: bool = False) -> Job | None:
-    """A job; `locked` keeps others from changing it until the transaction ends."""
-    query = select(jobs).where(jobs.c.id == job_id)
-    if locked:
-        query = query.with_for_update()
-    row = tx.execute(query).first()
-    return None if row is None else _job(row)
+    tx.execute(update(jobs).where(jobs.c.state == RUNNING).values(lease_until=0))
 
 
 def unfinished_of_key(tx: Transaction, kind: str, unique_key: str) -> Job | None:
     """The job that has the key now."""
     row = tx.execute(
-        select(jobs).where(jobs.c.kind == kind, jobs.c.unique_key == unique_key, jobs.c.state.in_([_QUEUED, _RUNNING]))
+        select(jobs).where(jobs.c.kind == kind, jobs.c.unique_key == unique_key, jobs.c.state.in_([QUEUED, RUNNING]))
     ).first()
-    return None if row is None else _job(row)
+    return None if row is None else job_of_row(row)
 
 
 def delete_queued(tx: Transaction, kind: str, unique_key: str) -> None:
     """Forget the job that has the key, unless it runs."""
-    tx.execute(delete(jobs).where(jobs.c.kind == kind, jobs.c.unique_key == unique_key, jobs.c.state == _QUEUED))
+    tx.execute(delete(jobs).where(jobs.c.kind == kind, jobs.c.unique_key == unique_key, jobs.c.state == QUEUED))
 
 
 def delete_given_up(tx: Transaction, kind: str, unique_key: str) -> None:
     """Forget those of the key that failed or died."""
     given_up = jobs.c.state.in_([literal_column("'failed'", String), literal_column("'dead'", String)])
     tx.execute(delete(jobs).where(jobs.c.kind == kind, jobs.c.unique_key == unique_key, given_up))
-
-
-def list_jobs(tx: Transaction, *, state: str | None, kind: str | None, before: int | None, limit: int) -> list[Job]:
-    """Jobs, newest first."""
-    query = select(jobs).order_by(jobs.c.seq.desc()).limit(limit)
-    if state is not None:
-        query = query.where(jobs.c.state == state)
-    if kind is not None:
-        query = query.where(jobs.c.kind == kind)
-    if before is not None:
-        query = query.where(jobs.c.seq < before)
-    return [_job(row) for row in tx.execute(query)]
-
-
-def depths(tx: Transaction) -> dict[tuple[str, str], int]:
-    """How many jobs there are by kind and state; those that are done are not counted."""
-    query = select(jobs.c.kind, jobs.c.state, func.count().label("n")).where(jobs.c.state.in_(COUNTED))
-    return {(row.kind, row.state): row.n for row in tx.execute(query.group_by(jobs.c.kind, jobs.c.state))}
-
-
-def oldest_ready(tx: Transaction, now: int) -> dict[str, int]:
-    """Since when the job of each kind that waits longest could have run."""
-    query = select(jobs.c.kind, func.min(jobs.c.run_at).label("since"))
-    query = query.where(jobs.c.state == _QUEUED, jobs.c.run_at <= now).group_by(jobs.c.kind)
-    return {row.kind: row.since for row in tx.execute(query)}
 
 
 def delete_done(tx: Transaction, before: int, limit: int) -> int:
@@ -485,10 +407,7 @@ def _delete_finished(tx: Transaction, old: ColumnElement[bool], limit: int) -> i
     return tx.execute(delete(jobs).where(jobs.c.seq.in_(select(jobs.c.seq).where(old).limit(limit)))).rowcount
 
 
-COUNTED: Final = ("queued", "running", "failed", "dead")
-
-
-def _job(row: Row[Any]) -> Job:
+def job_of_row(row: Row[Any]) -> Job:
     values = record(row)
     values["payload"] = msgspec.json.decode(values["payload"])
     return Job(**values)

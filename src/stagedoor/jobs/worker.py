@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeVar
 
 import structlog
 
-from stagedoor.jobs import store
+from stagedoor.jobs import clock_store, store
 from stagedoor.jobs.metrics import JOB_SECONDS, JOBS_ENDED
 from stagedoor.jobs.nouns import RECURRING, Effect, GiveUp, Job, JobKind, JobState, NewJob, Retry
 from stagedoor.jobs.queue import Queue
@@ -207,13 +207,13 @@ class Worker:
         def work(tx: Transaction) -> None:
             now = now_ms()
             if self._database.sole_writer:
-                store.move_waiting(tx, jump.by, now)
+                clock_store.move_waiting(tx, jump.by, now)
             every = {
                 kind.name: int(kind.every_seconds * 1000)
                 for kind in self._kinds.values()
                 if kind.every_seconds is not None
             }
-            store.bring_forward(tx, every, now)
+            clock_store.bring_forward(tx, every, now)
 
         await self._try(work)
         self.look()

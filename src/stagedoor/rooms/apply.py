@@ -8,7 +8,7 @@ from stagedoor.events.nouns import NewEvent
 from stagedoor.mediaserver.livekit_event import MEDIA_EVENTS, ROOM_EVENTS, LiveKitEvent, WireEgress, subject_of
 from stagedoor.mediaserver.snapshots import OWN_IDENTITY, RoomSnapshot, clean
 from stagedoor.mediaserver.version import PROBE_PREFIX
-from stagedoor.rooms import machine, store
+from stagedoor.rooms import machine, participants_store, store
 from stagedoor.rooms.nouns import Moment, Session
 from stagedoor.rooms.observe import (
     Observer,
@@ -87,7 +87,7 @@ def _session_meant(obs: Observer, event: LiveKitEvent, fact: RoomSnapshot) -> Se
         return obs.state.session_by_sid(fact.sid)
     obs.state.flush()
     if event.participant is not None and event.participant.sid:
-        found = store.session_of_participant(obs.tx, event.participant.sid)
+        found = participants_store.session_of_participant(obs.tx, event.participant.sid)
         if found is not None:
             return found
     return store.open_session_of_room(obs.tx, fact.name) if fact.name else None

@@ -12,7 +12,7 @@ from stagedoor.events.nouns import NewEvent
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import NotFound, Problem, StorageUnavailable
 from stagedoor.mediaserver.gateway import LiveKitGateway
-from stagedoor.rooms import store
+from stagedoor.rooms import bans_store, store
 from stagedoor.storage import Database, Transaction
 
 _log = structlog.get_logger()
@@ -33,12 +33,12 @@ class BanEnforcer:
 
     def look(self, tx: Transaction, livekit_room: str, identity: str) -> None:
         """Have a participant who joined removed after the commit, if its identity is banned."""
-        if store.banned_until(tx, livekit_room, identity, now_ms()) is not None:
+        if bans_store.banned_until(tx, livekit_room, identity, now_ms()) is not None:
             tx.after_commit(lambda: self._put(livekit_room, identity))
 
     async def sweep(self) -> None:
         """Have each participant removed whose identity is banned from the room."""
-        found = await self._database.read(lambda tx: store.banned_and_present(tx, now_ms()))
+        found = await self._database.read(lambda tx: bans_store.banned_and_present(tx, now_ms()))
         for livekit_room, identity in found:
             self._put(livekit_room, identity)
 

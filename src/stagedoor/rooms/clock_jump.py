@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import get_args
 
 from stagedoor.kernel.clock_watch import Jump
-from stagedoor.rooms import store
+from stagedoor.rooms import clock_store
 from stagedoor.rooms.nouns import TimeSource
 from stagedoor.storage import Database
 
@@ -33,4 +33,4 @@ class SessionClock:
     async def jumped(self, jump: Jump) -> None:
         """Adjust the times of what is open."""
         if self._database.sole_writer:
-            await self._database.write(lambda tx: store.adjust_times(tx, jump.before, jump.by, self._sources))
+            await self._database.write(lambda tx: clock_store.adjust_times(tx, jump.before, jump.by, self._sources))

@@ -18,7 +18,7 @@ from stagedoor.jobs.nouns import Effect, Job, JobKind, NewJob
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import StorageUnavailable
-from stagedoor.rooms import session_usage, store
+from stagedoor.rooms import participants_store, session_usage, store
 from stagedoor.rooms.nouns import Participant, Session, Track
 from stagedoor.storage import Database, Transaction
 from stagedoor.usage import accounting
@@ -84,8 +84,8 @@ def settle(tx: Transaction, feed: Feed, session_id: str) -> None:
     if session is None:
         return
     spans = session_usage.spans(
-        store.participants_of(tx, [session.id]),
-        store.tracks_of(tx, [session.id]),
+        participants_store.participants_of(tx, [session.id]),
+        participants_store.tracks_of(tx, [session.id]),
         usage.egresses_of(tx, session.id),
         _until(session),
     )

@@ -10,7 +10,7 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import NotFound, Problem
 from stagedoor.mediaserver.gateway import LiveKitGateway
-from stagedoor.rooms import machine, plans, session_jobs, store
+from stagedoor.rooms import machine, plans, plans_store, session_jobs, store
 from stagedoor.rooms.bans import Bans
 from stagedoor.rooms.nouns import Moment, Session
 from stagedoor.rooms.observe import Observer, session_ended
@@ -138,7 +138,7 @@ def _due(tx: Transaction, session_id: str) -> Session | int | None:
     if found is None:
         return None
     store.lock_rooms(tx, [found.livekit_room])
-    session, plan = store.session_anywhere(tx, session_id), store.plan_of(tx, session_id)
+    session, plan = store.session_anywhere(tx, session_id), plans_store.plan_of(tx, session_id)
     if session is None or plan is None or session.state == "ended":
         return None
     now = now_ms()

@@ -13,7 +13,7 @@ from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, Invalid, TooMany
 from stagedoor.kernel.ids import new_id
-from stagedoor.rooms import rooms, session_jobs, store
+from stagedoor.rooms import plans_store, rooms, session_jobs, store
 from stagedoor.rooms.nouns import SESSION, Plan, RoomLimits, Session
 from stagedoor.rooms.settings import TranscriptPolicy
 from stagedoor.storage import Database, GenerationCache, Transaction
@@ -100,7 +100,7 @@ def announce(tx: Transaction, app: App, wanted: Wanted) -> tuple[Session, Plan]:
     )
     plan = plan_of(session_id, wanted)
     store.insert_session(tx, session)
-    store.insert_plan(tx, plan)
+    plans_store.insert_plan(tx, plan)
     return session, plan
 
 
@@ -147,10 +147,10 @@ class Plans:
             Conflict: The session that it is named after is over.
         """
         if self._database.sole_writer:
-            rooms = await self._rooms.get((), store.planned_rooms)
+            rooms = await self._rooms.get((), plans_store.planned_rooms)
             if rooms is not None and livekit_room not in rooms:
                 return None
-        found = await self._database.read(lambda tx: store.newest_plan_of_room(tx, livekit_room))
+        found = await self._database.read(lambda tx: plans_store.newest_plan_of_room(tx, livekit_room))
         if found is None:
             return None
         session, plan = found
@@ -165,6 +165,6 @@ class Plans:
 
 def cleaned(tx: Transaction, session_id: str) -> None:
     """Its agents are called off and its bans are lifted."""
-    plan = store.plan_of(tx, session_id)
+    plan = plans_store.plan_of(tx, session_id)
     if plan is not None:
-        store.update_plan(tx, replace(plan, cleaned_at=now_ms()))
+        plans_store.update_plan(tx, replace(plan, cleaned_at=now_ms()))

@@ -11,7 +11,7 @@ from stagedoor.events.nouns import NewEvent
 from stagedoor.jobs.nouns import NewJob
 from stagedoor.jobs.queue import Queue
 from stagedoor.mediaserver.snapshots import ParticipantSnapshot
-from stagedoor.rooms import store
+from stagedoor.rooms import plans_store, store
 from stagedoor.rooms.nouns import SESSION, SESSION_ATTRIBUTE, Plan, Session
 from stagedoor.storage import Transaction
 
@@ -29,7 +29,7 @@ def on_announced(tx: Transaction, queue: Queue, plan: Plan) -> None:
 def on_started(tx: Transaction, queue: Queue, event: NewEvent) -> None:
     """Schedule the end of a session that was announced with a longest duration, and end one that must not be."""
     session: Session = event.about
-    plan = store.plan_of(tx, session.id)
+    plan = plans_store.plan_of(tx, session.id)
     if plan is None:
         if _is_of_an_ended_session(tx, session):
             queue.put(tx, NewJob(REFUSE, {"session": session.id}, session.id))
@@ -57,7 +57,7 @@ def on_joined(tx: Transaction, queue: Queue, event: NewEvent) -> None:
 def on_ended(tx: Transaction, queue: Queue, event: NewEvent) -> None:
     """Schedule that agents are called off and bans lifted, if the session was announced."""
     session: Session = event.about
-    if store.plan_of(tx, session.id) is not None:
+    if plans_store.plan_of(tx, session.id) is not None:
         for limit in ("wait", "duration"):
             queue.withdraw(tx, LIMIT, f"{session.id}/{limit}")
         queue.put(tx, NewJob(CLEAN_UP, {"session": session.id}, session.id))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from stagedoor.events import store as events
 from stagedoor.events.nouns import Event
 from stagedoor.kernel.errors import Invalid, NotFound
-from stagedoor.rooms import store
+from stagedoor.rooms import participants_store, plans_store, store
 from stagedoor.rooms.nouns import Participant, Plan, Session, Track
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import room_names
@@ -72,15 +72,15 @@ def views(tx: Transaction, sessions: Sequence[Session], *, timeline_limit: int) 
     """Sessions with participants, tracks and timelines, in a few statements whatever their number."""
     ids = [session.id for session in sessions]
     tracks: defaultdict[tuple[str, str], list[Track]] = defaultdict(list)
-    for track in store.tracks_of(tx, ids):
+    for track in participants_store.tracks_of(tx, ids):
         tracks[track.session_id, track.participant_sid].append(track)
     people: defaultdict[str, list[tuple[Participant, Sequence[Track]]]] = defaultdict(list)
-    for person in store.participants_of(tx, ids):
+    for person in participants_store.participants_of(tx, ids):
         people[person.session_id].append((person, tracks[person.session_id, person.sid]))
     timelines: defaultdict[str | None, list[Event]] = defaultdict(list)
     for event in events.events_of_sessions(tx, ids, limit=timeline_limit) if timeline_limit else ():
         timelines[event.session_id].append(event)
-    plans = store.plans_of(tx, ids)
+    plans = plans_store.plans_of(tx, ids)
     used = usage.told_of_sessions(tx, [session.id for session in sessions if session.state == "ended"])
     return [
         SessionView(session, plans.get(session.id), used.get(session.id), people[session.id], timelines[session.id])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from stagedoor.rooms import store
+from stagedoor.rooms import participants_store, store
 from stagedoor.rooms.nouns import Participant, Room, Session, Track
 from stagedoor.storage import Transaction
 
@@ -96,7 +96,7 @@ class RoomState:
     def participant(self, session_id: str, sid: str) -> Participant | None:
         people = self._people.setdefault(session_id, {})
         if sid not in people and session_id not in self._whole:
-            found = store.participant_by_sid(self._tx, session_id, sid)
+            found = participants_store.participant_by_sid(self._tx, session_id, sid)
             if found is not None:
                 self._keep(found)
         return people.get(sid)
@@ -123,7 +123,9 @@ class RoomState:
                 return True
         if person.session_id in self._whole:
             return False
-        return any(sid not in people for sid in store.active_sids(self._tx, person.session_id, person.identity))
+        return any(
+            sid not in people for sid in participants_store.active_sids(self._tx, person.session_id, person.identity)
+        )
 
     def _keep(self, person: Participant) -> None:
         self._people.setdefault(person.session_id, {}).setdefault(person.sid, person)
@@ -155,7 +157,7 @@ class RoomState:
         if found is None:
             found = self._tracks[key] = {}
             if session_id not in self._whole:
-                for track in store.tracks_of_participant(self._tx, session_id, participant_sid):
+                for track in participants_store.tracks_of_participant(self._tx, session_id, participant_sid):
                     found[track.sid] = track
                     self._stored.add((session_id, participant_sid, track.sid))
         return found
@@ -163,10 +165,10 @@ class RoomState:
     def _load(self, session_id: str) -> None:
         if session_id in self._whole:
             return
-        for person in store.participants_of(self._tx, [session_id]):
+        for person in participants_store.participants_of(self._tx, [session_id]):
             self._keep(person)
         complete = set(self._tracks)
-        for track in store.tracks_of(self._tx, [session_id]):
+        for track in participants_store.tracks_of(self._tx, [session_id]):
             key = session_id, track.participant_sid
             if key not in complete:
                 self._tracks.setdefault(key, {})[track.sid] = track
@@ -181,8 +183,10 @@ class RoomState:
             store.save_room(self._tx, room)
         sessions = {(key,): session for key, session in self._changed_sessions.items()}
         self._write(sessions, store.insert_sessions, store.update_sessions)
-        self._write(self._changed_people, store.insert_participants, store.update_participants)
-        self._write(self._changed_tracks, store.insert_tracks, store.update_tracks)
+        self._write(
+            self._changed_people, participants_store.insert_participants, participants_store.update_participants
+        )
+        self._write(self._changed_tracks, participants_store.insert_tracks, participants_store.update_tracks)
         self._changed_rooms.clear()
         self._changed_sessions.clear()
         self._changed_people.clear()

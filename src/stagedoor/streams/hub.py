@@ -1,4 +1,4 @@
-"""The rooms' one-frame slots: the newest frame wins, nobody waits for anybody, and what was not taken is counted."""
+"""One-frame slots, one per room: the newest frame wins, no viewer delays another, and skipped frames are counted."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from stagedoor.streams.jpeg import Size
 
 @dataclass(slots=True, eq=False)
 class Frame:
-    """A JPEG as it came.
+    """A JPEG frame as received.
 
     Attributes:
-        number: Counts up within a slot.
-        at: When it came in, in milliseconds since the epoch.
-        part: The frame as a part of a multipart answer, once somebody has made it: it is the same for every viewer.
+        number: The frame's sequence number within a slot.
+        at: When the frame was received, in milliseconds since the epoch.
+        part: The frame as a part of a multipart response, once encoded: all viewers share it.
         chunk: That part as a chunk of HTTP/1.1, likewise.
     """
 
@@ -29,23 +29,24 @@ class Frame:
     chunk: bytes | None = field(default=None, init=False)
 
 
-class Gone(Exception):
-    """Nobody has sent for so long that viewers need not wait any more."""
+class EndOfStream(Exception):
+    """The stream has ended: no camera has sent for longer than viewers wait, or the viewer was ended."""
 
 
 class Viewer:
-    """One who looks at a slot: sees the newest frame that it has not seen, and never an older one.
+    """One viewer of a slot: receives the newest frame that it has not received yet, and never an older one.
 
     Attributes:
-        dropped: Frames that were replaced before this viewer took them.
-        last: The frame that was taken last, or went straight.
-        passed: Frames that went straight to where `passing` said.
+        dropped: The number of frames that were replaced before this viewer took them.
+        last: The last frame that was taken, or written by `passing`.
+        passed: The number of frames that `passing` wrote.
+        refused: Whether the viewer was ended because it is no longer admitted.
     """
 
     __slots__ = (
         "_busy",
         "_encode",
-        "_gone",
+        "_ended",
         "_newest",
         "_resting",
         "_waiter",
@@ -60,7 +61,7 @@ class Viewer:
         self._newest = newest
         self._waiter: asyncio.Future[None] | None = None
         self._resting: asyncio.Future[None] | None = None
-        self._gone = False
+        self._ended = False
         self._busy: Callable[[], int] | None = None
         self._write: Callable[[bytes], None]
         self._encode: Callable[[Frame], bytes]
@@ -73,11 +74,12 @@ class Viewer:
     def passing(
         self, busy: Callable[[], int], write: Callable[[bytes], None], encode: Callable[[Frame], bytes]
     ) -> Generator[None]:
-        """Meanwhile write each new frame at once, without waking anybody, unless an older one has not been taken yet.
+        """While the context lasts, write each new frame at once, without waking a task, unless an older one is pending.
 
         Args:
-            busy: Tells how much is still to be written; a frame that comes meanwhile waits to be taken.
-            write: Takes what `encode` makes of a frame.
+            busy: Returns how many bytes are still to be written; while there are any, a new frame waits to be taken.
+            write: Writes the bytes that `encode` returned.
+            encode: Encodes a frame.
         """
         self._busy, self._write, self._encode = busy, write, encode
         try:
@@ -86,8 +88,8 @@ class Viewer:
             self._busy = None
 
     def offer(self, frame: Frame) -> None:
-        """There is a newer frame."""
-        if self._gone:
+        """Deliver a newer frame: write it directly inside `passing`, else keep it until it is taken."""
+        if self._ended:
             return
         if self._newest is not None:
             self.dropped += 1
@@ -100,33 +102,33 @@ class Viewer:
         self._wake()
 
     def offer_again(self) -> None:
-        """Offer the last frame once more, unless there is a newer one."""
+        """Deliver the last frame once more, unless a newer one is pending."""
         if self._newest is None and self.last is not None:
             self.offer(self.last)
 
     def end(self) -> None:
-        """There will be none any more, whatever still comes."""
-        self._gone = True
+        """End the viewer's stream; frames that are offered later are ignored."""
+        self._ended = True
         self._wake()
         if self._resting is not None and not self._resting.done():
             self._resting.set_result(None)
 
     def refuse(self) -> None:
-        """End it because it is not admitted any more."""
+        """End the viewer's stream because the viewer is no longer admitted."""
         self.refused = True
         self.end()
 
     async def rest(self, seconds: float) -> None:
-        """Take nothing for so long, or until there will be none."""
-        if seconds > 0 and not self._gone:
+        """Wait for `seconds`, or until the stream ends."""
+        if seconds > 0 and not self._ended:
             self._resting = asyncio.get_running_loop().create_future()
             await asyncio.wait({self._resting}, timeout=seconds)
 
     async def next(self) -> Frame:
-        """The newest frame, as soon as there is one that was not taken yet.
+        """Wait for a frame that this viewer has not taken yet, and take the newest.
 
         Raises:
-            Gone: There will be none.
+            EndOfStream: The stream has ended.
         """
         await self.ready()
         frame, self._newest = self._newest, None
@@ -135,14 +137,14 @@ class Viewer:
         return frame
 
     async def ready(self) -> None:
-        """Return when there is a frame to take, and leave it: a newer one may still come in its place.
+        """Wait for a frame without taking it: a newer one may still replace it.
 
         Raises:
-            Gone: There will be none.
+            EndOfStream: The stream has ended.
         """
-        while self._newest is None or self._gone:
-            if self._gone:
-                raise Gone
+        while self._newest is None or self._ended:
+            if self._ended:
+                raise EndOfStream
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
@@ -155,13 +157,13 @@ class Viewer:
 
 
 class Slot:
-    """Where the frames of one room pass.
+    """The newest frame of one room, and the room's viewers.
 
     Attributes:
-        newest: The last frame that came while somebody sent; `None` when nobody does.
-        sending: Whether somebody sends, or is about to.
+        newest: The last frame of the current sender; `None` without a sender.
+        sending: Whether there is a sender, which may not have sent a frame yet.
         copies: Slots with the same frames in other sizes.
-        undecodable: Whether the last frame of its source could not be decoded, in a slot of another size.
+        undecodable: In a slot of another size, whether the last frame of its source could not be decoded.
     """
 
     __slots__ = ("_count", "_ending", "_viewers", "copies", "newest", "sending", "undecodable")
@@ -176,26 +178,26 @@ class Slot:
         self._ending: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """Somebody is about to send."""
+        """Note that a sender has connected."""
         self.sending = True
         if self._ending is not None:
             self._ending.cancel()
             self._ending = None
 
     def publish(self, at: int, data: bytes, size: Size) -> Frame:
-        """A frame came."""
+        """Store a new frame and offer it to all viewers."""
         self._count += 1
         frame = self.newest = Frame(self._count, at, data, size)
         for viewer in self._viewers:
             viewer.offer(frame)
         return frame
 
-    def clear(self, placeholder: Frame | None, patience: float) -> None:
-        """Nobody sends any more; viewers stay for some time and wait.
+    def clear(self, placeholder: Frame | None, timeout: float) -> None:
+        """Note that the sender has left; viewers wait for the next one.
 
         Args:
-            slate: What they see meanwhile.
-            patience: For so many seconds they wait.
+            placeholder: The frame that viewers see meanwhile.
+            timeout: Seconds after which the viewers' streams end.
         """
         self.newest = None
         self.sending = False
@@ -206,11 +208,11 @@ class Slot:
                 viewer.offer(placeholder)
         if self._ending is not None:
             self._ending.cancel()
-        self._ending = asyncio.get_running_loop().call_later(patience, self.end)
+        self._ending = asyncio.get_running_loop().call_later(timeout, self.end)
 
     @contextmanager
     def view(self) -> Generator[Viewer]:
-        """Look at it, from the newest frame on."""
+        """Add a viewer while the context lasts; its first frame is the newest."""
         viewer = Viewer(self.newest)
         self._viewers.add(viewer)
         try:
@@ -220,25 +222,25 @@ class Slot:
 
     @property
     def viewers(self) -> int:
-        """Who looks now."""
+        """The number of viewers."""
         return len(self._viewers)
 
     def end(self) -> None:
-        """Nobody need wait any more."""
+        """End the streams of all viewers."""
         self._ending = None
         for viewer in self._viewers:
             viewer.end()
 
 
 class Hub:
-    """The slots of this node's rooms, by LiveKit name; one exists while somebody sends to it or looks at it."""
+    """The slots of this node's rooms, by LiveKit name; a slot exists while the room has a sender or a viewer."""
 
     def __init__(self) -> None:
         self._slots: dict[str, tuple[Slot, int]] = {}
 
     @contextmanager
     def slot(self, livekit_room: str) -> Generator[Slot]:
-        """The room's slot, for as long as the caller has to do with it."""
+        """The room's slot, which is kept while the context lasts."""
         slot, users = self._slots.get(livekit_room, (Slot(), 0))
         self._slots[livekit_room] = slot, users + 1
         try:
@@ -251,6 +253,6 @@ class Hub:
                 self._slots[livekit_room] = slot, users - 1
 
     def find(self, livekit_room: str) -> Slot | None:
-        """The room's slot, if there is one."""
+        """The room's slot; `None` when the room has neither sender nor viewer."""
         found = self._slots.get(livekit_room)
         return None if found is None else found[0]

@@ -13,7 +13,7 @@ import structlog
 
 from stagedoor.kernel.errors import TooMany
 from stagedoor.kernel.exif import orientation_of, upright
-from stagedoor.streams.hub import Frame, Gone, Slot, Viewer
+from stagedoor.streams.hub import EndOfStream, Frame, Slot, Viewer
 from stagedoor.streams.jpeg import Size
 from stagedoor.streams.metrics import CAMERA_FRAMES_UNDECODABLE
 
@@ -113,7 +113,7 @@ class Scaler:
         source.copies.add(target)
         try:
             while True:
-                with source.view() as viewer, suppress(Gone):
+                with source.view() as viewer, suppress(EndOfStream):
                     await self._copy(source, viewer, target, width)
                 target.end()  # whoever comes after that sees the next camera
         finally:

@@ -18,67 +18,67 @@ NOBODY: Final = set[str]()
     ("policy", "alone", "watched"), [("off", False, False), ("demand", False, True), ("always", True, True)]
 )
 def test_the_policy_decides(policy: CameraBridge, alone: bool, watched: bool) -> None:
-    assert Need(policy).look(0, NOBODY) is alone
-    assert Need(policy).look(0, FIRST) is watched
+    assert Need(policy).evaluate(0, NOBODY) is alone
+    assert Need(policy).evaluate(0, FIRST) is watched
 
 
 def test_it_lingers_from_when_the_last_one_left() -> None:
     need = Need("demand", linger=10)
-    assert need.look(0, FIRST)
+    assert need.evaluate(0, FIRST)
     assert need.changes_at() is None
-    assert need.look(100, NOBODY)
+    assert need.evaluate(100, NOBODY)
     assert need.changes_at() == 110
-    assert need.look(105, NOBODY)
-    assert not need.look(110, NOBODY)
-    assert need.look(111, FIRST)
+    assert need.evaluate(105, NOBODY)
+    assert not need.evaluate(110, NOBODY)
+    assert need.evaluate(111, FIRST)
 
 
 @pytest.mark.parametrize("policy", ["demand", "always"])
 def test_who_was_sent_away_stays_away_while_the_same_people_are_there(policy: CameraBridge) -> None:
     need = Need(policy, linger=10)
-    assert need.look(0, FIRST)
-    need.sent_away("RM_1")
-    assert not need.look(1, FIRST)
-    assert not need.look(50, FIRST)
-    assert not need.look(51, NOBODY)
-    assert not need.look(52, FIRST), "who reloads a page does not call it back"
-    assert not need.look(53, NOBODY)
-    assert not need.look(63, NOBODY)
-    assert need.look(64, FIRST), "somebody came to a room that had been empty"
-    assert need.look(65, FIRST)
+    assert need.evaluate(0, FIRST)
+    need.on_removed("RM_1")
+    assert not need.evaluate(1, FIRST)
+    assert not need.evaluate(50, FIRST)
+    assert not need.evaluate(51, NOBODY)
+    assert not need.evaluate(52, FIRST), "who reloads a page does not call it back"
+    assert not need.evaluate(53, NOBODY)
+    assert not need.evaluate(63, NOBODY)
+    assert need.evaluate(64, FIRST), "somebody came to a room that had been empty"
+    assert need.evaluate(65, FIRST)
 
 
 @pytest.mark.parametrize("policy", ["demand", "always"])
 def test_who_was_sent_away_comes_to_another_life_of_the_room(policy: CameraBridge) -> None:
     need = Need(policy, linger=10)
-    need.look(0, FIRST)
-    need.sent_away("RM_1")
-    assert not need.look(1, NOBODY)
-    assert need.look(2, SECOND)
+    need.evaluate(0, FIRST)
+    need.on_removed("RM_1")
+    assert not need.evaluate(1, NOBODY)
+    assert need.evaluate(2, SECOND)
 
 
 def test_who_was_sent_away_after_livekit_had_been_restarted_stays_away() -> None:
     need = Need("demand", linger=10)
-    assert need.look(0, FIRST)
-    assert need.look(1, SECOND)
-    need.sent_away("RM_1")
-    assert not need.look(2, SECOND)
+    assert need.evaluate(0, FIRST)
+    assert need.evaluate(1, SECOND)
+    need.on_removed("RM_1")
+    assert not need.evaluate(2, SECOND)
 
 
 def test_always_does_not_make_a_deleted_room_again_by_itself() -> None:
     need = Need("always", linger=10)
-    need.look(0, NOBODY)
-    need.sent_away("RM_1")
-    assert not need.look(1, NOBODY)
-    assert not need.look(1_000, NOBODY)
-    assert need.look(1_001, SECOND)
+    need.evaluate(0, NOBODY)
+    need.on_removed("RM_1")
+    assert not need.evaluate(1, NOBODY)
+    assert not need.evaluate(1_000, NOBODY)
+    assert need.evaluate(1_001, SECOND)
 
 
 def test_a_new_connection_is_not_sent_away_and_knows_who_was_there() -> None:
     need = Need("demand", linger=10)
-    need.look(0, FIRST)
-    need.sent_away("RM_1")
-    again = need.anew("demand")
-    assert again.look(5, NOBODY)
-    assert not again.look(15, NOBODY)
-    assert not need.anew("off").look(5, FIRST)
+    need.evaluate(0, FIRST)
+    need.on_removed("RM_1")
+    again = need.reset("demand")
+    assert again.evaluate(5, NOBODY)
+    assert not again.evaluate(15, NOBODY)
+    assert not need.reset("off").evaluate(5, FIRST)

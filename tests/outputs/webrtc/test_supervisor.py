@@ -27,7 +27,7 @@ from stagedoor.kernel.metrics import REGISTRY
 from stagedoor.outputs.webrtc.join_tokens import JoinTokens, NotReady
 from stagedoor.outputs.webrtc.settings import CameraBridge
 from stagedoor.outputs.webrtc.supervisor import Bridges
-from stagedoor.rooms import store as rooms_store
+from stagedoor.rooms import participants_store
 from stagedoor.settings.resolve import resolve
 from stagedoor.sources.cameras.authentication import AuthenticatedCamera
 from stagedoor.sources.cameras.live import LiveCamera
@@ -92,7 +92,7 @@ class Stage:
 
     async def people(self) -> set[str]:
         """Who is in the room, as Stagedoor knows."""
-        found = await self.parts.database.read(lambda tx: rooms_store.present(tx, [self.room]))
+        found = await self.parts.database.read(lambda tx: participants_store.present(tx, [self.room]))
         return {identity for _, _, identity in found}
 
     async def until_people_are(self, *wanted: str) -> None:

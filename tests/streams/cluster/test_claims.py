@@ -29,27 +29,27 @@ async def claims(server: RedisServer) -> AsyncGenerator[Claims]:
 
 
 async def test_who_is_polite_stays_out_where_another_camera_is(claims: Claims) -> None:
-    assert await claims.take({"x": A, "y": A}, {"x", "y"}) == set()
-    assert await claims.take({"x": B, "y": B, "z": B}, {"x", "z"}) == {"x"}
+    assert await claims.acquire({"x": A, "y": A}, {"x", "y"}) == set()
+    assert await claims.acquire({"x": B, "y": B, "z": B}, {"x", "z"}) == {"x"}
     assert await claims.of(["x", "y", "z", "none"]) == {"x": A, "y": B, "z": B}
 
 
 async def test_the_same_camera_takes_over_however_polite(claims: Claims) -> None:
-    await claims.take({"x": A}, {"x"})
-    assert await claims.take({"x": C}, {"x"}) == set()
-    assert await claims.keep({"x": A}) == {"x"}
+    await claims.acquire({"x": A}, {"x"})
+    assert await claims.acquire({"x": C}, {"x"}) == set()
+    assert await claims.renew({"x": A}) == {"x"}
     assert await claims.of(["x"]) == {"x": C}
 
 
 async def test_what_is_anothers_is_neither_renewed_nor_withdrawn(claims: Claims) -> None:
-    await claims.take({"x": A}, set())
-    await claims.take({"x": B}, set())
-    assert await claims.keep({"x": A, "lost": A}) == {"x"}
-    await claims.drop({"x": A, "lost": A})
+    await claims.acquire({"x": A}, set())
+    await claims.acquire({"x": B}, set())
+    assert await claims.renew({"x": A, "lost": A}) == {"x"}
+    await claims.release({"x": A, "lost": A})
     assert await claims.of(["x", "lost"]) == {"x": B}
 
 
 async def test_what_others_wrote_there_is_nobodys(claims: Claims, server: RedisServer) -> None:
     server.asking.set(Names(0).claim("x"), "not ours")
     assert await claims.of(["x"]) == {}
-    assert await claims.take({"x": A}, {"x"}) == set()
+    assert await claims.acquire({"x": A}, {"x"}) == set()

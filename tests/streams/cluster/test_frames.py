@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from stagedoor.streams.cluster import messages
 from stagedoor.streams.cluster.frame_publisher import FramePublisher
-from stagedoor.streams.cluster.messages import Carried, Message, Names
+from stagedoor.streams.cluster.messages import Message, Names, RemoteFrame
 from stagedoor.streams.cluster.remote_stream import RemoteStream
-from stagedoor.streams.hub import Frame, Gone, Slot
+from stagedoor.streams.hub import EndOfStream, Frame, Slot
 from stagedoor.streams.jpeg import Size
 from stagedoor.streams.settings import StreamSettings
 from stagedoor.tenancy.nouns import AppSettings
@@ -113,8 +113,8 @@ async def test_it_ends_when_nobody_listens_unless_somebody_has_just_begun(asked_
     await asyncio.gather(work, return_exceptions=True)
 
 
-def carried(token: str, number: int) -> Carried:
-    return Carried(token, number, 1, 4, 4, f"{token}{number}".encode())
+def carried(token: str, number: int) -> RemoteFrame:
+    return RemoteFrame(token, number, 1, 4, 4, f"{token}{number}".encode())
 
 
 async def test_frames_of_two_connections_never_mix() -> None:
@@ -132,13 +132,13 @@ async def test_frames_of_two_connections_never_mix() -> None:
     assert relayed.follow("a")
     for token, number in (("a", 2), ("b", 9), ("a", 2), ("a", 1), ("a", 3)):
         take(token, number)
-    relayed.hear(Message("came", "node", "live-x", "b"))
+    relayed.on_message(Message("online", "node", "live-x", "b"))
     for token, number in (("a", 4), ("b", 1), ("a", 5), ("b", 2)):
         take(token, number)
     assert shown == [b"a2", b"a3", b"b1", b"b2"]
-    relayed.hear(Message("went", "node", "live-x", "a"))
+    relayed.on_message(Message("offline", "node", "live-x", "a"))
     assert slot.sending, "what went was the older one"
-    relayed.hear(Message("went", "node", "live-x", "b"))
+    relayed.on_message(Message("offline", "node", "live-x", "b"))
     take("b", 3)
     assert not slot.sending
     assert slot.newest is None
@@ -150,7 +150,7 @@ async def test_viewers_of_a_camera_that_never_was_there_wait_no_longer_than_othe
     relayed = RemoteStream(slot, AppSettings(StreamSettings(resume=0)))
     with slot.view() as viewer:
         relayed.lose()
-        with pytest.raises(Gone):
+        with pytest.raises(EndOfStream):
             await viewer.next()
 
 
@@ -158,11 +158,11 @@ async def test_viewers_of_a_camera_that_never_was_there_wait_no_longer_than_othe
 def test_a_frame_arrives_as_it_was(number: int, at: int, width: int, height: int, data: bytes) -> None:
     token = messages.new_token()
     message = messages.pack(token, Frame(number, at, data, Size(width, height)))
-    assert messages.unpack(message) == Carried(token, number, at, width, height, data)
+    assert messages.unpack(message) == RemoteFrame(token, number, at, width, height, data)
 
 
 @given(st.binary())
 def test_what_others_say_on_our_channels_is_harmless(message: bytes) -> None:
     messages.unpack(message)
-    messages.word(message)
+    messages.decode_message(message)
     messages.claim(message)

@@ -24,7 +24,7 @@ from livekit import api as livekit
 from sqlalchemy import select
 
 from stagedoor.jobs.nouns import RECURRING, UNFINISHED, Job
-from stagedoor.jobs.store import list_jobs
+from stagedoor.jobs.operator_store import list_jobs
 from stagedoor.outbox import store
 from stagedoor.outbox.nouns import Delivery
 from stagedoor.storage import Transaction

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import select
 
 from stagedoor.inbox.store import inbox
-from stagedoor.jobs import store as jobs_store
+from stagedoor.jobs import operator_store
 from stagedoor.jobs.nouns import Effect, Job, JobKind, NewJob
 from stagedoor.jobs.queue import Queue
 from stagedoor.jobs.worker import Worker
@@ -225,7 +225,7 @@ async def _all_done(database: Database, count: int) -> None:
     async with asyncio.timeout(20):
         while True:
             jobs = await database.read(
-                lambda tx: jobs_store.list_jobs(tx, state="done", kind=None, before=None, limit=10)
+                lambda tx: operator_store.list_jobs(tx, state="done", kind=None, before=None, limit=10)
             )
             if len(jobs) == count:
                 return

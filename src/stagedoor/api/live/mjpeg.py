@@ -16,7 +16,7 @@ from stagedoor.api.live.raw_writer import RawWriter, pipe_of
 from stagedoor.api.live.throttle import frames
 from stagedoor.api.services import services_of
 from stagedoor.outputs.frames.metrics import CAMERA_FRAMES_SENT, CAMERA_FRAMES_SKIPPED, CAMERA_VIEWERS
-from stagedoor.streams.hub import Frame, Gone, Viewer
+from stagedoor.streams.hub import EndOfStream, Frame, Viewer
 
 _BOUNDARY: Final = b"--frame\r\n"
 _PAUSE_SECONDS: Final = 0.3
@@ -95,7 +95,7 @@ class _Stream(Response):
                     await pipe.drained()
                     pipe.write(_chunk(await viewer.next()))
                     viewer.passed += 1
-        except Gone:
+        except EndOfStream:
             return
         finally:
             counting.dec()

@@ -14,7 +14,7 @@ from stagedoor.api.services import services_of
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Invalid, NotFound
 from stagedoor.outputs.frames.metrics import CAMERA_FRAMES_SENT
-from stagedoor.streams.hub import Frame, Gone, Viewer
+from stagedoor.streams.hub import EndOfStream, Frame, Viewer
 
 _SENT = CAMERA_FRAMES_SENT.labels("snapshot")
 _FIRST_FRAME_SECONDS = 2.0
@@ -67,7 +67,7 @@ async def _frame(viewer: Viewer, known: str | None, max_age: float | None, wait:
             return frame
         words = "No frame came in time." if max_age is None else "No frame came that is as young as was asked for."
         raise NotFound(words, code="no_frame") from None
-    except Gone:
+    except EndOfStream:
         raise NotFound("No camera sends to this room.", code="no_camera") from None
 
 

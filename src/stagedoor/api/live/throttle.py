@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from stagedoor.outputs.frames.metrics import CAMERA_FRAMES_SENT, CAMERA_FRAMES_SKIPPED, CAMERA_VIEWERS
-from stagedoor.streams.hub import Frame, Gone, Viewer
+from stagedoor.streams.hub import EndOfStream, Frame, Viewer
 
 
 async def frames(viewer: Viewer, interval: float, kind: str) -> AsyncGenerator[Frame]:
@@ -29,7 +29,7 @@ async def frames(viewer: Viewer, interval: float, kind: str) -> AsyncGenerator[F
             frame = await viewer.next()
             yield frame
             sent.inc()
-    except Gone:
+    except EndOfStream:
         return
     finally:
         frame_viewers.dec()

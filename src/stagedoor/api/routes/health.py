@@ -17,7 +17,7 @@ from stagedoor.api.wire import Data, ResponseModel
 from stagedoor.events.metrics import FEED_CLIENTS
 from stagedoor.inbox import store
 from stagedoor.inbox.metrics import INBOX_OLDEST, INBOX_WAITING
-from stagedoor.jobs import store as jobs
+from stagedoor.jobs import operator_store
 from stagedoor.jobs.metrics import JOBS, JOBS_OLDEST
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Problem, StorageUnavailable, Unauthenticated, Unavailable
@@ -100,13 +100,13 @@ def _count(tx: Transaction) -> None:
         INBOX_WAITING.labels(state).set(count)
     since = store.oldest_pending(tx)
     INBOX_OLDEST.set(0 if since is None else max(0, now - since) / 1000)
-    depths = jobs.depths(tx)
-    ages = jobs.oldest_ready(tx, now)
+    depths = operator_store.depths(tx)
+    ages = operator_store.oldest_ready(tx, now)
     JOBS.clear()
     JOBS_OLDEST.clear()
     for kind in {kind for kind, _ in depths}:
         JOBS_OLDEST.labels(kind).set((now - ages.get(kind, now)) / 1000)
-        for state in jobs.COUNTED:
+        for state in operator_store.COUNTED:
             JOBS.labels(kind, state).set(depths.get((kind, state), 0))
 
 

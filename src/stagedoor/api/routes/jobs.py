@@ -13,7 +13,7 @@ from stagedoor.api.problems import documented
 from stagedoor.api.services import ServicesDep
 from stagedoor.api.wire import NO_NUL, Data, Limit, NumberCursor, Page, ResponseModel, meanings, page, when
 from stagedoor.audit import store as trail
-from stagedoor.jobs import queue, store
+from stagedoor.jobs import operator_store, queue
 from stagedoor.jobs.nouns import JOB_STATES, Job, JobState
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.storage import Transaction
@@ -87,7 +87,7 @@ async def list_jobs(
     """Newest first. Only a key of the whole installation may."""
     caller.require_installation()
     found = await services.database.read(
-        lambda tx: store.list_jobs(tx, state=state, kind=kind, before=cursor, limit=limit + 1)
+        lambda tx: operator_store.list_jobs(tx, state=state, kind=kind, before=cursor, limit=limit + 1)
     )
     return page([_body(job) for job in found], limit, lambda item: str(item.seq))
 

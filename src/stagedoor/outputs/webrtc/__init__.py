@@ -1,1 +1,1 @@
-"""Cameras as participants: their JPEG frames become a LiveKit video track, made by a process for each camera."""
+"""Cameras as participants: one child process per camera publishes its JPEG frames as a LiveKit video track."""

@@ -1,4 +1,4 @@
-"""The process of one bridge as the product sees it: started, fed with the newest frame, ended."""
+"""The parent's side of one bridge: starts the child process, sends it the newest frames, and ends it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from stagedoor.outputs.webrtc.metrics import BRIDGE_FRAMES, BRIDGES
-from stagedoor.outputs.webrtc.protocol import LARGEST_PIXELS, Gone, Joined, Order, Published, Report, Took, prefix
+from stagedoor.outputs.webrtc.protocol import LARGEST_PIXELS, Ack, EndOfStream, Joined, Order, Published, Report, prefix
 from stagedoor.processes.environment import environment_of_child
 from stagedoor.processes.piped import start_piped
 from stagedoor.streams import hub
@@ -21,32 +21,32 @@ _log = structlog.get_logger()
 _LINE_LIMIT_BYTES: Final = 1 << 20
 _LEAVING_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 30.0
-"""A process that takes longer over a frame, or to join, hangs."""
+"""A child process that needs longer for a frame, or to join, is taken to hang."""
 
 
 class Bridge:
-    """One stay of a camera in its LiveKit room.
+    """One session of a camera in its LiveKit room, held by a child process.
 
     Attributes:
-        room_sid: The life of the room that was joined, `None` before. LiveKit's client does not tell when LiveKit was
-            started again and the bridge is in the next one.
+        room_sid: The SID of the room that was joined, `None` before. LiveKit's client does not report that LiveKit was
+            restarted and the bridge is in a new room of the same name.
         published: Whether the camera's track is in the room now.
-        pid: The process; `None` when there is none.
+        pid: The child's process id; `None` when it does not run.
     """
 
     def __init__(self, order: Order, slot: Slot) -> None:
         self._order = order
         self._slot = slot
-        self._took = asyncio.Event()
+        self._acknowledged = asyncio.Event()
         self.room_sid: str | None = None
         self.published = False
         self.pid: int | None = None
 
     async def run(self) -> str:
-        """Stay until the room or the process ends, and return why; to be cancelled to leave the room.
+        """Bridge the camera until the room or the child process ends, and return why. Cancel to leave the room.
 
         Raises:
-            OSError: The process can't be started.
+            OSError: The child process cannot be started.
         """
         process = await start_piped(
             [sys.executable, "-m", "stagedoor.outputs.webrtc.child"],
@@ -54,7 +54,7 @@ class Bridge:
             line_limit=_LINE_LIMIT_BYTES,
         )
         self.pid = process.pid
-        listening = asyncio.create_task(self._listen(process.stdout), name=f"hear bridge {process.pid}")
+        listening = asyncio.create_task(self._listen(process.stdout), name=f"read bridge {process.pid}")
         feeding = asyncio.create_task(self._feed(process.stdin), name=f"feed bridge {process.pid}")
         try:
             await asyncio.wait([listening, feeding], return_when=asyncio.FIRST_COMPLETED)
@@ -64,61 +64,61 @@ class Bridge:
         finally:
             listening.cancel()
             feeding.cancel()
-            self._is_published(now=False)
+            self._set_published(now=False)
             await process.end(_LEAVING_SECONDS)
             self.pid = None
             await asyncio.wait([listening, feeding])
 
     async def _listen(self, reports: asyncio.StreamReader) -> str | None:
-        """Until the end; why the room was left, when the process said so."""
+        """Handle the child's reports until it ends; returns why the room was left, when the child reported it."""
         try:
             async for line in reports:
                 report: Report = msgspec.json.decode(line, type=Report)
                 match report:
-                    case Gone():
+                    case EndOfStream():
                         return report.reason
                     case Joined():
                         self.room_sid = report.room_sid
                     case Published():
-                        self._is_published(now=True)
+                        self._set_published(now=True)
                         continue
-                    case Took():
+                    case Ack():
                         BRIDGE_FRAMES.labels(report.outcome).inc()
-                self._took.set()
+                self._acknowledged.set()
         except (msgspec.MsgspecError, ValueError) as error:
-            return f"the process said something that can't be read: {error}"
+            return f"the process sent a report that cannot be decoded: {error}"
         return None
 
     async def _feed(self, frames: asyncio.StreamWriter) -> bool:
-        """Until the process ends, or does not answer; whether it ended."""
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError, hub.Gone), self._slot.view() as viewer:
+        """Send frames until the stream or the child ends (true), or the child does not acknowledge one (false)."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError, hub.EndOfStream), self._slot.view() as viewer:
             message = msgspec.json.encode(self._order)
-            while await self._answers(frames, message):
+            while await self._send(frames, message):
                 message = await _fit(viewer)
             return False
         return True
 
-    async def _answers(self, process: asyncio.StreamWriter, message: bytes) -> bool:
-        """Say something and wait until it is dealt with; whether it was."""
+    async def _send(self, process: asyncio.StreamWriter, message: bytes) -> bool:
+        """Send a message and wait for its acknowledgement; returns whether one came in time."""
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 process.write(prefix(message))
                 process.write(message)
                 await process.drain()
-                await self._took.wait()
+                await self._acknowledged.wait()
         except TimeoutError:
             return False
-        self._took.clear()
+        self._acknowledged.clear()
         return True
 
-    def _is_published(self, *, now: bool) -> None:
+    def _set_published(self, *, now: bool) -> None:
         if now != self.published:
             BRIDGES.inc(1 if now else -1)
             self.published = now
 
 
 async def _fit(viewer: Viewer) -> bytes:
-    """The newest frame that isn't too large."""
+    """The newest frame that is not too large."""
     while True:
         frame = await viewer.next()
         BRIDGE_FRAMES.labels("late").inc(viewer.dropped)

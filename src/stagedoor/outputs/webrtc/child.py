@@ -1,8 +1,8 @@
-"""The process of one bridge, `python -m stagedoor.outputs.webrtc.child`: publishes a camera's JPEG frames as a track.
+"""The child process of one bridge, `python -m stagedoor.outputs.webrtc.child`: publishes JPEG frames as a video track.
 
-It is a process of its own because decoders, x264 and LiveKit's client are native code that is fed by strangers, and
-because it takes a good part of a core. It ends when its standard input does, so nothing is left of it when the product
-is killed.
+A bridge is a process of its own because decoders, x264 and LiveKit's client are native code with untrusted input, and
+because it takes a considerable share of a core. The process ends when its standard input does, so it does not outlive
+Stagedoor when that is killed.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from livekit import rtc
 
 from stagedoor.outputs.webrtc.encoder import Encoder, most_bits_per_second
 from stagedoor.outputs.webrtc.picture import PictureDecoder, Undecodable
-from stagedoor.outputs.webrtc.protocol import PREFIX_BYTES, Gone, Joined, Order, Outcome, Published, Report, Took
+from stagedoor.outputs.webrtc.protocol import PREFIX_BYTES, Ack, EndOfStream, Joined, Order, Outcome, Published, Report
 
 _CONNECT_SECONDS: Final = 15.0
 _LEAVE_SECONDS: Final = 3.0
 _HUNG_SECONDS: Final = 10
 _ASKED_SECONDS: Final = 0.1
-"""How long a viewer who asks for a key frame waits for a new picture, before the last one is sent again."""
+"""How long a viewer that requests a key frame waits for a new picture before the last one is sent again."""
 _REPEAT_SECONDS: Final = 0.5
-"""How long the track may be silent."""
+"""The longest time without a frame on the track."""
 
 
-def _tell(report: Report) -> None:
+def _report(report: Report) -> None:
     line = memoryview(msgspec.json.encode(report) + b"\n")
     while line:
         line = line[os.write(sys.stdout.fileno(), line) :]
 
 
 class _Input(asyncio.StreamReaderProtocol):
-    """Standard input, which says when it ends, also while nobody reads it."""
+    """Standard input, which sets an event when it ends, also while no read is pending."""
 
     def __init__(self, ended: asyncio.Event) -> None:
         self._ended = ended
@@ -48,10 +48,10 @@ class _Input(asyncio.StreamReaderProtocol):
         super().__init__(self._reader)
 
     async def message(self) -> bytes:
-        """The next message.
+        """Read the next message.
 
         Raises:
-            asyncio.IncompleteReadError: There is none.
+            asyncio.IncompleteReadError: The input has ended.
         """
         length = int.from_bytes(await self._reader.readexactly(PREFIX_BYTES), "big")
         return await self._reader.readexactly(length)
@@ -65,8 +65,8 @@ class _Input(asyncio.StreamReaderProtocol):
         super().connection_lost(exc)
 
 
-class Stay:
-    """One stay in a room."""
+class Session:
+    """One session of the camera's participant in its room."""
 
     def __init__(self, order: Order, frames: _Input) -> None:
         self._order = order
@@ -81,7 +81,7 @@ class Stay:
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def until(self, ended: asyncio.Event) -> str:
-        """Join and publish until the room or the input ends; returns why."""
+        """Join and publish until the room ends or `ended` is set; returns why the room was left."""
         self._room.on("disconnected", self._disconnected)  # pyright: ignore[reportUnknownMemberType]
         work = asyncio.create_task(self._work(), name="work")
         asked = asyncio.create_task(ended.wait(), name="asked")
@@ -94,7 +94,7 @@ class Stay:
             error = work.exception()
             return "left" if isinstance(error, asyncio.IncompleteReadError) else f"{type(error).__name__}: {error}"
         finally:
-            signal.alarm(_HUNG_SECONDS)  # native code that hangs is no reason to stay
+            signal.alarm(_HUNG_SECONDS)  # kills the process if native code hangs
             work.cancel()
             asked.cancel()
             await asyncio.wait({work, asked})
@@ -109,16 +109,16 @@ class Stay:
     async def _work(self) -> None:
         async with asyncio.timeout(_CONNECT_SECONDS):
             await self._room.connect(self._order.url, self._order.token, rtc.RoomOptions(auto_subscribe=False))
-            _tell(Joined(await self._room.sid))
+            _report(Joined(await self._room.sid))
         while True:
             reading = asyncio.ensure_future(self._input.message())
             try:
                 while not (await asyncio.wait([reading], timeout=_ASKED_SECONDS))[0]:
-                    self._show_again()
+                    self._repeat_last()
                 jpeg = await reading
             finally:
                 reading.cancel()
-            _tell(Took(await self._take(jpeg)))
+            _report(Ack(await self._take(jpeg)))
 
     async def _take(self, jpeg: bytes) -> Outcome:
         try:
@@ -141,12 +141,13 @@ class Stay:
         )
         track = rtc.LocalVideoTrack.create_video_track("camera", source)
         published = await self._room.local_participant.publish_track(track, options)
-        _tell(Published(published.sid))
+        _report(Published(published.sid))
         return source
 
-    def _show_again(self) -> None:
-        """A camera may send a picture in ten seconds: who comes in between sees the last one all the same, and LiveKit,
-        which forwards a track from its first packets on, hears of the track."""
+    def _repeat_last(self) -> None:
+        """Send the last picture again when a key frame is requested or the track has been silent. A camera may send one
+        picture in ten seconds: a viewer that joins in between gets the last one, and LiveKit, which forwards a track
+        only once it has packets, gets to know the track."""
         if self._source is None or self._last is None:
             return
         if self._asked(self._source) or time.monotonic() - self._sent_at >= _REPEAT_SECONDS:
@@ -172,13 +173,13 @@ class Stay:
                 timestamp_us=int(now * 1_000_000),
             )
         )
-        # What follows a frame that was not sent can't be shown without it.
+        # Frames that follow one that was not sent cannot be decoded without it.
         self._key_wanted = not accepted
         return "published" if accepted else "refused"
 
 
 async def main() -> None:
-    """Follow the order until the room or the input ends."""
+    """Read the order from standard input and publish until the room or the input ends."""
     logging.getLogger("livekit").setLevel(logging.ERROR)  # each attempt to reconnect is a warning
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
@@ -187,10 +188,10 @@ async def main() -> None:
     await loop.connect_read_pipe(lambda: frames, sys.stdin)
     with contextlib.suppress(asyncio.IncompleteReadError):
         order = msgspec.json.decode(await frames.message(), type=Order)
-        _tell(Gone((await Stay(order, frames).until(ended))[:300]))
+        _report(EndOfStream((await Session(order, frames).until(ended))[:300]))
 
 
 if __name__ == "__main__":
     with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
         asyncio.run(main())
-    os._exit(0)  # LiveKit's client has threads of its own that may keep the process
+    os._exit(0)  # threads of LiveKit's client may keep the process alive

@@ -1,4 +1,4 @@
-"""x264 for pictures that come one by one, at whatever rate, and are wanted at once."""
+"""Low-latency H.264 with x264, for pictures that arrive one at a time at a variable rate."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import av
 from av.video.frame import PictureType
 
 BITS_PER_PIXEL: Final = 0.1
-"""The most that a frame may cost on average, for which one of 1280 by 720 at 25 a second stays below 2.3 Mbit/s."""
+"""The average bit budget of a frame; with it 1280 by 720 at 25 frames a second stays below 2.3 Mbit/s."""
 
 _GOP_SECONDS: Final = 2.0
 _BT601: Final = 6
-"""JPEG's matrix (JFIF), as H.264 numbers it: smpte170m."""
+"""The colour matrix of JPEG (JFIF) by its number in H.264: smpte170m."""
 _VIDEO_LEVELS: Final = 1
 _NEVER: Final = 1_000_000
 
 
 def most_bits_per_second(width: int, height: int, fps: float) -> int:
-    """What a track of this size may take."""
+    """The maximum bit rate of a track of this size."""
     return int(width * height * fps * BITS_PER_PIXEL)
 
 
 class Encoder:
-    """H.264 of one size.
+    """Encodes pictures of one size as H.264.
 
-    Quality is constant up to a ceiling, and both are counted by frame (x264 with `zerolatency` takes every frame to
-    last equally long). So a camera that slows down costs less and looks the same. Key frames come by the clock.
+    Quality is constant up to a maximum bit rate, and both are computed per frame (x264 with `zerolatency` assumes that
+    every frame lasts equally long). So a slower camera costs less at the same quality. Key frames follow the clock.
     """
 
     def __init__(self, width: int, height: int, max_fps: float) -> None:
@@ -57,7 +57,7 @@ class Encoder:
         }
 
     def encode(self, picture: av.VideoFrame, at: float, *, key: bool) -> tuple[bytes, bool]:
-        """The access unit, and whether it is a key frame; `at` is seconds of a clock that never goes back."""
+        """Encode a picture; returns the access unit and whether it is a key frame. `at` is monotonic, in seconds."""
         key = key or self._count == 0 or at - self._keyed_at >= _GOP_SECONDS
         if key:
             self._keyed_at = at

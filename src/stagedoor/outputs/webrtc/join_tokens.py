@@ -1,4 +1,4 @@
-"""What a bridge needs to join, made when everything allows it."""
+"""Issues the join tokens of bridges, after checking that the camera may join its room now."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from stagedoor.tenancy.store import app_by_id
 from stagedoor.tenancy.token_settings import TokenSettings
 
 SOURCE_ATTRIBUTE: Final = "stagedoor.source"
-"""The participant attribute that says how a participant's media came in."""
+"""The participant attribute that names the protocol by which a participant's media arrives."""
 
 _JOIN_SECONDS: Final = 300
 
 
 class NotReady(StagedoorError):
-    """The camera cannot join its room now."""
+    """The camera cannot join its room now; the message states why."""
 
 
 class JoinTokens:
-    """Makes orders for bridges, with a join token under the rules of every other."""
+    """Makes the orders of bridges; their join tokens are issued under the same rules as all others."""
 
     def __init__(self, database: Database, gateway: LiveKitGateway, issuer: TokenIssuer) -> None:
         self._database = database
         self._gateway = gateway
         self._issuer = issuer
 
-    async def _leave_to_others(self, room: str, identity: str) -> None:
-        """LiveKit removes the participant with the identity of one that joins; that must be the camera itself."""
+    async def _check_identity_free(self, room: str, identity: str) -> None:
+        """Raise `NotReady` when another participant has the camera's identity: LiveKit removes a participant when
+        another one joins with its identity."""
         try:
             other = await self._gateway.participant(room, identity)
         except NotFound:
@@ -43,11 +44,12 @@ class JoinTokens:
             raise NotReady("Another participant of the room has the camera's identity.")
 
     async def order(self, sender: Sender) -> Order:
-        """How the camera joins its room.
+        """Make the order with which the camera joins its room.
 
         Raises:
-            NotReady: Its app or its room is gone, its session has no pictures, or another participant has its identity.
-            Problem: It is banned, its identity cannot be had, the session is over, or LiveKit does not answer.
+            NotReady: The app or the room is gone, the session is for voice only, or another participant has the
+                camera's identity.
+            Problem: The identity is banned or not valid, the session is over, or LiveKit does not answer.
             StorageUnavailable: The database does not answer.
         """
         source = sender.source
@@ -55,9 +57,9 @@ class JoinTokens:
         app = await self._database.read(lambda tx: app_by_id(tx, source.app_id))
         if app is None:
             raise NotReady("The app is gone.")
-        await self._leave_to_others(room, source.identity)
+        await self._check_identity_free(room, source.identity)
         if source.settings.of(BridgeSettings).bridge == "demand" and await self._gateway.find_room(room) is None:
-            raise NotReady("LiveKit does not list the room any more.")  # to join it would make another one
+            raise NotReady("LiveKit does not list the room any more.")  # to join would create another one
         request = JoinRequest(
             room=room,
             identity=source.identity,
@@ -71,5 +73,5 @@ class JoinTokens:
         )
         issued = await self._issuer.issue(app, request, "camera")
         if not issued.grant.can_publish:
-            raise NotReady("The room's session is for voice alone.")
+            raise NotReady("The room's session is for voice only.")
         return Order(self._issuer.endpoint.signal_url, issued.jwt, source.max_fps)

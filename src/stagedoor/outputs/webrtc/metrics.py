@@ -1,4 +1,4 @@
-"""What Prometheus counts of cameras whose picture is a LiveKit track."""
+"""Prometheus metrics of cameras that are bridged to LiveKit."""
 
 from __future__ import annotations
 

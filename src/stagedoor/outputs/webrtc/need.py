@@ -1,4 +1,4 @@
-"""Whether a camera is to be in its LiveKit room now: pure policy, from who is there and what an operator did."""
+"""Decides whether a camera is bridged to its LiveKit room now: pure policy, without input or output."""
 
 from __future__ import annotations
 
@@ -9,55 +9,60 @@ from typing import Final
 from stagedoor.outputs.webrtc.settings import CameraBridge
 
 LINGER_SECONDS: Final = 10.0
-"""A bridge stays so long after the last one has left: who reloads a page finds the camera still there."""
+"""How long a bridge stays after the last other participant has left, so that reloading a page does not end it."""
 
-SENT_AWAY: Final = frozenset({"PARTICIPANT_REMOVED", "ROOM_DELETED", "DUPLICATE_IDENTITY"})
-"""LiveKit's reasons after which a camera does not come back by itself: an operator ended it, or somebody else joined
-with its identity, and to take it back would put them out in their turn."""
+REMOVAL_REASONS: Final = frozenset({"PARTICIPANT_REMOVED", "ROOM_DELETED", "DUPLICATE_IDENTITY"})
+"""LiveKit's disconnect reasons after which a camera does not rejoin by itself: an operator removed it, or another
+participant joined with its identity, which LiveKit would remove in turn if the camera rejoined."""
 
 
 @dataclass(slots=True)
 class Need:
-    """One connection of one camera. Times are seconds of a clock that never goes back.
+    """The need for a bridge of one connection of one camera. Times are seconds of a monotonic clock.
 
-    A camera that was sent away comes back when it connects anew, when somebody comes to the room after nobody had been
-    there for the time that bridges linger, or when somebody is in another life of the room. A ban is not known here.
+    A camera that was removed from its room rejoins when it connects again, when a participant joins after the room was
+    empty for `linger`, or when a participant is in a new room of that name, which has another SID. Bans are not checked
+    here.
 
     Attributes:
-        seen_at: When somebody was in the room last.
+        linger: Seconds for which the need lasts after the last other participant has left.
+        seen_at: When another participant was last in the room.
+        _occupied: The SIDs of rooms of this name that other participants were in at the last evaluation.
+        _removed_from: The SIDs of the rooms that the camera was removed from; `None` when it was not removed.
+        _was_empty: Whether the room was empty for `linger` since the removal.
     """
 
     policy: CameraBridge
     linger: float = LINGER_SECONDS
     seen_at: float | None = None
-    _lives: AbstractSet[str] = frozenset()
-    _sent_away: AbstractSet[str] | None = None
+    _occupied: AbstractSet[str] = frozenset()
+    _removed_from: AbstractSet[str] | None = None
     _was_empty: bool = False
 
-    def look(self, now: float, lives: AbstractSet[str]) -> bool:
-        """Whether the camera is to be there, when the lives of its room that somebody else is in are these."""
-        if lives or self._lives:
+    def evaluate(self, now: float, occupied: AbstractSet[str]) -> bool:
+        """Return whether the camera is to be bridged, given the SIDs of its rooms that other participants are in."""
+        if occupied or self._occupied:
             self.seen_at = now
-        self._lives = lives
+        self._occupied = occupied
         demanded = self.seen_at is not None and now - self.seen_at < self.linger
-        if self._sent_away is not None:
-            if lives - self._sent_away or (lives and self._was_empty):
-                self._sent_away = None
+        if self._removed_from is not None:
+            if occupied - self._removed_from or (occupied and self._was_empty):
+                self._removed_from = None
             else:
                 self._was_empty = self._was_empty or not demanded
                 return False
         return self.policy == "always" or (self.policy == "demand" and demanded)
 
-    def sent_away(self, life: str | None) -> None:
-        """It was sent away from its room, which it had joined in this life. It may have been in a later one: LiveKit's
-        client does not tell, so what was seen last counts too."""
-        self._sent_away = self._lives | ({life} if life else set[str]())
+    def on_removed(self, room_sid: str | None) -> None:
+        """Note that the camera was removed from the room that it had joined as `room_sid`. It may have been in a later
+        one, which LiveKit's client does not report; so the rooms seen at the last evaluation count too."""
+        self._removed_from = self._occupied | ({room_sid} if room_sid else set[str]())
         self._was_empty = False
 
     def changes_at(self) -> float | None:
-        """When `look` may answer otherwise although nothing happens."""
-        return None if self._lives or self.seen_at is None else self.seen_at + self.linger
+        """When the result of `evaluate` may change without an event; `None` if it cannot."""
+        return None if self._occupied or self.seen_at is None else self.seen_at + self.linger
 
-    def anew(self, policy: CameraBridge) -> Need:
-        """The same for the camera's next connection."""
-        return Need(policy, self.linger, self.seen_at, self._lives)
+    def reset(self, policy: CameraBridge) -> Need:
+        """The need of the camera's next connection: the removal is forgotten, who was in the room is not."""
+        return Need(policy, self.linger, self.seen_at, self._occupied)

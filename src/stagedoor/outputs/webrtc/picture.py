@@ -1,4 +1,4 @@
-"""From a JPEG to a picture that x264 takes."""
+"""Decodes a JPEG to a picture that x264 takes."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from stagedoor.kernel.exif import orientation_of, upright
 from stagedoor.outputs.webrtc.protocol import LARGEST_PIXELS, SMALLEST_SIDE
 
-# FFmpeg says on stderr what is wrong with each broken frame; they are counted instead.
+# FFmpeg writes the fault of each broken frame to stderr; broken frames are counted instead.
 set_level(PANIC)
 
 _PLANES: Final = ((0, 1), (1, 2), (2, 2))
-"""The planes of 4:2:0, and by how much each is smaller than the picture."""
+"""The planes of 4:2:0, and the divisor of each plane's sides."""
 
 
 class Undecodable(Exception):
-    """The JPEG is broken, or of a size that isn't bridged."""
+    """The JPEG is broken, or of a size that is not bridged."""
 
 
 class PictureDecoder:
-    """Decodes with FFmpeg, which leaves the picture in the planes that the JPEG has.
+    """Decodes with FFmpeg, which keeps the picture in the planes of the JPEG.
 
     Measured at 1280 by 720, 4:2:0: 1.3 ms, and 0.4 ms to video levels; simplejpeg to RGB and from there to planes takes
     2.7 ms. FFmpeg also knows the JPEGs without Huffman tables that some webcams make.
@@ -38,10 +38,10 @@ class PictureDecoder:
         self._decoder = self._new()
 
     def decode(self, jpeg: bytes) -> av.VideoFrame:
-        """The picture in 4:2:0 at video levels, with an odd last column or row cut off.
+        """Decode a JPEG to 4:2:0 at video levels, with an odd last column or row cut off.
 
         Raises:
-            Undecodable: Nothing of it is to be shown.
+            Undecodable: The JPEG is broken or too small.
         """
         try:
             found = self._decoder.decode(av.Packet(jpeg))  # pyright: ignore[reportUnknownMemberType]
@@ -75,7 +75,7 @@ class PictureDecoder:
 
 
 def _even(frame: av.VideoFrame) -> av.VideoFrame:
-    """H.264 with 4:2:0 has no odd sides."""
+    """Crop to even sides, which H.264 with 4:2:0 requires."""
     even = av.VideoFrame(frame.width & ~1, frame.height & ~1, "yuv420p")
     for plane, divisor in _PLANES:
         source, target = frame.planes[plane], even.planes[plane]
@@ -86,7 +86,7 @@ def _even(frame: av.VideoFrame) -> av.VideoFrame:
 
 
 def _turned(frame: av.VideoFrame, orientation: int) -> av.VideoFrame:
-    """As EXIF says: H.264 has no tag for it."""
+    """Apply the EXIF orientation to the pixels: H.264 has no tag for it."""
     width, height = (frame.height, frame.width) if orientation >= 5 else (frame.width, frame.height)
     turned = av.VideoFrame(width, height, "yuv420p")
     for plane, divisor in _PLANES:
@@ -97,5 +97,5 @@ def _turned(frame: av.VideoFrame, orientation: int) -> av.VideoFrame:
 
 
 def _rows(plane: VideoPlane) -> NDArray[np.uint8]:
-    # PyAV's planes are buffers, which its types don't say.
+    # PyAV's planes are buffers, which its type stubs do not declare.
     return np.frombuffer(cast("memoryview", plane), np.uint8).reshape(-1, plane.line_size)

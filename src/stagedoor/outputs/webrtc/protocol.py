@@ -1,8 +1,8 @@
-"""What Stagedoor and the process of a bridge say to each other. It imports nothing of the product.
+"""The protocol between Stagedoor and the child process of a bridge. The module imports nothing of Stagedoor.
 
-On the process's standard input come messages, each after its length in four bytes: an `Order` as JSON, then JPEG
-frames, and each only when the one before was answered with `Took`. So no frame waits in a pipe, and the newest wins.
-Its reports come on standard output, a JSON object a line.
+Stagedoor writes messages to the child's standard input, each preceded by its length in four bytes: an `Order` as JSON,
+then JPEG frames, each only when the one before was acknowledged with `Ack`. So no frame waits in a pipe, and the newest
+wins. The child writes its reports to standard output, one JSON object a line.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ import msgspec
 PREFIX_BYTES: Final = 4
 
 LARGEST_PIXELS: Final = 3840 * 2160
-"""Of a picture that is bridged: a JPEG of 512 KiB can be of 16,384 by 16,384 pixels, and take gigabytes to encode."""
+"""The largest picture that is bridged: a JPEG of 512 KiB may have 16,384 by 16,384 pixels, which take gigabytes to
+encode."""
 
 SMALLEST_SIDE: Final = 16
-"""In pixels: a macroblock of H.264."""
+"""In pixels; the size of an H.264 macroblock."""
 
 Outcome = Literal["published", "undecodable", "refused"]
-"""What became of a frame: `refused` is by LiveKit's client, while it is not connected."""
+"""The outcome of a frame: `refused` means by LiveKit's client, while it is not connected."""
 
 
 class Order(msgspec.Struct):
-    """Join a room and publish.
+    """The order to join a room and publish.
 
     Attributes:
-        url: LiveKit's, ws or wss.
+        url: The signalling URL of LiveKit, ws or wss.
         token: A join token; it names the room and the participant.
-        max_fps: What the camera may send.
+        max_fps: The most frames a second that the camera may send.
     """
 
     url: str
@@ -38,33 +39,36 @@ class Order(msgspec.Struct):
 
 
 class Joined(msgspec.Struct, tag="joined"):
-    """The room was joined, and frames are awaited; `room_sid` says which life of it."""
+    """The child has joined the room and waits for frames; `room_sid` is LiveKit's SID of the room."""
 
     room_sid: str
 
 
 class Published(msgspec.Struct, tag="published"):
-    """The track is there."""
+    """The track is published."""
 
     track_sid: str
 
 
-class Took(msgspec.Struct, tag="took"):
-    """A frame was dealt with, and the next one is awaited."""
+class Ack(msgspec.Struct, tag="ack"):
+    """The acknowledgement of a frame: the child waits for the next one."""
 
     outcome: Outcome
 
 
-class Gone(msgspec.Struct, tag="gone"):
-    """The room was left, or could not be joined: LiveKit's reason for ending it (`PARTICIPANT_REMOVED`), `left` when
-    it was asked for, or a sentence."""
+class EndOfStream(msgspec.Struct, tag="end_of_stream"):
+    """The child has left the room or could not join it.
+
+    Attributes:
+        reason: LiveKit's disconnect reason (`PARTICIPANT_REMOVED`), `left` when Stagedoor requested it, or a sentence.
+    """
 
     reason: str
 
 
-Report = Joined | Published | Took | Gone
+Report = Joined | Published | Ack | EndOfStream
 
 
 def prefix(message: bytes) -> bytes:
-    """What is sent before a message."""
+    """The length prefix of a message."""
     return len(message).to_bytes(PREFIX_BYTES, "big")

@@ -1,4 +1,4 @@
-"""What an app decides of its cameras' WebRTC tracks."""
+"""An app's settings for its cameras' WebRTC tracks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CameraBridge = Literal["off", "demand", "always"]
 
 
 class BridgeSettings(FeatureSettings, frozen=True, rename=lambda name: f"camera_{name}"):
-    """What an app decides of its cameras' WebRTC tracks."""
+    """An app's settings for its cameras' WebRTC tracks."""
 
     bridge: Annotated[
         CameraBridge,

@@ -1,6 +1,6 @@
-"""Keeps the cameras of this node in their LiveKit rooms for as long as they are needed there.
+"""Supervises the bridges of this node: each camera is in its LiveKit room for as long as it is needed there.
 
-Only the node that a camera sends to bridges it, so nodes need not agree on anything.
+Only the node that a camera sends to bridges it, so nodes need no coordination.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from stagedoor.kernel.errors import Problem, StorageUnavailable
 from stagedoor.outputs.webrtc.bridge import Bridge
 from stagedoor.outputs.webrtc.join_tokens import JoinTokens, NotReady
 from stagedoor.outputs.webrtc.metrics import BRIDGE_RESTARTS
-from stagedoor.outputs.webrtc.need import LINGER_SECONDS, SENT_AWAY, Need
+from stagedoor.outputs.webrtc.need import LINGER_SECONDS, REMOVAL_REASONS, Need
 from stagedoor.outputs.webrtc.settings import BridgeSettings
 from stagedoor.processes.backoff import Backoff
 from stagedoor.rooms import presence
@@ -28,12 +28,12 @@ from stagedoor.streams.senders import Sender, Senders
 _log = structlog.get_logger()
 
 _GATHER_SECONDS: Final = 0.05
-"""In a busy app one look serves many events."""
+"""How long events are collected before the needs are evaluated, so that one evaluation serves many events."""
 
 
 @dataclass(slots=True)
-class _Post:
-    """A room to which a camera of ours sends."""
+class _BridgedRoom:
+    """A room that a camera of this node sends to, whether it is bridged now or not."""
 
     sender: Sender
     need: Need
@@ -49,11 +49,11 @@ class Bridges:
     """Starts and ends bridges.
 
     Args:
-        database: Where it is seen who is in a room.
-        feed: Says when that has changed.
-        senders: Those of this node.
-        tickets: How they join.
-        linger_seconds: How long a bridge stays after the last one has left.
+        database: Stores which participants are in a room.
+        feed: Calls back when an app has new events.
+        senders: The senders of this node.
+        join_tokens: Makes the orders with which cameras join.
+        linger_seconds: How long a bridge stays after the last other participant has left.
     """
 
     def __init__(
@@ -70,86 +70,90 @@ class Bridges:
         self._join_tokens = join_tokens
         self._linger = linger_seconds
         self._woken = asyncio.Event()
-        self._posts: dict[str, _Post] = {}
+        self._rooms: dict[str, _BridgedRoom] = {}
         self._leaving: dict[str, asyncio.Task[None]] = {}
         self._apps: set[str] = set()
         senders.listen(self._woken.set)
-        feed.listen(self._happened)
+        feed.listen(self._on_event)
 
     def is_bridged(self, livekit_room: str) -> bool:
-        """Whether the picture of the room's camera is a track in LiveKit now."""
-        post = self._posts.get(livekit_room)
-        return post is not None and post.bridge is not None and post.bridge.published
+        """Whether the room's camera is published as a LiveKit track now."""
+        bridged = self._rooms.get(livekit_room)
+        return bridged is not None and bridged.bridge is not None and bridged.bridge.published
 
     async def run(self) -> None:
-        """Keep them until cancelled; then all of them leave."""
+        """Start and end bridges until cancelled; then end all of them."""
         try:
             while True:
                 self._woken.clear()
                 try:
-                    await self._look()
+                    await self._evaluate()
                 except StorageUnavailable as error:
                     _log.warning("bridge_demand_unavailable", error=str(error))
                 try:
-                    async with asyncio.timeout(self._patience()):
+                    async with asyncio.timeout(self._timeout()):
                         await self._woken.wait()
                     await asyncio.sleep(_GATHER_SECONDS)
                 except TimeoutError:
-                    pass  # another node's events wake nobody here
+                    pass  # this node is not notified of the events that another node writes
         finally:
-            for room in list(self._posts):
+            for room in list(self._rooms):
                 self._leave(room)
             if self._leaving:
                 await asyncio.wait(self._leaving.values())
 
-    def _happened(self, app_id: str) -> None:
+    def _on_event(self, app_id: str) -> None:
         if app_id in self._apps:
             self._woken.set()
 
-    def _patience(self) -> float:
+    def _timeout(self) -> float:
         now = time.monotonic()
-        changes = [at - now for post in self._posts.values() if (at := post.need.changes_at()) is not None and at > now]
+        changes = [
+            at - now for bridged in self._rooms.values() if (at := bridged.need.changes_at()) is not None and at > now
+        ]
         return min([*changes, self._database.poll_seconds])
 
-    async def _look(self) -> None:
+    async def _evaluate(self) -> None:
         cameras = {sender.room: sender for sender in self._senders.current()}
         self._apps = {sender.source.app_id for sender in cameras.values()}
-        for room in self._posts.keys() - cameras.keys():
+        for room in self._rooms.keys() - cameras.keys():
             self._leave(room)
         for room, sender in cameras.items():
-            self._man(room, sender)
-        rooms = [room for room, post in self._posts.items() if post.need.policy != "off"]
+            self._assign(room, sender)
+        rooms = [room for room, bridged in self._rooms.items() if bridged.need.policy != "off"]
         present = await self._database.read(lambda tx: presence.present(tx, rooms)) if rooms else []
-        for room, post in list(self._posts.items()):
-            identity = post.sender.source.identity
-            lives = {sid for where, sid, who in present if where == room and who != identity}
-            needed = post.need.look(time.monotonic(), lives)
-            if needed and not post.busy:
+        for room, bridged in list(self._rooms.items()):
+            identity = bridged.sender.source.identity
+            occupied = {sid for where, sid, who in present if where == room and who != identity}
+            needed = bridged.need.evaluate(time.monotonic(), occupied)
+            if needed and not bridged.busy:
                 before = self._leaving.get(room)
-                post.task = asyncio.create_task(self._keep(post, before), name=f"bridge {room}")
-            elif not needed and post.busy:
-                self._end(room, post)
+                bridged.task = asyncio.create_task(self._run_bridge(bridged, before), name=f"bridge {room}")
+            elif not needed and bridged.busy:
+                self._end(room, bridged)
 
-    def _man(self, room: str, sender: Sender) -> None:
-        """See that the post is this camera's. A camera that connects again while it sends keeps its bridge."""
-        post = self._posts.get(room)
-        if post is not None and post.sender is sender:
+    def _assign(self, room: str, sender: Sender) -> None:
+        """Assign the room to this sender. A camera that connects again while it sends keeps its bridge."""
+        bridged = self._rooms.get(room)
+        if bridged is not None and bridged.sender is sender:
             return
-        if post is None or _appearance(post.sender) != _appearance(sender):
-            if post is not None:
+        if bridged is None or _appearance(bridged.sender) != _appearance(sender):
+            if bridged is not None:
                 self._leave(room)
-            self._posts[room] = _Post(sender, Need(sender.source.settings.of(BridgeSettings).bridge, self._linger))
+            self._rooms[room] = _BridgedRoom(
+                sender, Need(sender.source.settings.of(BridgeSettings).bridge, self._linger)
+            )
         else:
-            post.sender, post.need = sender, post.need.anew(sender.source.settings.of(BridgeSettings).bridge)
+            bridged.sender, bridged.need = sender, bridged.need.reset(sender.source.settings.of(BridgeSettings).bridge)
 
     def _leave(self, room: str) -> None:
-        self._end(room, self._posts.pop(room))
+        self._end(room, self._rooms.pop(room))
 
-    def _end(self, room: str, post: _Post) -> None:
-        if post.task is None or post.task.done():
+    def _end(self, room: str, bridged: _BridgedRoom) -> None:
+        if bridged.task is None or bridged.task.done():
             return
-        leaving = self._leaving[room] = post.task
-        post.task = None
+        leaving = self._leaving[room] = bridged.task
+        bridged.task = None
 
         def left(task: asyncio.Task[None]) -> None:
             if self._leaving.get(room) is task:
@@ -158,32 +162,32 @@ class Bridges:
         leaving.add_done_callback(left)
         leaving.cancel()
 
-    async def _keep(self, post: _Post, before: asyncio.Task[None] | None) -> None:
-        """Be in the room, again and again, until cancelled or sent away."""
+    async def _run_bridge(self, bridged: _BridgedRoom, before: asyncio.Task[None] | None) -> None:
+        """Bridge the camera, restarting its process with backoff, until cancelled or removed from the room."""
         if before is not None:
             await asyncio.wait([before])
         backoff = Backoff()
-        source = post.sender.source
+        source = bridged.sender.source
         while True:
             began = time.monotonic()
             try:
-                order = await self._join_tokens.order(post.sender)
+                order = await self._join_tokens.order(bridged.sender)
             except (NotReady, Problem, StorageUnavailable) as error:
                 _log.info("bridge_not_started", camera=source.id, reason=str(error))
                 await asyncio.sleep(backoff.after(0))
                 continue
-            bridge = post.bridge = Bridge(order, post.sender.slot)
+            bridge = bridged.bridge = Bridge(order, bridged.sender.slot)
             _log.info("bridge_started", camera=source.id, room=source.room)
             try:
                 reason = await bridge.run()
             except OSError as error:
                 reason = str(error)
             finally:
-                post.bridge = None
+                bridged.bridge = None
                 _log.info("bridge_ended", camera=source.id, room=source.room)
-            if reason in SENT_AWAY:
+            if reason in REMOVAL_REASONS:
                 _log.info("bridge_removed_from_room", camera=source.id, reason=reason)
-                post.need.sent_away(bridge.room_sid)
+                bridged.need.on_removed(bridge.room_sid)
                 self._woken.set()
                 return
             BRIDGE_RESTARTS.inc()
@@ -192,5 +196,5 @@ class Bridges:
 
 
 def _appearance(sender: Sender) -> tuple[str, str, str, Slot]:
-    """What a bridge was made for."""
+    """What identifies a camera's participant: a bridge is kept only while all of it is unchanged."""
     return sender.source.id, sender.source.identity, sender.source.name, sender.slot

@@ -1,1 +1,1 @@
-"""Streams of other nodes, over Redis: who sends to which node, and frames where somebody watches."""
+"""Streams across nodes, over Redis: which node a camera sends to, and its frames for nodes that have viewers."""

@@ -1,4 +1,4 @@
-"""Who sends to which room, kept in Redis: one connection a room on all nodes together, and the newest at that."""
+"""Claims in Redis: for each room, the one connection of the whole cluster that sends to it, normally the newest."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from stagedoor.streams.cluster import messages
 from stagedoor.streams.cluster.messages import Claim, Names
 
 _LIFE_MS: Final = 7_000
-"""So long after a node died its cameras are missed; three renewals may fail before."""
+"""A claim expires this long after its node died; up to three renewals in a row may fail before that."""
 
-_TAKE: Final = """
+_ACQUIRE: Final = """
 local held = redis.call('get', KEYS[1])
 if held and ARGV[3] == 'refuse' then
   local is, other = pcall(cjson.decode, held)
@@ -23,57 +23,54 @@ end
 redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
-_KEEP: Final = """
+_RENEW: Final = """
 local held = redis.call('get', KEYS[1])
 if held and held ~= ARGV[1] then return 0 end
 redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
-_DROP: Final = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
+_RELEASE: Final = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 
 class Claims:
-    """This node's view of them.
-
-    Every method raises Redis's errors.
-    """
+    """Acquires, renews and releases this node's claims. Every method raises Redis's errors."""
 
     def __init__(self, redis: Any, names: Names) -> None:
         self._redis = redis
         self._names = names
 
-    async def take(self, claims: Mapping[str, Claim], politely: Collection[str]) -> set[str]:
-        """Let new connections have their rooms.
+    async def acquire(self, claims: Mapping[str, Claim], unless_taken: Collection[str]) -> set[str]:
+        """Acquire the claims of new connections.
 
         Args:
-            claims: By room.
-            politely: Rooms that are not taken from another camera, which came first.
+            claims: The claims, by room.
+            unless_taken: Rooms whose claim is not replaced when another camera on another node holds it.
 
         Returns:
-            The rooms that stay another's.
+            The rooms whose claim was not acquired.
         """
         pipe = self._redis.pipeline(transaction=False)
         for room, mine in claims.items():
-            how = "refuse" if room in politely else "takeover"
-            pipe.eval(_TAKE, 1, self._names.claim(room), msgspec.json.encode(mine), _LIFE_MS, how)
+            how = "refuse" if room in unless_taken else "takeover"
+            pipe.eval(_ACQUIRE, 1, self._names.claim(room), msgspec.json.encode(mine), _LIFE_MS, how)
         return _failed(claims, await pipe.execute())
 
-    async def keep(self, claims: Mapping[str, Claim]) -> set[str]:
-        """Renew what was taken before, and return the rooms that are another's meanwhile."""
+    async def renew(self, claims: Mapping[str, Claim]) -> set[str]:
+        """Renew claims that were acquired before, and return the rooms whose claim another connection now holds."""
         pipe = self._redis.pipeline(transaction=False)
         for room, mine in claims.items():
-            pipe.eval(_KEEP, 1, self._names.claim(room), msgspec.json.encode(mine), _LIFE_MS)
+            pipe.eval(_RENEW, 1, self._names.claim(room), msgspec.json.encode(mine), _LIFE_MS)
         return _failed(claims, await pipe.execute())
 
-    async def drop(self, claims: Mapping[str, Claim]) -> None:
-        """Withdraw them, where they have not become another's: the camera may have gone to another node."""
+    async def release(self, claims: Mapping[str, Claim]) -> None:
+        """Delete the claims that are unchanged: another node replaced the claim of a camera that connected there."""
         pipe = self._redis.pipeline(transaction=False)
         for room, mine in claims.items():
-            pipe.eval(_DROP, 1, self._names.claim(room), msgspec.json.encode(mine))
+            pipe.eval(_RELEASE, 1, self._names.claim(room), msgspec.json.encode(mine))
         await pipe.execute()
 
     async def of(self, rooms: Collection[str]) -> dict[str, Claim]:
-        """Whose they are."""
+        """The current claims of these rooms, by room."""
         if not rooms:
             return {}
         values: list[bytes | None] = await self._redis.mget([self._names.claim(room) for room in rooms])

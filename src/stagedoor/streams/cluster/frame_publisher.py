@@ -1,4 +1,4 @@
-"""Frames of this node's cameras on their way to other nodes: the newest of each room, while somebody listens."""
+"""Publishes frames of this node's cameras to other nodes: each room's newest, while a node subscribes to the room."""
 
 from __future__ import annotations
 
@@ -8,88 +8,88 @@ from typing import Any
 
 from stagedoor.streams.cluster import messages
 from stagedoor.streams.cluster.messages import Names
-from stagedoor.streams.hub import Frame, Gone
+from stagedoor.streams.hub import EndOfStream, Frame
 from stagedoor.streams.senders import Sender
 
 
 @dataclass(slots=True, eq=False)
-class _Fed:
-    """A room that is listened to elsewhere.
+class _Feed:
+    """A room that another node subscribes to.
 
     Attributes:
-        next: The frame that is to go; a newer one takes its place while Redis is busy.
-        asked: How often somebody said to want it.
+        next: The frame to publish; a newer frame replaces it while Redis is busy.
+        requests: The number of requests for the room's frames so far.
     """
 
     room: str
     sender: Sender
     token: str
     next: Frame | None = None
-    asked: int = 1
+    requests: int = 1
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
 class FramePublisher:
-    """Sends them all over one connection, as many rooms' at a time as have one: at the most one frame of a room is
-    under way, and one waits."""
+    """Publishes the frames of all rooms over one connection, in batches of at most one frame per room; one more frame
+    of each room may wait."""
 
     def __init__(self, redis: Any, names: Names) -> None:
         self._redis = redis
         self._names = names
-        self._fed: dict[str, _Fed] = {}
-        self._filled = asyncio.Event()
+        self._feeds: dict[str, _Feed] = {}
+        self._ready = asyncio.Event()
 
     def feed(self, sender: Sender, token: str) -> None:
-        """Send a camera's frames, from the newest on, until nobody listens."""
-        fed = self._fed.get(sender.room)
-        if fed is not None and fed.token == token:
-            # Who has just begun to listen has not got the newest, and the answer of what is under way may not know it.
-            fed.asked += 1
-            self._fill(fed, sender.slot.newest)
+        """Publish a camera's frames, from the newest on, until no node subscribes to its room."""
+        feed = self._feeds.get(sender.room)
+        if feed is not None and feed.token == token:
+            # A new subscriber does not have the newest frame, and the batch in flight may not have counted it.
+            feed.requests += 1
+            self._queue(feed, sender.slot.newest)
             return
         self.stop(sender.room)
-        fed = self._fed[sender.room] = _Fed(sender.room, sender, token)
-        fed.task = asyncio.create_task(self._collect(fed), name=f"relay {sender.room}")
+        feed = self._feeds[sender.room] = _Feed(sender.room, sender, token)
+        feed.task = asyncio.create_task(self._collect(feed), name=f"relay {sender.room}")
 
     def stop(self, room: str) -> None:
-        """Send no more of a room."""
-        fed = self._fed.pop(room, None)
-        if fed is not None and fed.task is not None:
-            fed.task.cancel()
+        """Stop publishing a room's frames."""
+        feed = self._feeds.pop(room, None)
+        if feed is not None and feed.task is not None:
+            feed.task.cancel()
 
     async def run(self) -> None:
-        """Send, until Redis fails. Raises its errors."""
+        """Publish queued frames until Redis fails; raises Redis's errors."""
         try:
             while True:
-                await self._filled.wait()
-                self._filled.clear()
-                await self._send([fed for fed in self._fed.values() if fed.next is not None])
+                await self._ready.wait()
+                self._ready.clear()
+                await self._send([feed for feed in self._feeds.values() if feed.next is not None])
         finally:
-            for room in list(self._fed):
+            for room in list(self._feeds):
                 self.stop(room)
 
-    async def _collect(self, fed: _Fed) -> None:
-        with fed.sender.slot.view() as viewer:
+    async def _collect(self, feed: _Feed) -> None:
+        with feed.sender.slot.view() as viewer:
             try:
                 while True:
-                    self._fill(fed, await viewer.next())
-            except Gone:
-                if self._fed.get(fed.room) is fed:
-                    del self._fed[fed.room]
+                    self._queue(feed, await viewer.next())
+            except EndOfStream:
+                if self._feeds.get(feed.room) is feed:
+                    del self._feeds[feed.room]
 
-    def _fill(self, fed: _Fed, frame: Frame | None) -> None:
+    def _queue(self, feed: _Feed, frame: Frame | None) -> None:
         if frame is not None:
-            fed.next = frame
-            self._filled.set()
+            feed.next = frame
+            self._ready.set()
 
-    async def _send(self, batch: list[_Fed]) -> None:
+    async def _send(self, batch: list[_Feed]) -> None:
         pipe = self._redis.pipeline(transaction=False)
-        asked = [fed.asked for fed in batch]
-        for fed in batch:
-            if fed.next is not None:
-                pipe.publish(self._names.frames(fed.room), messages.pack(fed.token, fed.next))
-                fed.next = None
+        requests = [feed.requests for feed in batch]
+        for feed in batch:
+            if feed.next is not None:
+                pipe.publish(self._names.frames(feed.room), messages.pack(feed.token, feed.next))
+                feed.next = None
         listeners: list[int] = await pipe.execute()
-        for fed, before, count in zip(batch, asked, listeners, strict=True):
-            if not count and fed.asked == before and self._fed.get(fed.room) is fed:
-                self.stop(fed.room)
+        for feed, before, count in zip(batch, requests, listeners, strict=True):
+            if not count and feed.requests == before and self._feeds.get(feed.room) is feed:
+                self.stop(feed.room)

@@ -1,10 +1,11 @@
-"""What nodes tell each other through Redis, and where.
+"""Keys, channels and messages by which nodes exchange cameras and frames over Redis.
 
-All of it is forgotten when its owner is; `<db>` is the number of the database, which channels know nothing of:
+Nothing outlives the node that wrote it. Channels are shared by all databases of a Redis server, so their names contain
+`<db>`, the number of the database:
 
-    stagedoor:<db>:camera:<room>   which camera sends to which node; lives for seconds unless it is renewed
-    stagedoor:<db>:cameras         words: a camera came or went, a node wants a room's frames
-    stagedoor:<db>:frames:<room>   the frames, as long as somebody subscribes
+    stagedoor:<db>:camera:<room>   key: which camera sends to which node; expires within seconds unless it is renewed
+    stagedoor:<db>:cameras         channel: a camera went online or offline, a node subscribes to a room's frames
+    stagedoor:<db>:frames:<room>   channel: a room's frames, while a node subscribes
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ _HEAD: Final = struct.Struct(">8sQQHH")
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """That a camera sends to a node: what is kept under its room.
+    """A camera's claim to a room: the value of the room's key.
 
     Attributes:
-        token: Unlike that of any other connection, so that frames of two can be told apart.
+        node: The node that the camera sends to.
+        camera: The camera's id.
+        token: Identifies the connection, so that frames of two connections can be distinguished.
     """
 
     node: str
@@ -34,25 +37,28 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """What a node says to all.
+    """A message from one node to all others.
 
     Attributes:
-        token: Of the connection that came or went.
+        what: `online` and `offline` report a connection; `subscribe` requests the room's frames.
+        node: The node that sent the message.
+        token: The token of the connection that the message is about.
     """
 
-    what: Literal["came", "went", "want"]
+    what: Literal["online", "offline", "subscribe"]
     node: str
     room: str
     token: str
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
-    """A frame of another node.
+class RemoteFrame:
+    """A frame of a camera that sends to another node.
 
     Attributes:
-        token: Of the connection that it came by.
-        number: Counts up for as long as the token stays.
+        token: The token of the connection that the frame belongs to.
+        number: The frame's sequence number within that connection.
+        at: When the frame was received, in milliseconds since the epoch.
     """
 
     token: str
@@ -65,49 +71,53 @@ class Carried:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Keys and channels of one database."""
+    """Names of the keys and channels of one database.
+
+    Attributes:
+        control: The channel of `Message`.
+    """
 
     db: int
-    talk: str = field(init=False)
+    control: str = field(init=False)
     _frames: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "talk", f"stagedoor:{self.db}:cameras")
+        object.__setattr__(self, "control", f"stagedoor:{self.db}:cameras")
         object.__setattr__(self, "_frames", f"stagedoor:{self.db}:frames:")
 
     def claim(self, room: str) -> str:
-        """The key of who sends to it."""
+        """The key of the room's `Claim`."""
         return f"stagedoor:{self.db}:camera:{room}"
 
     def frames(self, room: str) -> str:
-        """The channel of its frames."""
+        """The channel of the room's frames."""
         return self._frames + room
 
     def room(self, channel: str) -> str:
-        """Whose frames' channel it is."""
+        """The room of a channel of frames."""
         return channel.removeprefix(self._frames)
 
 
 def new_token() -> str:
-    """For a connection."""
+    """A random token for a connection."""
     return secrets.token_hex(4)
 
 
 def pack(token: str, frame: Frame) -> bytes:
-    """A frame as a message."""
+    """Encode a frame as a message."""
     return _HEAD.pack(token.encode(), frame.number, frame.at, frame.size.width, frame.size.height) + frame.data
 
 
-def unpack(message: bytes) -> Carried | None:
-    """The frame in a message; `None` when there is none, because somebody else uses the channel."""
+def unpack(message: bytes) -> RemoteFrame | None:
+    """Decode a frame; `None` when the message is none, because another program publishes on the channel."""
     if len(message) < _HEAD.size:
         return None
     token, number, at, width, height = _HEAD.unpack_from(message)
-    return Carried(token.decode("ascii", "replace"), number, at, width, height, message[_HEAD.size :])
+    return RemoteFrame(token.decode("ascii", "replace"), number, at, width, height, message[_HEAD.size :])
 
 
-def word(message: bytes) -> Message | None:
-    """What is said in a message, if one of us said it."""
+def decode_message(message: bytes) -> Message | None:
+    """Decode a node's message; `None` when it is none, because another program publishes on the channel."""
     try:
         return msgspec.json.decode(message, type=Message)
     except msgspec.MsgspecError:
@@ -115,7 +125,7 @@ def word(message: bytes) -> Message | None:
 
 
 def claim(value: bytes | None) -> Claim | None:
-    """What is kept under a room's key."""
+    """Decode the value of a room's key; `None` when the key is missing or holds something else."""
     try:
         return None if value is None else msgspec.json.decode(value, type=Claim)
     except msgspec.MsgspecError:

@@ -1,4 +1,4 @@
-"""Cameras that send to other nodes: what this one must know of them."""
+"""The interface to cameras that send to other nodes, and its implementation for a single node."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from stagedoor.tenancy.nouns import AppSettings
 
 
 class OtherNodes(Protocol):
-    """The other nodes."""
+    """Finds the cameras that send to other nodes, and fetches their frames."""
 
     async def senders(self, livekit_rooms: Collection[str]) -> dict[str, str]:
         """The ids of the cameras that send to other nodes, by room."""
         ...
 
     def watch(self, livekit_room: str, settings: AppSettings) -> AbstractAsyncContextManager[None]:
-        """Have the room's frames here while the context lasts, whichever node its camera sends to."""
+        """Receive the room's frames on this node while the context lasts, whichever node its camera sends to."""
         ...
 
     async def run(self) -> None:
-        """Keep in touch for ever; say goodbye when cancelled."""
+        """Exchange messages with the other nodes until cancelled; then report this node's cameras as offline."""
         ...
 
 
 class SingleNode:
-    """There are none."""
+    """The only node of its installation: no camera sends to another one."""
 
     async def senders(self, livekit_rooms: Collection[str]) -> dict[str, str]:
-        """No camera is anywhere else."""
+        """Always empty: no camera sends to another node."""
         del livekit_rooms
         return {}
 
     @asynccontextmanager
     async def watch(self, livekit_room: str, settings: AppSettings) -> AsyncGenerator[None]:
-        """Every frame is here."""
+        """Do nothing: every frame is received by this node."""
         del livekit_room, settings
         yield
 
     async def run(self) -> None:
-        """Nothing to do, for ever."""
+        """Wait until cancelled."""
         await asyncio.Event().wait()

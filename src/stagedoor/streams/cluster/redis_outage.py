@@ -1,4 +1,4 @@
-"""Says that Redis is away, and that it is back: not at every attempt, and never once a frame."""
+"""Logs that Redis is unavailable and that it is available again, at a bounded rate."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 
 _log = structlog.get_logger()
 _QUIET_SECONDS: Final = 60.0
-"""Between two complaints of one trouble."""
+"""The least time between two log lines about one outage."""
 
 
 class RedisOutageLog:
-    """What was said of it."""
+    """Logs outages of Redis: once at the beginning, once a minute while they last, and once at the end."""
 
     def __init__(self) -> None:
-        self._said: float | None = None
+        self._logged_at: float | None = None
 
-    def came(self, errors: BaseExceptionGroup[Exception]) -> None:
-        """Redis was lost, or is so still."""
+    def lost(self, errors: BaseExceptionGroup[Exception]) -> None:
+        """Log that the connection to Redis failed, unless the outage was logged within the last minute."""
         now = time.monotonic()
-        if self._said is not None and now - self._said < _QUIET_SECONDS:
+        if self._logged_at is not None and now - self._logged_at < _QUIET_SECONDS:
             return
-        self._said = now
+        self._logged_at = now
         error = _first(errors)
         if isinstance(error, AuthenticationError | NoPermissionError):
             _log.error("redis_credentials_refused", setting="STAGEDOOR_REDIS_URL", error=str(error))
         else:
             _log.warning("redis_unavailable", effect="frames stay on their node", error=str(error))
 
-    def went(self) -> None:
-        """Redis answers, and everything has been taken up again."""
-        if self._said is not None:
-            self._said = None
+    def recovered(self) -> None:
+        """Log that Redis is available again, if an outage was logged."""
+        if self._logged_at is not None:
+            self._logged_at = None
             _log.info("redis_available")
 
 

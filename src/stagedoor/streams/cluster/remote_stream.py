@@ -1,8 +1,8 @@
-"""A room whose frames come from another node: whose they are, and which of them are taken."""
+"""A room whose frames arrive from another node: which connection they belong to, and which of them are accepted."""
 
 from __future__ import annotations
 
-from stagedoor.streams.cluster.messages import Carried, Message
+from stagedoor.streams.cluster.messages import Message, RemoteFrame
 from stagedoor.streams.hub import Slot
 from stagedoor.streams.jpeg import Size
 from stagedoor.streams.placeholder import placeholder
@@ -11,17 +11,17 @@ from stagedoor.tenancy.nouns import AppSettings
 
 
 class RemoteStream:
-    """A room that is looked at here.
+    """A room that has viewers on this node.
 
     Args:
-        slot: Where its frames go.
-        settings: Its app's.
+        slot: The slot that accepted frames are published to.
+        settings: The settings of the room's app.
 
     Attributes:
-        words: How often it was told who sends.
+        changes: The number of messages about the room's sender so far.
     """
 
-    __slots__ = ("_last", "_lost", "_settings", "_slot", "_token", "words")
+    __slots__ = ("_last", "_lost", "_settings", "_slot", "_token", "changes")
 
     def __init__(self, slot: Slot, settings: AppSettings) -> None:
         self._slot = slot
@@ -29,24 +29,25 @@ class RemoteStream:
         self._token: str | None = None
         self._last = 0
         self._lost = False
-        self.words = 0
+        self.changes = 0
 
-    def take(self, frame: Carried) -> None:
-        """Show a frame, if it is of the camera that sends now, and a new one: two cameras' never mix."""
+    def take(self, frame: RemoteFrame) -> None:
+        """Publish a frame if it is newer than the last one and of the current connection: two cameras never mix."""
         if frame.token == self._token and frame.number > self._last:
             self._last = frame.number
             self._slot.publish(frame.at, frame.data, Size(frame.width, frame.height))
 
-    def hear(self, word: Message) -> None:
-        """A camera came or went on another node."""
-        self.words += 1
-        if word.what == "came":
-            self.follow(word.token)
-        elif word.token == self._token:
+    def on_message(self, message: Message) -> None:
+        """Handle a message that a camera of the room went online or offline on another node."""
+        self.changes += 1
+        if message.what == "online":
+            self.follow(message.token)
+        elif message.token == self._token:
             self.lose()
 
     def follow(self, token: str) -> bool:
-        """Take the frames of the connection with this token from now on; whether one has to ask for them."""
+        """Accept the frames of the connection with this token from now on; returns whether none has arrived yet, so
+        that they have to be requested."""
         if token != self._token:
             self._token, self._last = token, 0
         self._lost = False
@@ -55,7 +56,7 @@ class RemoteStream:
         return self._last == 0
 
     def lose(self) -> None:
-        """Nobody sends: viewers wait for as long as their app has them wait."""
+        """Note that no camera sends: viewers wait for the app's `cameraResume`."""
         self._token = None
         if not self._lost:
             self._lost = True
