@@ -1,1 +1,1 @@
-"""Ways out for media: a protocol has one folder, all of one shape."""
+"""Media outputs: one folder per protocol, all with the same structure."""

@@ -1,1 +1,1 @@
-"""Ways in for media: a protocol has one folder, all of one shape."""
+"""Media sources: one folder per protocol, all with the same structure."""

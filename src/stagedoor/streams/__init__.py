@@ -1,1 +1,1 @@
-"""Who sends to which room now, and the frames on their way: the newest of each room, handed to every viewer."""
+"""The senders of rooms, and their frames: the newest frame of each room is passed to every viewer."""

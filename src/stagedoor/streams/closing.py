@@ -1,4 +1,4 @@
-"""Why a sender's connection ends, as far as that is the same for every protocol."""
+"""The reasons for ending a sender's connection that all protocols share."""
 
 from __future__ import annotations
 

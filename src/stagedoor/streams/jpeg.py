@@ -1,4 +1,4 @@
-"""Is this a whole JPEG that a browser can show? Decided by its markers, without decoding (ITU-T T.81, annex B)."""
+"""Checks by its markers, without decoding, that data is one whole JPEG that browsers show (ITU-T T.81, annex B)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UNSHOWN: Final = {
     **dict.fromkeys((0xC3, 0xCB), "lossless"),
     **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "hierarchical"),
 }
-"""Kinds of JPEG that no browser and none of our decoders knows."""
+"""Kinds of JPEG that neither browsers nor Stagedoor's decoders support."""
 
 _ALONE: Final = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})
 """Markers without a length (TEM, RSTn, SOI, EOI) and a stuffed byte; none belongs between SOI and SOS."""
@@ -274,9 +274,9 @@ def _not_begun(data: bytes) -> str:
     """What it is, when it does not begin as a JPEG."""
     if not data:
         return "it is empty"
-    for begin, said in _OTHER_KINDS:
+    for begin, message in _OTHER_KINDS:
         if data.startswith(begin):
-            return said
+            return message
     ahead = data.find(_SOI, 0, _FURTHEST_BEGIN)
     if ahead > 0:
         bytes_ = "1 byte stands" if ahead == 1 else f"{ahead} bytes stand"

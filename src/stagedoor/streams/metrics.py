@@ -1,4 +1,4 @@
-"""What Prometheus counts of frames that are made smaller."""
+"""Prometheus metrics of scaled frames."""
 
 from __future__ import annotations
 

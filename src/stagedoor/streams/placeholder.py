@@ -1,4 +1,4 @@
-"""The picture that viewers see while a camera is not there."""
+"""The placeholder frame, which viewers see while a room has no camera."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from stagedoor.streams.jpeg import measure
 
 @lru_cache(maxsize=1)
 def placeholder() -> Frame:
-    """One frame, the same for every room."""
+    """Load the placeholder frame, which all rooms share."""
     data, size = measure((Path(__file__).parent / "placeholder.jpg").read_bytes())
     return Frame(0, 0, data, size)

@@ -1,4 +1,4 @@
-"""Frames in another size: made once for a size, however many look at it."""
+"""Scales frames: once for each size, however many viewers it has."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _QUALITY: Final = 80
 
 
 def shrink(data: bytes, size: Size, width: int) -> tuple[bytes, Size]:
-    """The picture, `width` pixels wide as it is stored, and turned as EXIF says; one that is no wider stays as it is.
+    """Scale a picture to `width` pixels as stored, then apply its EXIF orientation; narrower ones stay unchanged.
 
     Raises:
-        ValueError: It can't be decoded.
+        ValueError: The frame cannot be decoded.
     """
     if size.width <= width:
         return data, size
@@ -52,7 +52,7 @@ def shrink(data: bytes, size: Size, width: int) -> tuple[bytes, Size]:
 
 
 class Scaler:
-    """Keeps the sizes that somebody looks at."""
+    """Keeps one scaled slot for each size that has viewers."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="scale")
@@ -96,14 +96,14 @@ class Scaler:
         return found is not None and found[0].undecodable
 
     def close(self) -> None:
-        """End the threads."""
+        """Stop the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def shrink(self, frame: Frame, width: int) -> Frame:
         """One frame, no wider than `width` pixels.
 
         Raises:
-            ValueError: It can't be decoded.
+            ValueError: The frame cannot be decoded.
         """
         loop = asyncio.get_running_loop()
         data, size = await loop.run_in_executor(self._threads, shrink, frame.data, frame.size, width)
@@ -115,7 +115,7 @@ class Scaler:
             while True:
                 with source.view() as viewer, suppress(EndOfStream):
                     await self._copy(source, viewer, target, width)
-                target.end()  # whoever comes after that sees the next camera
+                target.end()  # viewers that connect later see the next camera
         finally:
             source.copies.discard(target)
 
@@ -132,4 +132,4 @@ class Scaler:
             target.undecodable = False
             target.publish(made.at, made.data, made.size)
             if source.newest is None:
-                target.newest = None  # what was last seen of a camera that went is nobody's first sight
+                target.newest = None  # a new viewer must not get the last frame of a camera that has left

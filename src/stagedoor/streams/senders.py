@@ -1,4 +1,4 @@
-"""The senders of this node: one a room, and how a newer connection takes over. No protocol is known here."""
+"""The senders of this node, of any protocol: at most one per room, with takeover by newer connections."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _LEAVING_SECONDS: Final = 3.0
 
 
 class RoomTaken(StagedoorError):
-    """Another sender has the room, and is not to be replaced."""
+    """Another source sends to the room, and the new one does not replace it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What sends, as the ways out have to know it.
+    """A source of frames, as far as outputs depend on it.
 
     Attributes:
-        id: Of the camera, or of what else sends by its protocol.
-        meter: The usage that its time counts as.
-        room: Its room's LiveKit name.
-        identity: Its participant's identity when it is published to the room.
-        settings: Its app's settings when it connected.
-        max_fps: Frames a second at most.
-        replaces: Whether it takes a room from another sender.
+        id: The id of the camera, or of the source of another protocol.
+        meter: The meter that counts the source's time.
+        room: The LiveKit name of the source's room.
+        identity: The identity of the source's participant when it is published to the room.
+        settings: The app's settings when the source connected.
+        max_fps: The most frames a second.
+        replaces: Whether the source takes the room over from another source.
     """
 
     id: str
@@ -58,9 +58,9 @@ class Sender:
     """A connection that sends to a room now.
 
     Attributes:
-        slot: Where its frames go.
-        since: When it connected, in milliseconds since the epoch.
-        closing: Set with the reason when its connection is to end.
+        slot: The slot that the sender's frames are published to.
+        since: When the sender connected, in milliseconds since the epoch.
+        closing: Set with the reason when the sender's connection is to end.
     """
 
     source: Source
@@ -70,21 +70,21 @@ class Sender:
 
     @property
     def room(self) -> str:
-        """Its room's LiveKit name."""
+        """The LiveKit name of the sender's room."""
         return self.source.room
 
     def close(self, why: Close) -> None:
-        """End its connection; from now on nothing that it sends is taken."""
+        """Request the end of the sender's connection; from now on its frames are refused."""
         if not self.closing.done():
             self.closing.set_result(why)
 
     async def ended(self, idle_timeout: float, last: Callable[[], float], *left: asyncio.Future[Close]) -> Close:
-        """Wait until its connection is over, and why: closed, left, or nothing came for too long.
+        """Wait until the sender's connection ends, and return why: closed, left by the peer, or idle.
 
         Args:
-            idle_timeout: Seconds.
-            last: When its last frame came, on the monotonic clock.
-            left: Complete when the peer has left, with the reason.
+            idle_timeout: Seconds without a frame after which the connection is idle.
+            last: Returns when the last frame was received, on the monotonic clock.
+            left: Futures that complete with the reason when the peer has left.
         """
         while (waited := time.monotonic() - last()) < idle_timeout:
             ends = {self.closing, *left}
@@ -95,11 +95,11 @@ class Sender:
 
 
 class Senders:
-    """Keeps senders apart: frames of two never meet in one room.
+    """Keeps at most one sender per room, so that frames of two senders never mix.
 
     Args:
-        hub: Where frames pass.
-        running: Meters how long each sends.
+        hub: The slots of this node.
+        running: Meters how long each sender is connected.
     """
 
     def __init__(self, hub: Hub, running: RunningMeters) -> None:
@@ -112,27 +112,26 @@ class Senders:
         self._all_left = asyncio.Event()
 
     def current(self) -> tuple[Sender, ...]:
-        """All senders."""
+        """All current senders."""
         return tuple(self._rooms.values())
 
     def find(self, livekit_room: str) -> Sender | None:
-        """The sender of a room."""
+        """The current sender of a room."""
         return self._rooms.get(livekit_room)
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Have `listener` called, on the event loop, when a sender came or went."""
+        """Register `listener`, which is called on the event loop when a sender connects or leaves."""
         self._listeners.append(listener)
 
     @contextmanager
     def sending(self, source: Source) -> Generator[Sender]:
-        """Let a source send, for as long as the context lasts.
+        """Register a source as its room's sender while the context lasts.
 
-        An older connection of the same source is ended: a device that connects again knows that its last connection is
-        dead.
+        An older connection of the same source is ended: a device connects again only when its last connection is dead.
 
         Raises:
             RoomTaken: Another source sends to the room, and this one does not replace it.
-            Unavailable: The product stops.
+            Unavailable: Stagedoor is stopping.
         """
         if self._stopped:
             raise Unavailable("Stagedoor is stopping.", headers={"Retry-After": "5"})
@@ -157,16 +156,16 @@ class Senders:
                     self._all_left.set()
 
     def evict(self, sender: Sender, why: Close) -> None:
-        """End a sender's connection because its room is another node's now.
+        """End a sender's connection because a camera of another node has taken the room over.
 
-        It is gone at once, however long its connection takes to end; no placeholder is shown, because the room's next
-        frames are on their way.
+        The sender is removed at once, however long its connection takes to end. No placeholder is shown, because frames
+        of the other camera follow.
         """
         sender.close(why)
         self._leave(sender, None)
 
     async def close(self) -> None:
-        """End every connection, because the product stops, and wait until each has sent its last message."""
+        """End every connection, because Stagedoor stops, and wait until each has sent its last message."""
         self._stopped = True
         self._all_left.clear()
         for sender in tuple(self._open):

@@ -1,4 +1,4 @@
-"""What an app decides for viewers of a camera that has gone away."""
+"""An app's settings for viewers of an absent camera, and the installation's for several nodes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAMES = {"placeholder": "camera_slate", "resume": "camera_resume"}
 
 
 class StreamSettings(FeatureSettings, frozen=True, rename=_NAMES):
-    """What an app decides for viewers of a camera that has gone away."""
+    """An app's settings for viewers of a camera that is absent."""
 
     placeholder: Annotated[
         bool,
@@ -31,7 +31,7 @@ class StreamSettings(FeatureSettings, frozen=True, rename=_NAMES):
 
 
 class ClusterSettings(InstallationSettings):
-    """What the nodes of an installation share while media flows."""
+    """The installation's settings for several nodes that share media."""
 
     redis_url: SecretStr | None = Field(
         default=None,

@@ -1,4 +1,4 @@
-"""Adds to usage what no event of LiveKit's tells: how long cameras sent, and how long somebody watched their frames."""
+"""Records usage that LiveKit's events do not report: how long cameras sent, and how long viewers watched frames."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ from stagedoor.usage.running_meters import RunningMeters, Used
 
 _log = structlog.get_logger()
 _EVERY_SECONDS: Final = 10.0
-"""So much is lost when the process is killed, and is missing from the session that ends in between."""
+"""The interval of writes: at most this much usage is lost when the process is killed, or missing from a session that
+ends in between."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What is written in one transaction, however often that is tried."""
+    """Usage that is written in one transaction, which may be retried: the id makes it count once."""
 
     id: str
     used: Used
 
 
 class MediaUsageRecorder:
-    """Writes what has run since it last did: to the app, and to the session that lives in the room at that moment.
+    """Writes the usage since its last write: to the app, and to the session that is open in the room at that moment.
 
-    What is left over when a session has ended is the app's alone: what was said of a session is not changed by it.
+    Usage that is written after its session has ended counts for the app alone: a session's reported usage is final.
 
     Args:
-        database: Where usage is kept.
-        node: This node's name, unlike any other's.
-        running: What runs on this node.
+        database: The database that usage is written to.
+        node: This node's name, unique in the cluster.
+        running: The running meters of this node.
     """
 
     def __init__(self, database: Database, node: str, running: RunningMeters) -> None:
@@ -51,17 +52,17 @@ class MediaUsageRecorder:
         self._writing = asyncio.Lock()
 
     async def run(self) -> None:
-        """Write every so often, for ever."""
+        """Write every ten seconds until cancelled."""
         while True:
             await asyncio.sleep(_EVERY_SECONDS)
             await self.write()
 
     async def close(self) -> None:
-        """Write what is left, once nothing runs any more."""
+        """Write the remaining usage; call this once no meter runs."""
         await self.write()
 
     async def write(self) -> None:
-        """Write what has run so far; what can't be stored now is kept for the next time."""
+        """Write the usage so far; usage that cannot be stored now is kept for the next write."""
         async with self._writing:
             try:
                 await self._write_batch()
@@ -80,7 +81,8 @@ class MediaUsageRecorder:
 
 
 def add(tx: Transaction, node: str, batch: str, used: Used) -> None:
-    """Add a batch to what is recorded, unless it is recorded already: of a commit that failed one may not know."""
+    """Add a batch to the recorded usage, unless it is recorded already: a commit may succeed although it failed to
+    report so."""
     living = presence.open_sessions_of_rooms(tx, {place.livekit_room for place in used})
     presence.lock_rooms(tx, living.keys())
     if not usage.begin_batch(tx, node, batch):

@@ -18,14 +18,14 @@ from stagedoor.sources.cameras.live import LiveCamera
 from stagedoor.sources.cameras.metrics import CAMERA_CONNECTIONS
 
 _TOLD_SECONDS: Final = 1.0
-"""Between two messages that something was dropped."""
+"""The least time between two messages about dropped frames."""
 
 _BY_FRAMES: Final = (NOT_JPEG, TOO_BIG)
 _LEFT: Final = Close(1006, "connection lost")
 
 
 async def send(socket: WebSocket) -> None:
-    """Take a camera's frames, until it leaves or has to."""
+    """Accept a camera's connection and frames until either side ends the connection."""
     services = services_of(socket)
     try:
         admitted = await requests.device(socket, services)
@@ -48,7 +48,7 @@ async def send(socket: WebSocket) -> None:
 
 async def _accept(socket: WebSocket, live: LiveCamera) -> None:
     settings = live.settings
-    # arduinoWebSockets asks for this one, and some clients do not go on when none is chosen of those they offer.
+    # arduinoWebSockets offers this subprotocol, and some clients fail when the server selects none of those they offer.
     await socket.accept("arduino" if "arduino" in socket.scope["subprotocols"] else None)
     ready = {
         "type": "ready",
@@ -62,7 +62,7 @@ async def _accept(socket: WebSocket, live: LiveCamera) -> None:
 
 
 async def _converse(socket: WebSocket, live: LiveCamera) -> Close:
-    """Until the device leaves, sends nothing but what cannot be taken, falls silent, or is replaced."""
+    """Receive until the device leaves, sends only invalid frames, is idle or is replaced; returns the reason."""
     reading = asyncio.create_task(_read(socket, live), name=f"camera {live.camera.id}")
     try:
         why = await live.ended(reading)
@@ -78,7 +78,7 @@ async def _converse(socket: WebSocket, live: LiveCamera) -> Close:
 
 
 async def _read(socket: WebSocket, live: LiveCamera) -> Close:
-    """Until it leaves or has to; what was dropped is told, not more often than once a second."""
+    """Receive frames until the connection ends; dropped frames are reported at most once a second."""
     told_at = 0.0
     while True:
         message = await socket.receive()
@@ -99,5 +99,5 @@ async def _read(socket: WebSocket, live: LiveCamera) -> Close:
 
 
 def _dropped(rejected: Rejected, count: int) -> str:
-    said = {"type": "dropped", "reason": rejected.reason, "message": rejected.message, "count": count}
-    return msgspec.json.encode(said).decode()
+    message = {"type": "dropped", "reason": rejected.reason, "message": rejected.message, "count": count}
+    return msgspec.json.encode(message).decode()

@@ -43,7 +43,7 @@ async def mjpeg(request: Request) -> Response:
 
 
 class _Stream(Response):
-    """Gives its place back however the connection ends."""
+    """Streams a viewer's frames, and removes the viewer however the connection ends."""
 
     def __init__(self, stack: AsyncExitStack, viewer: Viewer, interval: float) -> None:
         super().__init__(headers=_HEADERS)
@@ -120,7 +120,7 @@ class _Showing:
         self._timer = self._loop.call_later(_PAUSE_SECONDS, self._look)
 
     def close(self) -> None:
-        """No more."""
+        """Stop repeating frames."""
         self._timer.cancel()
 
     def _look(self) -> None:

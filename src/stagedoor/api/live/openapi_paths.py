@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of live frames."""
+"""The operations of live frames in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _operation(
 _POST: Final = _operation(
     "post_frame",
     "Send one frame",
-    "For cameras that can't do WebSocket. `Authorization: Bearer wsk_…` is the camera's key. A camera counts as live"
+    "For cameras that cannot use WebSocket. `Authorization: Bearer wsk_…` is the camera's key. A camera counts as live"
     " for as long as frames keep coming within its app's cameraIdleTimeout.",
     [
         _parameter("app", "query", "The app's slug.", _TEXT, "live", required=True),

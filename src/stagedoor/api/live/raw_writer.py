@@ -1,4 +1,4 @@
-"""Frames straight to a viewer's connection, past the layers that an answer goes through otherwise.
+"""Writes frames directly to a viewer's connection, bypassing the layers of a usual response.
 
 Each of those layers is awaited once more for each frame of each viewer: with a thousand viewers they cost twice as much
 as all that the kernel does (docs/how-it-works/benchmarks.md, `cameras`).
@@ -35,7 +35,7 @@ class RawWriter:
         self.waiting = transport.get_write_buffer_size
 
     def write(self, data: bytes) -> None:
-        """Hand over bytes; nothing happens when the viewer has left, which uvloop would take for a mistake of ours."""
+        """Write bytes; does nothing when the viewer has left, since uvloop warns of writes to a closing transport."""
         if not self._transport.is_closing():
             self._transport.write(data)
 

@@ -1,4 +1,4 @@
-"""What callers of live frames send, and who they are."""
+"""Admits the callers of live frames, and parses their parameters."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ async def viewer(connection: HTTPConnection, services: Services, app: str, room:
     """Admit a viewer of a room's frames: by the token in the URL, by an API key, or by the app's policy.
 
     Raises:
-        NotFound: It is not admitted, or there is no such app.
-        Unauthenticated: It shows an API key that is not known.
+        NotFound: The viewer is not admitted, or there is no such app.
+        Unauthenticated: The API key is not known.
         Forbidden: The API key lacks the scope `rooms:read`.
     """
     secret = secret_in(connection.headers.get("authorization"))
@@ -42,7 +42,7 @@ async def viewer(connection: HTTPConnection, services: Services, app: str, room:
 
 
 def readmission(connection: HTTPConnection, services: Services, app: str, room: str) -> Readmission:
-    """How a viewer that was admitted is admitted anew while it watches."""
+    """How a viewer that was admitted is admitted again while it watches."""
     shown = connection.query_params.get("token"), connection.headers.get("authorization")
     return Readmission((app, room, *shown), lambda: viewer(connection, services, app, room))
 
@@ -63,7 +63,7 @@ async def device(connection: HTTPConnection, services: Services) -> Authenticate
     """Admit a camera.
 
     Raises:
-        Problem: It may not send.
+        Problem: The device may not send.
     """
     app, room = connection.query_params.get("app", ""), connection.query_params.get("room", "")
     key = secret_in(connection.headers.get("authorization"))

@@ -30,9 +30,9 @@ async def snapshot(request: Request) -> Response:
     wait = requests.seconds(request, "wait", requests.LONGEST_WAIT)
     known = request.headers.get("if-none-match")
     async with services.frame_viewers.view(admission, width, metered=False) as viewer:
-        patience = _FIRST_FRAME_SECONDS if wait is None else wait
+        timeout = _FIRST_FRAME_SECONDS if wait is None else wait
         try:
-            frame = await _frame(viewer, known if wait else None, max_age, patience)
+            frame = await _frame(viewer, known if wait else None, max_age, timeout)
         except NotFound:
             if width is not None and services.frame_viewers.undecodable(admission.livekit_room, width):
                 words = "The newest frame cannot be decoded, so it cannot be made smaller; ask without width."
@@ -40,7 +40,7 @@ async def snapshot(request: Request) -> Response:
             raise
     _SENT.inc()
     headers = FOR_ANY_PAGE | {"ETag": _etag(frame), "Cache-Control": "no-cache"}
-    if frame.at:  # a slate was never now
+    if frame.at:  # the placeholder frame has no capture time
         headers["Last-Modified"] = formatdate(frame.at / 1000, usegmt=True)
         headers["X-Timestamp"] = f"{frame.at / 1000:.3f}"
     if known is not None and (_etag(frame) in known or known.strip() == "*"):
@@ -49,10 +49,10 @@ async def snapshot(request: Request) -> Response:
 
 
 async def _frame(viewer: Viewer, known: str | None, max_age: float | None, wait: float) -> Frame:
-    """The first frame that is not the one that the caller knows, and young enough.
+    """Wait for a frame that the caller does not have and that is no older than `max_age`.
 
     Raises:
-        NotFound: None came in time.
+        NotFound: No such frame arrived in time.
     """
     frame = None
     try:

@@ -1,4 +1,4 @@
-"""WebSocket routes outside of FastAPI: they say who may call them, and refuse before the upgrade, as HTTP does."""
+"""WebSocket routes outside of FastAPI: they declare who may call them, and refuse before the upgrade, as HTTP does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames for one viewer, no faster than it asked for."""
+"""Limits the frame rate of one viewer."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from stagedoor.streams.hub import EndOfStream, Frame, Viewer
 
 
 async def frames(viewer: Viewer, interval: float, kind: str) -> AsyncGenerator[Frame]:
-    """The viewer's frames, until there will be none.
+    """Yield a viewer's frames until its stream ends.
 
     Args:
-        viewer: Whose.
-        interval: Seconds between two frames at least.
-        kind: What the metrics call this way of looking.
+        viewer: The viewer.
+        interval: The least number of seconds between two frames.
+        kind: The label of the viewer's protocol in the metrics.
     """
     sent, frame_viewers = CAMERA_FRAMES_SENT.labels(kind), CAMERA_VIEWERS.labels(kind)
     clock = asyncio.get_running_loop().time

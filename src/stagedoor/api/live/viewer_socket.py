@@ -19,7 +19,7 @@ REFUSED = 4401
 
 
 async def watch(socket: WebSocket) -> None:
-    """Send frames for as long as there are some."""
+    """Accept a viewer's connection and send it frames until the stream or the connection ends."""
     services = services_of(socket)
     query = socket.query_params
     app, room = query.get("app", ""), query.get("room", "")
@@ -44,5 +44,5 @@ async def watch(socket: WebSocket) -> None:
 
 async def _until_left(socket: WebSocket, viewer: Viewer) -> None:
     while (await socket.receive())["type"] != "websocket.disconnect":
-        pass  # what viewers say means nothing
+        pass  # messages of viewers are ignored
     viewer.end()

@@ -77,7 +77,7 @@ class CameraBody(ResponseModel):
     bridged: bool = Field(description="Whether its frames are a WebRTC track of the room now.", examples=[False])
     viewers: int = Field(description="Who looks at its room's frames on the node that answers.", examples=[3])
     stats: dict[str, Any] | None = Field(
-        description="What the device last said of itself on this connection, as it said it; null without one.",
+        description="The statistics that the device last sent on this connection, unchanged; null without any.",
         examples=[{"rssi": -61, "uptime": 3600}],
     )
     rejected: int = Field(

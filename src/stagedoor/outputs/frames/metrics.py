@@ -1,4 +1,4 @@
-"""What Prometheus counts of viewers of cameras' frames."""
+"""Prometheus metrics of viewers of cameras' frames."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Viewers stay only while they would be admitted anew: until their link ends, their identity is banned, their key is
-revoked or the app's policy changes."""
+"""Admits viewers again periodically, and ends those that are refused: their link has expired, their identity is banned,
+their key is revoked or the app's policy has changed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _EVERY_SECONDS: Final = 3.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Readmission:
-    """How a viewer is admitted anew.
+    """How a viewer is admitted again.
 
     Attributes:
-        by: What it shows: viewers that show the same are asked for once.
-        admit: Raises `NotFound`, `Unauthenticated` or `Forbidden` when it is not admitted any more.
+        by: The viewer's credentials: viewers with the same ones are checked once.
+        admit: Raises `NotFound`, `Unauthenticated` or `Forbidden` when the viewer is no longer admitted.
     """
 
     by: Hashable
@@ -33,14 +33,15 @@ class Readmission:
 
 @dataclass(slots=True)
 class _Group:
-    """Viewers that show the same."""
+    """Viewers with the same credentials."""
 
     readmission: Readmission
     viewers: set[Viewer] = field(default_factory=set[Viewer])
 
 
 class Readmissions:
-    """Admits the viewers of this node anew every few seconds, never for a frame. Its task runs while there are some."""
+    """Admits this node's viewers again every few seconds, independently of frames, in a task that runs while there are
+    viewers."""
 
     def __init__(self) -> None:
         self._groups: dict[Hashable, _Group] = {}
@@ -48,7 +49,7 @@ class Readmissions:
 
     @contextmanager
     def watch(self, viewer: Viewer, readmission: Readmission) -> Generator[None]:
-        """End the viewer once it is not admitted any more, while the context lasts."""
+        """While the context lasts, end the viewer once it is no longer admitted."""
         group = self._groups.setdefault(readmission.by, _Group(readmission))
         group.viewers.add(viewer)
         if self._task is None:

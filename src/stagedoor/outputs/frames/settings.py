@@ -1,4 +1,4 @@
-"""What an app decides of its viewers of frames."""
+"""An app's settings for viewers of frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stagedoor.kernel.feature_settings import Bounds, FeatureSettings
 
 
 class ViewerSettings(FeatureSettings, frozen=True, rename=lambda name: f"camera_{name}"):
-    """What an app decides of its viewers of frames."""
+    """An app's settings for viewers of frames."""
 
     max_viewers: Annotated[
         int,

@@ -1,4 +1,4 @@
-"""Looking at a room's frames: who may, how many at a time, and in which size."""
+"""Viewers of a room's frames: their number, the size of their frames, and how long they stay."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class FrameViewers:
     """Viewers of rooms' frames on this node.
 
     Args:
-        hub: Where frames pass.
-        senders: Those of this node.
+        hub: The slots of this node.
+        senders: The senders of this node.
         other_nodes: The senders of other nodes.
         running: Meters how long each viewer watches.
         is_registered: Whether a source is registered for an app's room, by the app's id and the room's LiveKit name.
@@ -50,16 +50,16 @@ class FrameViewers:
         self._readmissions = Readmissions()
 
     def viewers(self, livekit_room: str) -> int:
-        """How many look at a room."""
+        """The number of a room's viewers on this node."""
         return self._count[livekit_room]
 
     def undecodable(self, livekit_room: str, width: int) -> bool:
-        """Whether the room's last frame could not be made `width` pixels wide, while somebody looks at it so."""
+        """Whether the room's last frame could not be made `width` pixels wide, while it has a viewer of that width."""
         slot = self._hub.find(livekit_room)
         return slot is not None and self._scaler.undecodable(slot, width)
 
     async def there(self, livekit_room: str) -> bool:
-        """Whether a camera sends to the room, here or elsewhere."""
+        """Whether a camera sends to the room, on this node or another one."""
         return self._senders.find(livekit_room) is not None or bool(await self._other_nodes.senders([livekit_room]))
 
     @asynccontextmanager
@@ -71,22 +71,22 @@ class FrameViewers:
         metered: bool = True,
         readmission: Readmission | None = None,
     ) -> AsyncGenerator[Viewer]:
-        """Look at the room, for as long as the context lasts.
+        """Add a viewer to the room while the context lasts.
 
         Args:
-            admission: Who may.
-            width: Make the frames so wide, in pixels, if they are wider.
-            metered: Whether this is time that a viewer watched; who asks for one picture is none.
-            readmission: How the viewer is admitted anew while it watches; it is ended when it is not.
+            admission: The viewer's admission.
+            width: The width in pixels that wider frames are scaled to.
+            metered: Whether the viewer's time counts as usage; that of a snapshot does not.
+            readmission: How the viewer is admitted again while it watches; it is ended when it is refused.
 
         Raises:
-            NotFound: No camera sends to the room, and the app has no slate for one that is away.
-            TooMany: So many look at it already.
+            NotFound: No camera sends to the room, and the app shows no placeholder frame for an absent one.
+            TooMany: The room has `cameraMaxViewers` viewers already.
         """
         room, settings = admission.livekit_room, admission.app.settings
         with self._place(admission):
             there = await self.there(room)
-            if not there and not await self._has_slate(admission):
+            if not there and not await self._has_placeholder(admission):
                 raise NotFound("No camera sends to this room.", code="no_camera")
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(self._other_nodes.watch(room, settings))
@@ -104,7 +104,7 @@ class FrameViewers:
                 yield viewer
 
     def close(self) -> None:
-        """End every view, because the product stops."""
+        """End all viewers, because Stagedoor stops."""
         for viewer in list(self._viewers):
             viewer.end()
         self._scaler.close()
@@ -136,15 +136,15 @@ class FrameViewers:
             finally:
                 self._viewers.discard(viewer)
 
-    async def _has_slate(self, admission: Admission) -> bool:
+    async def _has_placeholder(self, admission: Admission) -> bool:
         if not admission.app.settings.of(StreamSettings).placeholder:
             return False
         return await self._is_registered(admission.app.id, admission.livekit_room)
 
 
 @contextmanager
-def _until(slot: Slot, viewer: Viewer, nothing: Frame, patience: float) -> Generator[None]:
-    """Show `nothing`, and give up when no camera has come for so many seconds."""
+def _until(slot: Slot, viewer: Viewer, nothing: Frame, timeout: float) -> Generator[None]:
+    """Show `nothing` to the viewer, and end it when no camera has connected within `timeout` seconds."""
 
     def give_up() -> None:
         if not slot.sending:
@@ -152,7 +152,7 @@ def _until(slot: Slot, viewer: Viewer, nothing: Frame, patience: float) -> Gener
 
     if not slot.sending:
         viewer.offer(nothing)
-    waiting = asyncio.get_running_loop().call_later(patience, give_up)
+    waiting = asyncio.get_running_loop().call_later(timeout, give_up)
     try:
         yield
     finally:

@@ -1,1 +1,1 @@
-"""Cameras: devices with a `wsk_` key that push JPEG frames into one room; who may send, and who does."""
+"""Cameras, devices with a `wsk_` key that push JPEG frames into one room: registration, authentication and intake."""

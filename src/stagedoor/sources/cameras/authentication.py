@@ -1,4 +1,4 @@
-"""Who may send: from the key that a device shows to its camera and app, or to a refusal, before anything is opened."""
+"""Authenticates a device by its key and authorizes it to send, before its connection is accepted."""
 
 from __future__ import annotations
 
@@ -21,15 +21,19 @@ from stagedoor.tenancy.room_names import livekit_name
 from stagedoor.tenancy.store import app_by_id
 
 _WRONG_KEYS: Final = RateLimitItemPerMinute(30)
-"""Of one address. Good keys are not counted: a fleet behind one address may come back all at once."""
+"""Wrong keys from one address. Valid keys are not counted: a fleet behind one address may reconnect all at once."""
 
 _CONNECTIONS: Final = RateLimitItemPerMinute(60)
-"""Of one key: a device that can do no better than connect each second is told to wait."""
+"""Connections of one camera: a device that reconnects every second gets `Retry-After`."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedCamera:
-    """A device that may send."""
+    """A device that is authenticated and may send.
+
+    Attributes:
+        digest: The hash of the key that it authenticated with.
+    """
 
     camera: Camera
     app: App
@@ -37,10 +41,9 @@ class AuthenticatedCamera:
 
 
 class CameraAuthenticator:
-    """Knows cameras by their key.
+    """Authenticates cameras by their key.
 
-    As with API keys, what is known is cached where this process is the only writer, and forgotten when a camera or an
-    app changes.
+    As with API keys, results are cached where this process is the only writer, until a camera or an app changes.
     """
 
     def __init__(self, database: Database) -> None:
@@ -48,15 +51,15 @@ class CameraAuthenticator:
         self._known = GenerationCache[str, AuthenticatedCamera](database)
 
     async def admit(self, app: str, room: str, key: str | None, address: str) -> AuthenticatedCamera:
-        """The device with this key, which may send to this room.
+        """Return the device with this key, if it may send to this room.
 
-        Who has no key learns nothing of what exists: 404 is for devices that have one.
+        Without a valid key the answer does not depend on what exists: 404 is for devices that have one.
 
         Args:
-            app: The app's slug, as the device says it.
+            app: The app's slug, as sent by the device.
             room: The room, by short or LiveKit name.
-            key: What it shows; `None` when it shows nothing.
-            address: Where it comes from.
+            key: The key that the device sent; `None` without one.
+            address: The device's IP address.
 
         Raises:
             Unauthenticated: No camera has this key.
@@ -74,10 +77,10 @@ class CameraAuthenticator:
         return found
 
     def connects(self, camera_id: str) -> None:
-        """Count a connection.
+        """Count a connection of a camera.
 
         Raises:
-            TooMany: It came back too often.
+            TooMany: The camera connects too often.
         """
         if not self._limiter.hit(_CONNECTIONS, "connect", camera_id):
             raise TooMany(
@@ -87,7 +90,7 @@ class CameraAuthenticator:
             )
 
     def forget(self) -> None:
-        """Drop what is cached: a camera or an app has changed."""
+        """Clear the cache, because a camera or an app has changed."""
         self._known.forget()
 
     def _refused(self, address: str) -> Problem:

@@ -1,4 +1,4 @@
-"""Why a camera's connection ends: the close codes of the wire, which devices of the field know."""
+"""The reasons for ending a camera's connection, with their close codes; deployed devices depend on the codes."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ SILENT: Final = Close(1011, "no answer to pings")
 
 
 def error_message(why: Close, detail: str = "") -> str:
-    """The text message before the close frame: arduinoWebSockets tells a sketch nothing of the frame itself."""
+    """Make the text message that precedes the close frame, whose code arduinoWebSockets does not pass to a sketch."""
     message = f"{why.reason}: {detail}" if detail else why.reason
     return msgspec.json.encode({"type": "error", "code": why.code, "message": message}).decode()

@@ -1,4 +1,4 @@
-"""Devices that can only do HTTP: each frame is a request, and a camera sends for as long as they keep coming."""
+"""Ingest over HTTP: each frame is one request, and a camera counts as live until no request arrives for a while."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Held:
 
 
 class HttpIngest:
-    """Keeps a camera among those that send in between its requests."""
+    """Keeps a camera live between its requests."""
 
     def __init__(self, cameras: LiveCameras, presence_events: PresenceEvents) -> None:
         self._cameras = cameras
@@ -31,14 +31,14 @@ class HttpIngest:
         self._held: dict[str, _Held] = {}
 
     def take(self, admitted: AuthenticatedCamera, data: bytes) -> Rejected | Close | None:
-        """Take a frame; an answer is why it was not taken, or why the camera may not send now.
+        """Accept a frame; returns `None`, or why the frame was rejected, or why the camera may not send now.
 
         Raises:
-            Conflict: It sends by WebSocket, or another one does to its room.
+            Conflict: The camera sends by WebSocket now, or another camera sends to its room.
         """
         held = self._held.get(admitted.camera.id)
         if held is None or held.live.closing.done():
-            # One that never sent a picture does not count as one that sends, which it would for its idle time.
+            # A camera that never sent a valid picture must not count as live, which it would for its idle timeout.
             try:
                 measure(data)
             except NotJpeg as error:
@@ -51,10 +51,10 @@ class HttpIngest:
         return outcome
 
     def _live(self, admitted: AuthenticatedCamera) -> LiveCamera:
-        """The camera as one that sends.
+        """The live camera of this device, registered if it is not live yet.
 
         Raises:
-            Conflict: It sends by WebSocket, or another one does to its room.
+            Conflict: The camera sends by WebSocket now, or another camera sends to its room.
         """
         camera = admitted.camera
         held = self._held.get(camera.id)
@@ -70,7 +70,7 @@ class HttpIngest:
         return live
 
     async def close(self) -> None:
-        """Wait until all have gone."""
+        """Wait until no camera is live by HTTP."""
         if self._held:
             await asyncio.wait({held.task for held in self._held.values()})
 

@@ -1,6 +1,6 @@
-"""Frames of one camera, on their way in: not too big, not too fast, whole, and then in its room's slot.
+"""Checks the frames of one camera for size, rate and validity, and publishes them to its room's slot.
 
-A frame that cannot be taken is dropped, counted and told. It costs nothing else, unless no better one comes.
+A frame that is not accepted is dropped, counted and reported. The connection ends only when no valid frame follows.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from stagedoor.streams.hub import Slot
 from stagedoor.streams.jpeg import JpegReader, NotJpeg
 
 LARGEST_FRAME: Final = 8 * 1024 * 1024
-"""Bytes; no app may take larger ones, because a WebSocket message is held whole before it can be refused."""
+"""Bytes; no app may allow larger frames, because a WebSocket message is in memory as a whole before it is checked."""
 
 _FAR_TOO_FAST: Final = 5
 _FAR_TOO_FAST_SECONDS: Final = 10
 _BURST_SECONDS: Final = 0.5
-"""A radio hands over in clumps what a camera took evenly."""
+"""Wireless links deliver in bursts what a camera captured evenly."""
 
 _HOPELESS_SECONDS: Final = 30
 _HOPELESS_MESSAGES: Final = 10
-"""Who has sent that many frames in that time and not one that could be taken is let go."""
+"""A camera that sent this many frames in this time, none of them valid, is disconnected."""
 
 _TAKEN: Final = CAMERA_FRAMES
 _RATE: Final = CAMERA_DROPPED.labels("rate")
@@ -34,11 +34,11 @@ _TEXT: Final = CAMERA_DROPPED.labels("not_stats")
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A message that was dropped.
+    """The rejection of a message.
 
     Attributes:
-        reason: As the metric of dropped frames has it.
-        message: What is wrong with it, for whoever made the device.
+        reason: The label in the metric of dropped frames.
+        message: What is wrong with the message, for the developer of the device.
     """
 
     reason: Literal["rate", "too_big", "not_jpeg", "not_stats"]
@@ -49,20 +49,20 @@ _OVER_RATE: Final = Rejected("rate", "more frames came than the app's cameraMaxF
 
 
 class Intake:
-    """Takes one camera's frames.
+    """Accepts or rejects one camera's frames.
 
     Args:
-        slot: Where frames go.
-        max_fps: Frames a second that are taken; what is more is dropped and counted, never queued.
-        max_bytes: The largest frame.
-        now: Seconds on a clock that only goes forward.
+        slot: The slot that accepted frames are published to.
+        max_fps: The most frames a second; frames beyond that are dropped and counted, never queued.
+        max_bytes: The size of the largest frame.
+        now: The current time on a monotonic clock, in seconds.
 
     Attributes:
-        frames: How many were taken.
-        dropped: How many came too fast.
-        rejected: How many messages were dropped because they were no frame that can be taken.
-        rejection: The last of them.
-        last: When the last frame came, on the same clock; the beginning, before the first.
+        frames: The number of accepted frames.
+        dropped: The number of frames beyond `max_fps`.
+        rejected: The number of messages that were rejected as invalid.
+        rejection: The last of these rejections.
+        last: When the last frame arrived, on the same clock; before the first one, the initial `now`.
     """
 
     __slots__ = (
@@ -101,14 +101,14 @@ class Intake:
         self.last = now
 
     def take(self, data: bytes, now: float, now_ms: int) -> Rejected | Close | None:
-        """Take a frame; an answer is why it was not taken, or the reason to end the connection."""
+        """Accept a frame; returns `None`, or why the frame was rejected, or why the connection is to end."""
         self.last = now
         if self._runs_wild(now):
             return TOO_FAST
         if len(data) > self._max_bytes:
             _LARGE.inc()
-            said = f"the frame has {len(data)} bytes, and {self._max_bytes} is the most"
-            return self._reject(Rejected("too_big", said), now, TOO_BIG)
+            message = f"the frame has {len(data)} bytes, and {self._max_bytes} is the most"
+            return self._reject(Rejected("too_big", message), now, TOO_BIG)
         if not self._allowed(now):
             self.dropped += 1
             _RATE.inc()
@@ -126,7 +126,7 @@ class Intake:
         return None
 
     def note(self, rejected: Rejected | None, now: float) -> Rejected | Close | None:
-        """Count a message that was no frame, and was rejected or not; the answer is as that of `take`."""
+        """Count a text message, which was rejected or not; the result is as for `take`."""
         if self._runs_wild(now):
             return TOO_FAST
         if rejected is not None:
@@ -152,7 +152,7 @@ class Intake:
         return True
 
     def _runs_wild(self, now: float) -> bool:
-        """Whether far too many messages came in each of the last seconds."""
+        """Whether far more messages than allowed arrived in each of the last ten seconds."""
         second, count, wild = self._windows
         current = int(now)
         if current != second:

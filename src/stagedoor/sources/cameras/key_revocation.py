@@ -1,4 +1,4 @@
-"""Ends the connections of cameras whose key is not good any more, wherever it was changed."""
+"""Ends the connections of cameras whose key was revoked, through this node or another one."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from stagedoor.storage import Database
 
 _log = structlog.get_logger()
 _LOOK_SECONDS: Final = 5.0
-"""A change that was made through another node is noticed after so long."""
+"""The interval of checks, after which a change through another node is noticed."""
 
 
 class KeyRevocation:
-    """Looks at the cameras that send, now and then, and at once when something has changed here."""
+    """Checks the keys of live cameras: every few seconds, and at once when a camera or an app changed on this node."""
 
     def __init__(self, database: Database, cameras: LiveCameras) -> None:
         self._database = database
@@ -27,29 +27,29 @@ class KeyRevocation:
         self._asked = asyncio.Event()
 
     def ask(self) -> None:
-        """Look now: a camera or an app has changed."""
+        """Request a check now, because a camera or an app has changed."""
         self._asked.set()
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Check until cancelled."""
         while True:
             try:
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await self._asked.wait()
             except TimeoutError:
-                pass  # another node's changes ask nobody here
+                pass  # this node is not notified of changes through another node
             self._asked.clear()
             try:
-                await self._look()
+                await self._check()
             except StorageUnavailable as error:
                 _log.warning("camera_keys_unavailable", error=str(error))
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         sending = self._cameras.current()
         if not sending:
             return
         ids = [live.camera.id for live in sending]
-        good = await self._database.read(lambda tx: store.digests_of(tx, ids))
+        valid = await self._database.read(lambda tx: store.digests_of(tx, ids))
         for live in sending:
-            if good.get(live.camera.id) != live.digest:
+            if valid.get(live.camera.id) != live.digest:
                 live.close(REVOKED)

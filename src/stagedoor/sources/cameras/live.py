@@ -27,8 +27,8 @@ class LiveCamera:
     """A camera that sends now.
 
     Attributes:
-        digest: The hash of the key that it came with.
-        intake: Takes its frames.
+        digest: The hash of the key that the camera authenticated with.
+        intake: Checks and publishes the camera's frames.
         stats: The last statistics that the device sent.
     """
 
@@ -40,40 +40,40 @@ class LiveCamera:
 
     @property
     def room(self) -> str:
-        """Its room's LiveKit name."""
+        """The LiveKit name of the camera's room."""
         return self.sender.room
 
     @property
     def slot(self) -> Slot:
-        """Where its frames go."""
+        """The slot that the camera's frames are published to."""
         return self.sender.slot
 
     @property
     def closing(self) -> asyncio.Future[Close]:
-        """Set with the reason when its connection is to end."""
+        """Set with the reason when the camera's connection is to end."""
         return self.sender.closing
 
     @property
     def settings(self) -> CameraSettings:
-        """Its app's settings for cameras when it connected."""
+        """The app's settings for cameras when the camera connected."""
         return self.sender.source.settings.of(CameraSettings)
 
     def close(self, why: Close) -> None:
-        """End its connection; from now on nothing that it sends is taken."""
+        """Request the end of the camera's connection; from now on its frames are refused."""
         self.sender.close(why)
 
     async def ended(self, *left: asyncio.Future[Close]) -> Close:
-        """Wait until its connection is over, and why; see `Sender.ended`."""
+        """Wait until the camera's connection ends, and return why; see `Sender.ended`."""
         return await self.sender.ended(self.settings.idle_timeout, lambda: self.intake.last, *left)
 
     def take(self, data: bytes) -> Rejected | Close | None:
-        """Take a frame; an answer is why it was not taken, or the reason to end the connection."""
+        """Accept a frame; returns `None`, or why the frame was rejected, or why the connection is to end."""
         if self.closing.done():
             return self.closing.result()
         return self.intake.take(data, time.monotonic(), now_ms())
 
     def receive_text(self, text: str) -> Rejected | Close | None:
-        """Take the device's statistics, which the API shows; the answer is as that of `take`."""
+        """Store the device's statistics, which the API shows; the result is as for `take`."""
         if self.closing.done():
             return self.closing.result()
         rejected = None
@@ -112,11 +112,11 @@ class LiveCameras:
 
     @contextmanager
     def sending(self, authenticated: AuthenticatedCamera) -> Generator[LiveCamera]:
-        """Let a camera send, for as long as the context lasts.
+        """Register a camera as live while the context lasts.
 
         Raises:
-            Conflict: Another source sends to the room, and the app does not have it replaced.
-            Unavailable: The product stops.
+            Conflict: Another source sends to the room, and the app's `cameraConflict` is `refuse`.
+            Unavailable: Stagedoor is stopping.
         """
         camera, settings = authenticated.camera, authenticated.app.settings.of(CameraSettings)
         try:
@@ -159,7 +159,7 @@ def refuse_another(authenticated: AuthenticatedCamera, sending_id: str) -> None:
 
 
 def room_taken() -> Conflict:
-    """The refusal of a camera whose room another one has."""
+    """The error for a camera whose room another camera sends to."""
     return Conflict(
         "Another camera sends to this room; end it first, or set the app's cameraConflict to takeover.",
         code="room_has_camera",

@@ -1,4 +1,4 @@
-"""What Prometheus counts of cameras."""
+"""Prometheus metrics of cameras."""
 
 from __future__ import annotations
 

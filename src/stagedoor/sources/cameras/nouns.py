@@ -10,11 +10,11 @@ class Camera:
     """A device that may push frames into one room, without its key. Times are milliseconds since the epoch.
 
     Attributes:
-        livekit_room: The LiveKit name of its room.
-        identity: The identity of its participant when it is bridged to LiveKit.
-        hint: The last four characters of its key, so that a person can tell keys apart.
-        enabled: False keeps it out for as long as it is.
-        last_seen_at: When it last connected or went away; `None` when it never did.
+        livekit_room: The LiveKit name of the camera's room.
+        identity: The identity of the camera's participant when it is bridged to LiveKit.
+        hint: The last four characters of the camera's key, so that a person can distinguish keys.
+        enabled: Whether the camera may send.
+        last_seen_at: When the camera last connected or disconnected; `None` if never.
     """
 
     id: str

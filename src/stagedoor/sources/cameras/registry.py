@@ -1,4 +1,4 @@
-"""The app's cameras: made, changed, given another key, deleted. A key is shown once and stored as a hash."""
+"""Creates, changes and deletes an app's cameras, and rotates their keys. A key is shown once and stored as a hash."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ DEFAULT_IDENTITY: Final = "camera"
 
 
 def create(tx: Transaction, app: App, room: str, identity: str | None, name: str | None) -> tuple[Camera, str]:
-    """Make a camera for a room; the second value is its key, which can't be had again.
+    """Create a camera for a room; the second value is the camera's key, which cannot be retrieved later.
 
     Args:
         tx: The transaction.
-        app: Whose.
+        app: The app that owns the camera.
         room: The room, by short or LiveKit name.
-        identity: What its participant is called when it is bridged; `camera` if not given.
-        name: What people call it; the identity if not given.
+        identity: The identity of the camera's participant when it is bridged; `camera` if not given.
+        name: The display name; the identity if not given.
 
     Raises:
-        Invalid: There is no such room, and a new one cannot have this name; or no participant can have the identity.
-        TooMany: The app has as many cameras as it may.
+        Invalid: There is no such room and the name is not valid for a new one, or the identity is not valid.
+        TooMany: The app has reached its `cameraLimit`.
     """
     if identity is not None:
         check_identity(identity)
@@ -58,7 +58,7 @@ def get(tx: Transaction, app: App, camera_id: str) -> Camera:
     """The app's camera with this id.
 
     Raises:
-        NotFound: There is none.
+        NotFound: The app has no such camera.
     """
     camera = store.find_camera(tx, app.id, camera_id)
     if camera is None:
@@ -69,7 +69,7 @@ def get(tx: Transaction, app: App, camera_id: str) -> Camera:
 def change(
     tx: Transaction, app: App, camera_id: str, *, name: str | None, identity: str | None, enabled: bool | None
 ) -> Camera:
-    """Change what is given."""
+    """Change the given fields of a camera."""
     before = get(tx, app, camera_id)
     if identity is not None and identity != before.identity:
         check_identity(identity)
@@ -85,7 +85,7 @@ def change(
 
 
 def rotate(tx: Transaction, app: App, camera_id: str) -> tuple[Camera, str]:
-    """Give it another key; the old one opens nothing any more."""
+    """Replace a camera's key; the old one is no longer valid."""
     before = get(tx, app, camera_id)
     key = _new_key()
     after = replace(before, hint=key[-4:], updated_at=now_ms())
@@ -94,7 +94,7 @@ def rotate(tx: Transaction, app: App, camera_id: str) -> tuple[Camera, str]:
 
 
 def remove(tx: Transaction, app: App, camera_id: str) -> Camera:
-    """Delete it, and return what it was."""
+    """Delete a camera and return it."""
     camera = get(tx, app, camera_id)
     store.delete_camera(tx, camera.id)
     return camera

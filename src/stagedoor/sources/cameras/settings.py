@@ -1,4 +1,4 @@
-"""What an app decides of its cameras."""
+"""An app's settings for its cameras."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CameraConflict = Literal["refuse", "takeover"]
 
 
 class CameraSettings(FeatureSettings, frozen=True, rename=lambda name: f"camera_{name}"):
-    """What an app decides of its cameras."""
+    """An app's settings for its cameras."""
 
     limit: Annotated[int, Meta(description="Cameras that the app may have.", examples=[100]), Bounds(0, 100_000)] = 100
     max_fps: Annotated[

@@ -1,4 +1,4 @@
-"""What a device says of itself, in text messages: `{"type":"stats", …}`."""
+"""Parses the statistics that a device sends as text messages: `{"type":"stats", …}`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import msgspec
 from stagedoor.kernel.errors import StagedoorError
 
 LONGEST_STATS: Final = 4_096
-"""Bytes."""
+"""The size of the longest message, in bytes."""
 
 _BOM: Final = "\ufeff"
 
 
 class NotStats(StagedoorError):
-    """A text is no stats message; the message says which part of the rule it breaks."""
+    """A text message is not a valid stats message; the error's message states why."""
 
 
 def read_stats(text: str) -> dict[str, Any]:
     """The fields of a stats message, without its type.
 
     Raises:
-        NotStats: It is too long, no JSON object, or of another type.
+        NotStats: The text is too long, not a JSON object, or of another type.
     """
     text = text.removeprefix(_BOM).rstrip("\x00")
     size = len(text.encode("utf-8", "replace"))
@@ -31,7 +31,7 @@ def read_stats(text: str) -> dict[str, Any]:
     if text.startswith("/9j/"):
         raise NotStats("it is a JPEG as base64 text; send its bytes as a binary message")
     try:
-        said = msgspec.json.decode(text, type=dict[str, Any])
+        fields = msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.ValidationError:
         raise NotStats('the text is JSON and no object; what a device may say is {"type":"stats", …}') from None
     except (msgspec.DecodeError, UnicodeError):
@@ -39,7 +39,7 @@ def read_stats(text: str) -> dict[str, Any]:
     except RecursionError:
         raise NotStats("the text is nested too deeply") from None
     # A tagged struct would not do: msgspec takes an object without the tag for one that has it.
-    kind = said.pop("type", None)
+    kind = fields.pop("type", None)
     if kind != "stats":
         raise NotStats(f'the text\'s type is {str(kind)[:32]!r}; what a device may say is {{"type":"stats", …}}')
-    return said
+    return fields

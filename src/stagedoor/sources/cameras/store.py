@@ -76,7 +76,7 @@ def list_cameras(
 
 
 def count_cameras(tx: Transaction, app_id: str) -> int:
-    """How many the app has; whoever counts to add one keeps others from it until the transaction ends."""
+    """Count the app's cameras and lock the app's row, so that no other transaction adds a camera concurrently."""
     tx.execute(select(apps.c.id).where(apps.c.id == app_id).with_for_update())
     return tx.execute(select(func.count()).select_from(cameras).where(cameras.c.app_id == app_id)).scalar_one()
 
@@ -88,7 +88,7 @@ def update_camera(tx: Transaction, camera: Camera) -> None:
 
 
 def set_digest(tx: Transaction, camera: Camera, digest: str) -> None:
-    """Another key; the old one opens nothing any more."""
+    """Replace the hash of a camera's key."""
     tx.execute(
         update(cameras)
         .where(cameras.c.id == camera.id)
@@ -97,7 +97,7 @@ def set_digest(tx: Transaction, camera: Camera, digest: str) -> None:
 
 
 def note_seen(tx: Transaction, camera_id: str, at: int) -> None:
-    """It connected or went away, in milliseconds since the epoch."""
+    """Store when a camera connected or disconnected, in milliseconds since the epoch."""
     tx.run(_SEEN, {"camera": camera_id, "at": at})
 
 
@@ -106,7 +106,7 @@ def delete_camera(tx: Transaction, camera_id: str) -> None:
 
 
 def digests_of(tx: Transaction, camera_ids: Collection[str]) -> dict[str, str]:
-    """The hashes of the keys of those that exist and are enabled."""
+    """The hashes of the keys of those cameras that exist and are enabled."""
     query = select(cameras.c.id, cameras.c.digest).where(cameras.c.id.in_(camera_ids), cameras.c.enabled)
     return {row.id: row.digest for row in tx.execute(query)}
 
