@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
 from stagedoor.kernel.exif import orientation_of
-from stagedoor.streams.hub import EndOfStream, Slot
+from stagedoor.streams import scaling
+from stagedoor.streams.hub import EndOfStream, Frame, Slot
 from stagedoor.streams.jpeg import NotJpeg, Size, measure
 from stagedoor.streams.scaling import Scaler, shrink
 from tests.support.cameras import frame, size_of
@@ -49,7 +51,7 @@ async def test_a_size_goes_on_after_a_camera_stayed_away() -> None:
     """Somebody whose last frame is still being sent keeps the size; who comes now must see the next camera."""
     source, scaler = Slot(), Scaler()
     size = Size(64, 48)
-    async with scaler.scaled(source, 32) as kept:
+    async with scaler.scaled(source, 32, "app_1") as kept:
         with kept.view() as old:
             source.publish(1, frame("0"), size)
             await asyncio.wait_for(old.next(), 5)
@@ -57,7 +59,7 @@ async def test_a_size_goes_on_after_a_camera_stayed_away() -> None:
             with pytest.raises(EndOfStream):
                 await asyncio.wait_for(old.next(), 5)
             assert kept.newest is None
-            async with scaler.scaled(source, 32) as slot:
+            async with scaler.scaled(source, 32, "app_1") as slot:
                 with slot.view() as fresh:
                     source.begin()
                     source.publish(2, frame("1"), size)
@@ -91,3 +93,29 @@ def test_a_broken_tag_turns_nothing_and_raises_nothing(data: bytes) -> None:
     length = (len(data) + 8).to_bytes(2, "big")
     assert 1 <= orientation_of(b"\xff\xd8\xff\xe1" + length + b"Exif\x00\x00" + data) <= 8
     assert orientation_of(data) == 1 or data.startswith(b"\xff")
+
+
+async def test_one_apps_slow_frames_leave_threads_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many of them wait, and though their viewers have left."""
+    slow, go_on = frame("slow"), threading.Event()
+
+    def decode(data: bytes, size: Size, width: int) -> tuple[bytes, Size]:
+        if data == slow:
+            go_on.wait(60)
+        return data, Size(width, size.height)
+
+    monkeypatch.setattr(scaling, "shrink", decode)
+    scaler = Scaler()
+    size = Size(64, 48)
+    heavy = [asyncio.create_task(scaler.shrink(Frame(n, n, slow, size), 32, "app_slow")) for n in range(8)]
+    await asyncio.sleep(0)
+    heavy[0].cancel()
+    try:
+        for number in range(3):
+            quick = await asyncio.wait_for(scaler.shrink(Frame(number, 0, frame("quick"), size), 32, "app_quick"), 30)
+            assert quick.size.width == 32
+        assert not any(task.done() for task in heavy[1:])
+    finally:
+        go_on.set()
+    assert {made.size.width for made in await asyncio.gather(*heavy[1:])} == {32}
+    scaler.close()

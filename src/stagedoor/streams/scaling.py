@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -23,6 +24,9 @@ WIDEST: Final = 1_920
 NARROWEST: Final = 16
 _SIZES: Final = 8
 """Sizes of one room at a time: each costs a decoder's and an encoder's work for every frame."""
+
+_DECODES_OF_AN_APP: Final = 1
+"""Frames of one app that are decoded at a time: the slowest legal ones then leave threads to other apps."""
 
 _QUALITY: Final = 80
 
@@ -55,12 +59,14 @@ class Scaler:
     """Keeps one scaled slot for each size that has viewers."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="scale")
+        threads = max(2, os.cpu_count() or 1)
+        self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="scale")
+        self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._sizes: dict[tuple[Slot, int], tuple[Slot, asyncio.Task[None], int]] = {}
 
     @asynccontextmanager
-    async def scaled(self, source: Slot, width: int) -> AsyncGenerator[Slot]:
-        """A slot with the frames of `source`, `width` pixels wide.
+    async def scaled(self, source: Slot, width: int, app_id: str) -> AsyncGenerator[Slot]:
+        """A slot with the frames of `source`, a room of the app, `width` pixels wide.
 
         Raises:
             TooMany: The room is looked at in too many sizes.
@@ -74,7 +80,7 @@ class Scaler:
                     headers={"Retry-After": "10"},
                 )
             target = Slot()
-            work = asyncio.create_task(self._follow(source, target, width), name=f"scale-{width}")
+            work = asyncio.create_task(self._follow(source, target, width, app_id), name=f"scale-{width}")
             self._sizes[key] = target, work, 0
         target, work, users = self._sizes[key]
         self._sizes[key] = target, work, users + 1
@@ -99,31 +105,42 @@ class Scaler:
         """Stop the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def shrink(self, frame: Frame, width: int) -> Frame:
-        """One frame, no wider than `width` pixels.
+    async def shrink(self, frame: Frame, width: int, app_id: str) -> Frame:
+        """One frame of an app, no wider than `width` pixels. It waits for the app's share of the threads.
 
         Raises:
             ValueError: The frame cannot be decoded.
         """
+        share = self._shares.get(app_id)
+        if share is None:
+            share = self._shares[app_id] = asyncio.Semaphore(_DECODES_OF_AN_APP)
+        await share.acquire()
         loop = asyncio.get_running_loop()
-        data, size = await loop.run_in_executor(self._threads, shrink, frame.data, frame.size, width)
+
+        def give_back(_: object) -> None:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(share.release)
+
+        work = self._threads.submit(shrink, frame.data, frame.size, width)
+        work.add_done_callback(give_back)  # and not at a cancellation: a thread that has begun goes on
+        data, size = await asyncio.wrap_future(work)
         return Frame(frame.number, frame.at, data, size)
 
-    async def _follow(self, source: Slot, target: Slot, width: int) -> None:
+    async def _follow(self, source: Slot, target: Slot, width: int, app_id: str) -> None:
         source.copies.add(target)
         try:
             while True:
                 with source.view() as viewer, suppress(EndOfStream):
-                    await self._copy(source, viewer, target, width)
+                    await self._copy(source, viewer, target, width, app_id)
                 target.end()  # viewers that connect later see the next camera
         finally:
             source.copies.discard(target)
 
-    async def _copy(self, source: Slot, viewer: Viewer, target: Slot, width: int) -> None:
+    async def _copy(self, source: Slot, viewer: Viewer, target: Slot, width: int, app_id: str) -> None:
         while True:
             frame = await viewer.next()
             try:
-                made = await self.shrink(frame, width)
+                made = await self.shrink(frame, width, app_id)
             except ValueError as error:
                 _log.debug("frame_not_decodable", error=str(error))
                 CAMERA_FRAMES_UNDECODABLE.inc()

@@ -92,14 +92,18 @@ class FrameViewers:
                 await stack.enter_async_context(self._other_nodes.watch(room, settings))
                 source = slot = stack.enter_context(self._hub.slot(room))
                 if width is not None:
-                    slot = await stack.enter_async_context(self._scaler.scaled(source, width))
+                    slot = await stack.enter_async_context(self._scaler.scaled(source, width, admission.app.id))
                 viewer = stack.enter_context(self._looking(slot))
                 if readmission is not None:
                     stack.enter_context(self._readmissions.watch(viewer, readmission))
                 if metered:
                     stack.enter_context(self._running.run("viewer", admission.app.id, room))
                 if not there:
-                    nothing = placeholder() if width is None else await self._scaler.shrink(placeholder(), width)
+                    nothing = (
+                        placeholder()
+                        if width is None
+                        else await self._scaler.shrink(placeholder(), width, admission.app.id)
+                    )
                     stack.enter_context(_until(source, viewer, nothing, settings.of(StreamSettings).resume))
                 yield viewer
 
