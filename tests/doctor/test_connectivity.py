@@ -25,5 +25,5 @@ async def test_a_right_check_is_answered(external_product: RunningProduct) -> No
 
 
 async def test_a_wrong_password_is_not(external_product: RunningProduct, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connectivity, "_PATIENCE_SECONDS", 0.6)
+    monkeypatch.setattr(connectivity, "_TIMEOUT_SECONDS", 0.6)
     assert await _tried(external_product, {"password": "not-the-password-of-the-agent"}) == {"udp": False, "tcp": False}
