@@ -58,14 +58,19 @@ async def test_a_long_name_comes_back_shortened(here: Here, path: str) -> None:
 async def test_many_mistakes_cost_little(here: Here) -> None:
     """Pydantic would collect them all, half a second of the event loop for 1 MB."""
     many = {f"x{number}": 1 for number in range(70_000)}
-    began = time.process_time()
-    json.loads(json.dumps(many))
-    fair = time.process_time() - began
-    began = time.process_time()
-    status, answer, _ = await here.api.raw("POST", "/organisations", {"name": "x", **many})
-    spent = time.process_time() - began
-    assert (status, len(answer["errors"])) == (422, MOST_UNKNOWN_FIELDS)
-    assert spent < 10 * fair
+    fair: list[float] = []
+    spent: list[float] = []
+    for _ in range(
+        3
+    ):  # the least of each: what else the process does meanwhile, such as collecting garbage, is not meant
+        began = time.process_time()
+        json.loads(json.dumps(many))
+        fair.append(time.process_time() - began)
+        began = time.process_time()
+        status, answer, _ = await here.api.raw("POST", "/organisations", {"name": "x", **many})
+        spent.append(time.process_time() - began)
+        assert (status, len(answer["errors"])) == (422, MOST_UNKNOWN_FIELDS)
+    assert min(spent) < 10 * min(fair)
     attributes = {f"x{number}": 1 for number in range(MOST_ENTRIES + 1)}
     status, answer, _ = await here.api.raw("PATCH", "/apps/live/rooms/x/participants/y", {"attributes": attributes})
     assert status == 422
