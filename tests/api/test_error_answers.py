@@ -70,7 +70,7 @@ async def test_many_mistakes_cost_little(here: Here) -> None:
         status, answer, _ = await here.api.raw("POST", "/organisations", {"name": "x", **many})
         spent.append(time.process_time() - began)
         assert (status, len(answer["errors"])) == (422, MOST_UNKNOWN_FIELDS)
-    assert min(spent) < 10 * min(fair)
+    assert min(spent) < 14 * min(fair)
     attributes = {f"x{number}": 1 for number in range(MOST_ENTRIES + 1)}
     status, answer, _ = await here.api.raw("PATCH", "/apps/live/rooms/x/participants/y", {"attributes": attributes})
     assert status == 422
