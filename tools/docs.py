@@ -16,6 +16,8 @@ from typing import Any, Final
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticUndefined
 
+from stagedoor.access.roles import ROLE_SCOPES
+from stagedoor.access.room_roles import DEFAULT_ROLES, ROLE_ACTIONS, ROOM_ACTIONS
 from stagedoor.api.app_settings import SETTINGS, Setting
 from stagedoor.events.catalogue import CATALOGUE, VERSION, EventType
 from stagedoor.events.nouns import Event
@@ -61,7 +63,11 @@ def pages() -> dict[Path, str]:
         contributing: _between("folders", contributing.read_text(), tiers.table()),
         DOCS / "reference" / "settings.md": settings(),
         DOCS / "reference" / "events.md": events(),
-        security: _between("scopes", security.read_text(), scopes),
+        security: _between(
+            "room roles",
+            _between("roles", _between("scopes", security.read_text(), scopes), roles()),
+            room_roles(),
+        ),
         observability: _between("metrics", observability.read_text(), metrics()),
     }
 
@@ -70,6 +76,30 @@ def _between(name: str, text: str, made: str) -> str:
     return re.sub(
         rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda found: found[1] + made + found[2], text, flags=re.S
     )
+
+
+def roles() -> str:
+    """The rows of the table of roles."""
+    rows: list[str] = []
+    for role, scopes in ROLE_SCOPES.items():
+        names = "everything, `admin` included" if scopes == frozenset(SCOPES) else _listed(scopes)
+        rows.append(f"| {role} | {names} |\n")
+    return "".join(rows)
+
+
+def room_roles() -> str:
+    """The rows of the table of what each role may do in a room."""
+    rows: list[str] = []
+    for action, meaning in ROOM_ACTIONS.items():
+        marks = " | ".join("yes" if action in actions else "" for actions in ROLE_ACTIONS.values())
+        rows.append(f"| `{action}` | {meaning} | {marks} |\n")
+    given = {room: [role for role, found in DEFAULT_ROLES.items() if found == room] for room in ROLE_ACTIONS}
+    names = " | ".join(", ".join(roles) or "none" for roles in given.values())
+    return "".join(rows) + f"| by default | The role in every room of members with this role. | {names} |\n"
+
+
+def _listed(scopes: frozenset[str]) -> str:
+    return ", ".join(f"`{scope}`" for scope in SCOPES if scope in scopes)
 
 
 def metrics() -> str:
@@ -160,7 +190,7 @@ def _example(name: str, type_: EventType) -> str:
         seq=7,
         app_id=app.id,
         type=name,
-        origin="api" if name.startswith(("room", "data", "webhook", "transcript", "camera")) else "webhook",
+        origin="api" if name.startswith(("room", "data", "webhook", "transcript", "camera", "ingress")) else "webhook",
         at=1_769_860_800_000,
         livekit_room="live-demo" if of_a_session else "",
         subject=type_.subject,

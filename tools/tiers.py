@@ -18,6 +18,7 @@ TIERS: Final = (
     "doctor | deploy",
     "app",
     "api : pages",
+    "services",
     "settings",
     "retention",
     "inbox | outbox | transcripts",
@@ -25,7 +26,7 @@ TIERS: Final = (
     "streams",
     "access",
     "rooms",
-    "usage | audit",
+    "usage | audit | people",
     "tenancy",
     "mediaserver | jobs | events",
     "processes | storage",
@@ -33,16 +34,19 @@ TIERS: Final = (
 )
 """From the top down; `|` between independent siblings, `:` between siblings that may know each other."""
 
+INSIDE: Final = {"sources": ("(pull)", "cameras | rtmp | whip", "ingress")}
+"""Tiers of the folders in a folder, likewise; those in brackets may be absent."""
+
 ALLOWED: Final = {
     "The edge alone knows the web framework": (("fastapi", "starlette", "uvicorn"), ("api", "pages", "app")),
     "LiveKit's SDK is known where LiveKit is talked to": (
         ("livekit",),
-        ("access", "app", "doctor", "mediaserver", "outputs", "transcripts"),
+        ("access", "app", "doctor", "mediaserver", "outputs", "streams", "transcripts"),
     ),
 }
 """Third parties' packages, and the folders that may import them."""
 
-CHILDREN: Final = ("outputs.webrtc.child", "transcripts.child")
+CHILDREN: Final = ("outputs.webrtc.child", "streams.media.child", "transcripts.child")
 """Modules that run as processes of their own: they know their protocol, and nothing of the product."""
 
 
@@ -70,6 +74,17 @@ def contracts() -> str:
         "exhaustive_ignores =",
         "    __main__",
     ]
+    for folder, layers in INSIDE.items():
+        lines += [
+            "",
+            f"[importlinter:contract:{folder}]",
+            f"name = Imports point down in {folder}",
+            "type = layers",
+            "containers =",
+            f"    stagedoor.{folder}",
+            "layers =",
+            *(f"    {layer}" for layer in layers),
+        ]
     for number, (name, (packages, allowed)) in enumerate(ALLOWED.items()):
         lines += _forbidden(f"allowed{number}", name, [f for f in folders() if f not in allowed], list(packages))
         lines += ["allow_indirect_imports = True"]

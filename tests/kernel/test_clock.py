@@ -24,7 +24,7 @@ def test_there_and_back_to_the_millisecond(ms: int) -> None:
 
 @given(st.integers())
 def test_any_number_is_shown(ms: int) -> None:
-    """A time of another program's, out of every calendar, must not break a list of ours."""
+    """A time of another program's, out of every calendar, must not break a list of Stagedoor's."""
     assert FORM.fullmatch(rfc3339(ms))
 
 

@@ -1,4 +1,4 @@
-"""The wall clock was set: noticed against a clock that nobody sets, said once, and told to whom it concerns."""
+"""The wall clock was set: noticed against a clock that cannot be set, logged once, and passed to the listeners."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_clock_that_goes_on_evenly_is_no_jump(clocks: Clocks, watch: ClockWatc
 
 
 @pytest.mark.parametrize(("by", "words"), [(21 * DAY_MS, "forward by 21.0 d"), (-3_600_000, "back by 60.0 min")])
-def test_a_jump_is_said_once(clocks: Clocks, watch: ClockWatch, by: int, words: str) -> None:
+def test_a_jump_is_reported_once(clocks: Clocks, watch: ClockWatch, by: int, words: str) -> None:
     clocks.pass_time(60_000)
     before = clocks.wall
     clocks.set_forward(by)
@@ -63,7 +63,7 @@ def test_a_time_that_is_set_back_again_is_not(clocks: Clocks, watch: ClockWatch)
     assert watch.doubted_for_ms() == 0
 
 
-async def test_every_listener_is_told_once(clocks: Clocks, watch: ClockWatch) -> None:
+async def test_every_listener_is_called_once(clocks: Clocks, watch: ClockWatch) -> None:
     told: list[int] = []
 
     async def broken(_: Jump) -> None:

@@ -12,7 +12,7 @@ from stagedoor.kernel.errors import OperatorError
 from stagedoor.kernel.sealing import Sealer
 
 
-def test_secrets_are_made_once_and_are_nobody_elses(tmp_path: Path) -> None:
+def test_secrets_are_made_once_and_readable_by_the_owner_alone(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path / "data")
     made = folder.secrets()
     assert DataFolder(tmp_path / "data").secrets() == made

@@ -71,6 +71,11 @@ def test_an_empty_variable_is_none(tmp_path: Path) -> None:
     [
         ({"STAGEDOOR_HTTP": "8080"}, "STAGEDOOR_HTTP"),
         ({"STAGEDOOR_HTTP": "127.0.0.1:0"}, "STAGEDOOR_HTTP"),
+        ({"STAGEDOOR_RTMP_LISTEN": "nonsense"}, "STAGEDOOR_RTMP_LISTEN"),
+        ({"STAGEDOOR_RTMP_LISTEN": "127.0.0.1:0"}, "STAGEDOOR_RTMP_LISTEN"),
+        ({"STAGEDOOR_RTMP_LISTEN": "127.0.0.1:99999"}, "STAGEDOOR_RTMP_LISTEN"),
+        ({"STAGEDOOR_RTMP_LISTEN": ":1935"}, "STAGEDOOR_RTMP_LISTEN"),
+        ({"STAGEDOOR_RTMPS_LISTEN": "localhost"}, "STAGEDOOR_RTMPS_LISTEN"),
         ({"STAGEDOOR_LIVEKIT_PORT": "70000"}, "STAGEDOOR_LIVEKIT_PORT"),
         ({"STAGEDOOR_LIVEKIT_PORT": "many"}, "STAGEDOOR_LIVEKIT_PORT"),
         ({"STAGEDOOR_PUBLIC_URL": "example.com"}, "STAGEDOOR_PUBLIC_URL"),
@@ -91,9 +96,18 @@ def test_a_wrong_value_is_named_with_its_variable(tmp_path: Path, environment: d
     assert mistake.value.exit_code == 2
 
 
+def test_no_part_replaces_a_check_of_another() -> None:
+    """`Settings` inherits from the settings of all features: of two checks with one name, one is lost."""
+    names = [name for part in Settings.__mro__ if part.__module__.startswith("stagedoor") for name in vars(part)]
+    checks = [name for name in names if name.startswith("_") and not name.startswith(("__", "_abc"))]
+    assert len(set(checks)) == len(checks)
+
+
 def test_a_wrong_flag_is_named_as_a_flag(tmp_path: Path) -> None:
     with pytest.raises(CallerMistake, match="--http"):
         resolve({"data_dir": tmp_path, "http": "nowhere"}, {})
+    with pytest.raises(CallerMistake, match="The setting --rtmp is wrong"):
+        resolve({"data_dir": tmp_path, "rtmp_listen": "nowhere"}, {})
 
 
 @pytest.mark.parametrize("text", ["port = 1", "this is no TOML", 'http = "x"', "livekit_port = 'x'"])

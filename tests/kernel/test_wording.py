@@ -1,4 +1,4 @@
-"""Mistakes are told in words, whichever library found them."""
+"""Mistakes are put in sentences, whichever library found them."""
 
 from __future__ import annotations
 

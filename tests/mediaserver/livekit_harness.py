@@ -13,7 +13,7 @@ MakeManaged = Callable[..., ManagedLiveKit]
 
 
 class Heard:
-    """What a supervisor told its owner."""
+    """What a supervisor reported to its owner."""
 
     def __init__(self) -> None:
         self.lost: list[int] = []

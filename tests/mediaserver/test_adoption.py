@@ -133,7 +133,7 @@ async def test_one_whose_record_is_lost_is_replaced(left_behind: int, managed: M
     assert (await asyncio.to_thread(inspect, left_behind)) is None
 
 
-async def test_one_that_was_told_to_stop_is_replaced(left_behind: int, managed: MakeManaged, state_dir: Path) -> None:
+async def test_a_livekit_that_is_stopping_is_replaced(left_behind: int, managed: MakeManaged, state_dir: Path) -> None:
     await asyncio.to_thread(mark_stopping, StateFolder(state_dir))
     started = await managed().start()
     assert not started.adopted
@@ -165,7 +165,7 @@ async def test_a_strangers_process_under_the_recorded_id_is_left_alone(
     await stranger.wait()
 
 
-async def test_a_livekit_of_somebody_else_on_our_port_is_named_and_left_alone(
+async def test_a_foreign_livekit_on_our_port_is_named_and_left_alone(
     left_behind: int, managed: MakeManaged, state_dir: Path
 ) -> None:
     with pytest.raises(OperatorError, match=rf"process {left_behind}\); .* --livekit-port") as caught:

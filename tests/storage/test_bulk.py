@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -44,6 +45,33 @@ async def test_many_rows_share_a_commit(database: Database) -> None:
     assert all(await asyncio.gather(*[bulk.insert((f"n{number}", number)) for number in range(1_000)]))
     assert database.counters.commits - before <= 10
     assert len(await database.read(names)) == 1_000
+
+
+async def test_a_callback_is_answered_as_a_caller_is(database: Database) -> None:
+    bulk = lane(database)
+    answered: dict[str, Any] = {}
+    done = asyncio.Event()
+
+    def answer(name: str, outcome: bool | BaseException) -> None:
+        answered[name] = outcome
+        if len(answered) == 4:
+            done.set()
+        if name == "raises":
+            raise KeyError("what a callback raises keeps no other from its answer")
+
+    loop = asyncio.get_running_loop()
+    reported: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: reported.append(context))
+    for name, row in {"raises": ("a", 1), "again": ("a", 2), "null": (None, 3), "new": ("b", 4)}.items():
+        bulk.insert_then(row, partial(answer, name))
+    await asyncio.wait_for(done.wait(), 20)
+    loop.set_exception_handler(None)
+    assert (answered["raises"], answered["again"], answered["new"]) == (True, False, True)
+    assert isinstance(answered["null"], DBAPIError)
+    assert [type(context["exception"]) for context in reported] == [KeyError]
+    assert sorted(await database.read(names)) == ["a", "b"]  # rows of two keys may be stored in either order
+    with pytest.raises(ValueError, match="columns"):
+        bulk.insert_then(("c",), partial(answer, "never"))
 
 
 async def test_rows_of_many_callers_over_a_while(database: Database) -> None:
@@ -105,7 +133,7 @@ async def test_rows_of_one_kind_are_numbered_in_their_order(database: Database) 
     assert len(rows) == 3_000
 
 
-async def test_works_and_rows_wait_for_nobody_else(database: Database) -> None:
+async def test_callbacks_and_rows_do_not_wait_for_other_clients(database: Database) -> None:
     bulk = lane(database)
 
     def trip(number: int) -> None:

@@ -97,7 +97,7 @@ async def test_a_lock_that_is_held_is_not_waited_for(database: Database) -> None
 
     assert await database.write(inner) == ({"a", "b"}, set())
     if database.sole_writer:
-        return  # nobody else can be at it
+        return  # no other client can be at it
     both = asyncio.Barrier(2)
     held: list[set[str]] = []
 

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from stagedoor.kernel.errors import CallerMistake, OperatorError, StorageUnavailable
 from stagedoor.storage import Transaction, alembic_upgrade, migrate, open_database, upgrade
 from stagedoor.storage.migration import SCRIPTS
+from stagedoor.storage.sqlite.first_tables import FILE, first_line
 from tests.storage.tables import another_client, impatient, locked_by_another_program
 
 FIRST = """
@@ -89,6 +90,35 @@ async def test_missing_migrations_run_once(url: str, scripts: Path) -> None:
     assert await query(url, "SELECT version_num FROM alembic_version") == [("0002",)]
     # SQLite recreates the parent to change it; with foreign keys on, that would have deleted its children.
     assert await query(url, "SELECT parent_id FROM child") == [(1,)]
+
+
+SCRIPT = """CREATE TABLE parent (name TEXT NOT NULL);
+CREATE TABLE alembic_version (version_num TEXT NOT NULL);
+INSERT INTO alembic_version VALUES ('{0}');
+"""
+
+
+async def test_a_new_file_is_made_by_the_script_of_the_newest_revision(sqlite_url: str, scripts: Path) -> None:
+    (scripts / FILE).write_text(first_line("0001") + SCRIPT.format("0001"))
+    await run(sqlite_url, give(scripts, first=FIRST))
+    assert await query(sqlite_url, "SELECT name FROM parent") == []  # the migration would have added a row
+
+
+@pytest.mark.parametrize("script", [first_line("0000") + SCRIPT.format("0000"), first_line("0001") + "CREATE TABLE (;"])
+async def test_a_script_that_is_older_or_broken_leaves_it_to_the_migrations(
+    sqlite_url: str, scripts: Path, script: str
+) -> None:
+    (scripts / FILE).write_text(script)
+    await run(sqlite_url, give(scripts, first=FIRST))
+    assert await query(sqlite_url, "SELECT name FROM parent") == [("a",)]
+    assert await query(sqlite_url, "SELECT version_num FROM alembic_version") == [("0001",)]
+
+
+async def test_a_script_is_not_run_on_a_file_that_has_tables(sqlite_url: str, scripts: Path) -> None:
+    await run(sqlite_url, give(scripts, first=FIRST))
+    (scripts / FILE).write_text(first_line("0002") + SCRIPT.format("0002"))
+    await run(sqlite_url, give(scripts, second=SECOND))
+    assert await query(sqlite_url, "SELECT name, more FROM parent") == [("a", None)]
 
 
 async def test_a_migration_that_fails_leaves_nothing_behind(url: str, scripts: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which URLs open a database, and what the others are told."""
+"""Which URLs open a database, and the error of each other one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from stagedoor.storage.postgres.engine import without_password
         "postgresql+psycopg://user@host/db",
     ],
 )
-async def test_what_is_no_database_of_ours(url: str) -> None:
+async def test_what_is_no_database_of_stagedoor(url: str) -> None:
     with pytest.raises(CallerMistake, match=r"Write sqlite:////.* or postgresql://"):
         await open_database(url)
 

@@ -1,4 +1,4 @@
-"""A server that restarts, refuses or is a standby: who is told what, and that it passes by itself."""
+"""A server that restarts, refuses or is a standby: which error each caller gets, and that it passes by itself."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable, Generator
 
 import asyncpg
 import pytest
+from sqlalchemy import select
 
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.storage import Database, Transaction, open_database
 from stagedoor.storage.postgres import faults
+from stagedoor.storage.prepared import Prepared
 from tests.storage.tables import (
     Verb,
     add,
@@ -196,3 +198,41 @@ def test_what_is_the_databases_fault(error: Exception, sentence: str | None) -> 
     """The first is what asyncpg raises in the moment between the server's farewell and the end of its connection."""
     found = faults.unavailable(error)
     assert (found is None) if sentence is None else (found is not None and sentence in found)
+
+
+async def test_a_reader_that_is_cancelled_twice_leaves_the_pool_its_connection(
+    postgres_url: str, open_another: OpenAnother
+) -> None:
+    """The second time while what the first one broke off is being ended."""
+    database = await open_another(postgres_url)
+
+    def slow(tx: Transaction) -> None:
+        tx.connection.exec_driver_sql("SELECT pg_sleep(20)")
+
+    for turns in range(20):  # more than there are connections
+        reading = asyncio.create_task(database.read(slow))
+        await asyncio.sleep(0.03)
+        reading.cancel()
+        for _ in range(turns % 5):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    assert await database.read(lambda tx: tx.connection.exec_driver_sql("SELECT 1").scalar()) == 1
+
+
+async def test_a_reader_that_is_cancelled_as_its_transaction_begins_leaves_none_to_the_next(
+    postgres_url: str, open_another: OpenAnother
+) -> None:
+    """A prepared statement is run beside SQLAlchemy, which gives up a connection whose caller was cancelled."""
+    database = await open_another(postgres_url)
+    await database.write(create)
+    every = Prepared(select(note.c.name))
+    await database.read(lambda tx: tx.rows(every, {}))
+    for turns in range(60):
+        reading = asyncio.create_task(database.read(lambda tx: tx.rows(every, {})))
+        for _ in range(turns % 12):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        await database.write(lambda tx, name=f"n{turns}": add(tx, name))
+    assert len(await database.read(names)) == 60

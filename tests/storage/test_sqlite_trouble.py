@@ -1,4 +1,4 @@
-"""A full disk, a lock, a file that is none: who is told what, and that it passes without a restart."""
+"""A full disk, a lock, a file that is none: which error each caller gets, and that it passes without a restart."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ async def test_what_waits_is_committed_together(sqlite: Database) -> None:
     assert len(await sqlite.read(names)) == 400
 
 
-async def test_nobody_is_answered_before_the_commit(sqlite: Database) -> None:
+async def test_no_caller_is_answered_before_the_commit(sqlite: Database) -> None:
     held = threading.Event()
     first = asyncio.ensure_future(sqlite.write(lambda tx: add(tx, "first")))
     tasks: list[asyncio.Future[Any]] = [first, asyncio.ensure_future(sqlite.write(lambda _tx: held.wait(10)))]
@@ -53,7 +53,7 @@ async def test_slow_works_do_not_make_a_batch_wait_for_all_of_them(sqlite: Datab
     assert sqlite.counters.commits - before >= 3
 
 
-async def test_a_work_that_ends_the_transaction_takes_nobody_down_for_good(sqlite: Database) -> None:
+async def test_a_callback_that_ends_the_transaction_does_not_break_later_ones(sqlite: Database) -> None:
     def villain(tx: Transaction) -> None:
         tx.connection.exec_driver_sql("ROLLBACK")
 
@@ -88,7 +88,7 @@ async def test_a_statement_that_finds_the_file_full_undoes_its_work_only(sqlite:
     outcomes = await asyncio.gather(*map(sqlite.write, works), return_exceptions=True)
     assert isinstance(outcomes[1], StorageUnavailable)
     assert "full" in str(outcomes[1])
-    # SQLite may give the whole transaction up; then everybody in it is told so.
+    # SQLite may give the whole transaction up; then each caller in it gets the error.
     stored = set(await sqlite.read(names))
     for name, outcome in zip(["a", "b", "big"], [outcomes[0], outcomes[2], outcomes[4]], strict=True):
         assert (name in stored) == (outcome is None)

@@ -109,7 +109,7 @@ async def test_a_work_cannot_end_the_transaction_it_was_given(database: Database
     assert sorted(await database.read(names)) == ["a", "b", "c"]
 
 
-async def test_a_savepoint_begun_and_forgotten_holds_nobody_else_up(database: Database) -> None:
+async def test_a_savepoint_begun_and_forgotten_does_not_block_others(database: Database) -> None:
     def forgetful(tx: Transaction) -> None:
         add(tx, "before")
         tx.connection.begin_nested()

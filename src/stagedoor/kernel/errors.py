@@ -9,10 +9,14 @@
         ├── Unauthenticated      401
         ├── Forbidden            403
         ├── NotFound             404, also for what the caller may not know of
+        ├── NotAcceptable        406
         ├── RequestTimeout       408
         ├── Conflict             409
+        ├── PreconditionFailed   412
         ├── TooLarge             413
+        ├── UnsupportedMediaType 415
         ├── Invalid              422
+        ├── PreconditionRequired 428
         ├── TooMany              429
         ├── HeadTooLarge         431
         ├── MediaServerFailed    502
@@ -119,6 +123,12 @@ class NotFound(Problem):
     default_code = "not_found"
 
 
+class NotAcceptable(Problem):
+    status = 406
+    title = "Not acceptable"
+    default_code = "not_acceptable"
+
+
 class RequestTimeout(Problem):
     status = 408
     title = "Request timeout"
@@ -131,16 +141,34 @@ class Conflict(Problem):
     default_code = "conflict"
 
 
+class PreconditionFailed(Problem):
+    status = 412
+    title = "Precondition failed"
+    default_code = "precondition_failed"
+
+
 class TooLarge(Problem):
     status = 413
     title = "Too large"
     default_code = "too_large"
 
 
+class UnsupportedMediaType(Problem):
+    status = 415
+    title = "Unsupported media type"
+    default_code = "unsupported_media_type"
+
+
 class Invalid(Problem):
     status = 422
     title = "Invalid input"
     default_code = "invalid"
+
+
+class PreconditionRequired(Problem):
+    status = 428
+    title = "Precondition required"
+    default_code = "precondition_required"
 
 
 class TooMany(Problem):
@@ -159,6 +187,12 @@ class MediaServerFailed(Problem):
     status = 502
     title = "LiveKit did not do what was asked"
     default_code = "media_server_failed"
+
+
+class RangeNotSatisfiable(Problem):
+    status = 416
+    title = "No such range"
+    default_code = "range_not_satisfiable"
 
 
 class Unavailable(Problem):

@@ -29,6 +29,26 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+OFF: Final = "off"
+"""The value of an address that is not listened on."""
+
+
+def _listen_address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise ValueError("write it as HOST:PORT, for example 127.0.0.1:8080")
+    return value
+
+
+def _listen_address_or_off(value: str) -> str:
+    try:
+        return value if value == OFF else _listen_address(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or as off") from None
+
+
+ListenAddress = Annotated[str, AfterValidator(_listen_address)]
+ListenAddressOrOff = Annotated[str, AfterValidator(_listen_address_or_off)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 OptionalPort = Annotated[int, Field(ge=0, le=65_535)]
 Duration = Annotated[int, BeforeValidator(lambda value: parse_duration(_number_or_text(value)))]

@@ -44,6 +44,10 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+SHOWS_NOTHING: Final = "it shows nothing; give it a letter, a digit or a sign"
+"""What a caller reads of such a text, behind the name of its field."""
+
+
 def shows_nothing(text: str) -> bool:
     """True when the text shows nothing: it is empty, or has blanks, controls and formatting only."""
     return not any(_seen(character) for character in text)

@@ -37,7 +37,7 @@ class Span:
         """Mark it as failed."""
 
     def end(self) -> None:
-        """It is over, although its block goes on."""
+        """End the span, although its block goes on."""
 
 
 class Tracer(Protocol):

@@ -9,16 +9,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import yaml
 
 from stagedoor.kernel.errors import CallerMistake
 from stagedoor.mediaserver.network import choose_network
+from stagedoor.mediaserver.settings import DEPARTURE_TIMEOUT, EMPTY_TIMEOUT
 
-__all__ = ["ManagedConfig", "choose_network", "fingerprint", "render", "webhook_section"]
+__all__ = ["NO_STUN", "ManagedConfig", "choose_network", "fingerprint", "render", "webhook_section"]
 
-_NO_STUN = ("127.0.0.1:3478",)
+NO_STUN: Final = "127.0.0.1:3478"
 """The STUN server that clients receive when the operator names none: their own loopback address.
 
 Without `rtc.stun_servers`, or with an empty list, LiveKit sends every client to the STUN servers of
@@ -91,7 +92,7 @@ def render(config: ManagedConfig) -> str:
         "node_ip": config.node_ip,
         "use_external_ip": False,  # true asks a STUN server before it starts, and fails offline
         "enable_loopback_candidate": config.loopback,
-        "stun_servers": list(config.stun_servers or _NO_STUN),
+        "stun_servers": list(config.stun_servers or (NO_STUN,)),
     }
     if config.loopback:
         # Otherwise the UDP port is open on every interface, although no client learns of it.
@@ -104,8 +105,8 @@ def render(config: ManagedConfig) -> str:
         "webhook": _webhook(config.api_key, config.webhook_urls),
         "room": {
             "auto_create": True,
-            "empty_timeout": 300,  # seconds, LiveKit's default, written down because sessions depend on it
-            "departure_timeout": 20,
+            "empty_timeout": EMPTY_TIMEOUT,
+            "departure_timeout": DEPARTURE_TIMEOUT,
         },
         # JSON lines keep apart from the plain line in which LiveKit says why it ended (cmd/server/main.go).
         "logging": {"json": True, "level": "info", "pion_level": "error"},

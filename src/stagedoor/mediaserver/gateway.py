@@ -25,6 +25,7 @@ from stagedoor.mediaserver.snapshots import (
     TrackSnapshot,
     clean,
     plausible,
+    with_kind,
 )
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=10, connect=5)
@@ -71,7 +72,7 @@ class LiveKitGateway:
             max_participants=max_participants,
             agents=[agent_dispatch.RoomAgentDispatch(agent_name=agent, metadata=text) for agent, text in agents],
         )
-        return _room(await self._call("CreateRoom", request, models.Room, _CREATE, "create the room"))
+        return _room(await self.call("CreateRoom", request, models.Room, _CREATE, "create the room"))
 
     async def rooms(self) -> list[RoomSnapshot]:
         """Every room that lives."""
@@ -84,16 +85,16 @@ class LiveKitGateway:
 
     async def delete_room(self, name: str) -> None:
         request = rooms.DeleteRoomRequest(room=name)
-        await self._call("DeleteRoom", request, rooms.DeleteRoomResponse, _CREATE, "end the room")
+        await self.call("DeleteRoom", request, rooms.DeleteRoomResponse, _CREATE, "end the room")
 
     async def update_room_metadata(self, name: str, metadata: str) -> RoomSnapshot:
         request = rooms.UpdateRoomMetadataRequest(room=name, metadata=metadata)
         grants = _admin(name)
-        return _room(await self._call("UpdateRoomMetadata", request, models.Room, grants, "change the room"))
+        return _room(await self.call("UpdateRoomMetadata", request, models.Room, grants, "change the room"))
 
     async def participants(self, room: str) -> list[ParticipantSnapshot]:
         request = rooms.ListParticipantsRequest(room=room)
-        answer = await self._call(
+        answer = await self.call(
             "ListParticipants", request, rooms.ListParticipantsResponse, _admin(room), "list participants"
         )
         return [_participant(info) for info in answer.participants if not info.identity.startswith(OWN_IDENTITY)]
@@ -101,12 +102,12 @@ class LiveKitGateway:
     async def participant(self, room: str, identity: str) -> ParticipantSnapshot:
         request = rooms.RoomParticipantIdentity(room=room, identity=identity)
         doing = "get the participant"
-        return _participant(await self._call("GetParticipant", request, models.ParticipantInfo, _admin(room), doing))
+        return _participant(await self.call("GetParticipant", request, models.ParticipantInfo, _admin(room), doing))
 
     async def remove_participant(self, room: str, identity: str) -> None:
         request = rooms.RoomParticipantIdentity(room=room, identity=identity)
         answer = rooms.RemoveParticipantResponse
-        await self._call("RemoveParticipant", request, answer, _admin(room), "remove the participant")
+        await self.call("RemoveParticipant", request, answer, _admin(room), "remove the participant")
 
     async def update_participant(
         self,
@@ -129,12 +130,12 @@ class LiveKitGateway:
         if permissions is not None:
             request.permission.CopyFrom(_permission(permissions))
         doing = "change the participant"
-        return _participant(await self._call("UpdateParticipant", request, models.ParticipantInfo, _admin(room), doing))
+        return _participant(await self.call("UpdateParticipant", request, models.ParticipantInfo, _admin(room), doing))
 
     async def mute_track(self, room: str, identity: str, track_sid: str, *, muted: bool) -> TrackSnapshot:
         request = rooms.MuteRoomTrackRequest(room=room, identity=identity, track_sid=track_sid, muted=muted)
         answer = rooms.MuteRoomTrackResponse
-        return _track((await self._call("MutePublishedTrack", request, answer, _admin(room), "mute the track")).track)
+        return _track((await self.call("MutePublishedTrack", request, answer, _admin(room), "mute the track")).track)
 
     async def send_data(
         self, room: str, data: bytes, *, topic: str | None, identities: Sequence[str], reliable: bool
@@ -144,12 +145,12 @@ class LiveKitGateway:
         request = rooms.SendDataRequest(room=room, data=data, kind=kind, destination_identities=identities)
         if topic is not None:
             request.topic = topic
-        await self._call("SendData", request, rooms.SendDataResponse, _admin(room), "send the data")
+        await self.call("SendData", request, rooms.SendDataResponse, _admin(room), "send the data")
 
     async def delete_dispatches(self, room: str) -> None:
         """Delete every agent dispatch of the room."""
         service, grants = "AgentDispatchService", _admin(room)
-        answer = await self._call(
+        answer = await self.call(
             "ListDispatch",
             agent_dispatch.ListAgentDispatchRequest(room=room),
             agent_dispatch.ListAgentDispatchResponse,
@@ -160,7 +161,7 @@ class LiveKitGateway:
         for dispatch in answer.agent_dispatches:
             request = agent_dispatch.DeleteAgentDispatchRequest(dispatch_id=dispatch.id, room=room)
             with contextlib.suppress(NotFound):  # it ended by itself meanwhile
-                await self._call(
+                await self.call(
                     "DeleteDispatch",
                     request,
                     agent_dispatch.AgentDispatch,
@@ -171,10 +172,10 @@ class LiveKitGateway:
 
     async def _list(self, names: Sequence[str]) -> list[models.Room]:
         request = rooms.ListRoomsRequest(names=names)
-        answer = await self._call("ListRooms", request, rooms.ListRoomsResponse, {"roomList": True}, "list rooms")
+        answer = await self.call("ListRooms", request, rooms.ListRoomsResponse, {"roomList": True}, "list rooms")
         return list(answer.rooms)
 
-    async def _call(
+    async def call(
         self,
         method: str,
         request: Message,
@@ -184,6 +185,16 @@ class LiveKitGateway:
         *,
         service: str = "RoomService",
     ) -> M:
+        """Call a method of the server API.
+
+        Args:
+            method: Its name.
+            request: Its message.
+            answer: The type of the answer.
+            grants: What the call needs, as LiveKit names it in a token's `video`.
+            doing: What is asked for, for the sentence of an error.
+            service: The service that has the method.
+        """
         try:
             return await twirp.call(self._session, self.endpoint, f"{service}/{method}", request, answer, grants)
         except twirp.TwirpError as error:
@@ -257,7 +268,7 @@ def _room(info: models.Room) -> RoomSnapshot:
 
 def _participant(info: models.ParticipantInfo) -> ParticipantSnapshot:
     permission = info.permission
-    return ParticipantSnapshot(
+    fact = ParticipantSnapshot(
         info.sid,
         clean(info.identity),
         clean(info.name),
@@ -279,6 +290,7 @@ def _participant(info: models.ParticipantInfo) -> ParticipantSnapshot:
         else None,
         tuple(_track(track) for track in info.tracks),
     )
+    return with_kind(fact)
 
 
 def _track(info: models.TrackInfo) -> TrackSnapshot:
@@ -289,9 +301,15 @@ def _track(info: models.TrackInfo) -> TrackSnapshot:
         info.mime_type,
         info.muted,
         info.name,
-        info.width,
-        info.height,
+        *_size(info),
     )
+
+
+def _size(info: models.TrackInfo) -> tuple[int, int]:
+    """The size of the largest layer that LiveKit knows the size of."""
+    layers = [layer for codec in info.codecs for layer in codec.layers]
+    sizes = [(info.width, info.height), *((layer.width, layer.height) for layer in layers)]
+    return max(sizes, key=lambda size: size[0] * size[1])
 
 
 def _permission(permissions: Permissions) -> models.ParticipantPermission:

@@ -20,6 +20,7 @@ from stagedoor.mediaserver.snapshots import (
     TrackSnapshot,
     clean,
     plausible,
+    with_kind,
 )
 
 ROOM_EVENTS: Final = frozenset(
@@ -98,7 +99,7 @@ class WireParticipant(_Wire, frozen=True):
     permission: WirePermission | None = None
 
     def fact(self) -> ParticipantSnapshot:
-        return ParticipantSnapshot(
+        fact = ParticipantSnapshot(
             clean(self.sid, LONGEST_SID),
             clean(self.identity),
             clean(self.name),
@@ -110,6 +111,7 @@ class WireParticipant(_Wire, frozen=True):
             self.attributes,
             None if self.permission is None else self.permission.fact(),
         )
+        return with_kind(fact)
 
 
 class WireTrack(_Wire, frozen=True):
@@ -167,6 +169,8 @@ class WireEgress(_Wire, frozen=True):
 class WireIngressState(_Wire, frozen=True):
     room_id: str = ""
     started_at: int = 0
+    status: str = "ENDPOINT_INACTIVE"
+    error: str = ""
 
 
 class WireIngress(_Wire, frozen=True):
@@ -246,8 +250,11 @@ def subject_of(event: LiveKitEvent) -> dict[str, Any]:
     if event.egress_info is not None:
         return {"egressId": event.egress_info.egress_id, "status": event.egress_info.status.lower()}
     if event.ingress_info is not None:
+        state = event.ingress_info.state or WireIngressState()
         return {
             "ingressId": event.ingress_info.ingress_id,
             "identity": event.ingress_info.participant_identity,
+            "status": clean(state.status.lower(), LONGEST_WORD),
+            "error": clean(state.error) or None,
         }
     return {}

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, SecretStr, model_validator
 
 from stagedoor.kernel.settings import InstallationSettings, OptionalPort, Port, Url, environment_names
+
+EMPTY_TIMEOUT: Final = 300
+"""Seconds after which a room ends that no participant has joined; LiveKit's default, on which sessions depend."""
+
+DEPARTURE_TIMEOUT: Final = 20
+"""Seconds after which a room ends when its last participant has left; LiveKit's default."""
 
 
 class LiveKitSettings(InstallationSettings):

@@ -7,7 +7,7 @@ room's creation (`creationTimeMs`) and a participant's joining (`joinedAtMs`), a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from stagedoor.kernel.clock import now_ms
@@ -21,6 +21,12 @@ LONGEST_METADATA: Final = 1_048_576
 OWN_IDENTITY: Final = "stagedoor:"
 """The prefix of the identities of Stagedoor's own participants. No other client gets a token for one, and they are not
 counted: they are not participants of a call."""
+
+SOURCE_ATTRIBUTE: Final = "stagedoor.source"
+"""The participant attribute that names the protocol by which Stagedoor brought a participant's media in."""
+
+CAMERA: Final = "camera"
+"""The source of a camera that pushes JPEGs; any other is an ingress."""
 
 
 def clean(text: str, longest: int = LONGEST_TEXT) -> str:
@@ -88,6 +94,25 @@ class ParticipantSnapshot:
     attributes: Mapping[str, str] = field(default_factory=dict[str, str])
     permissions: Permissions | None = None
     tracks: tuple[TrackSnapshot, ...] = ()
+
+
+def source_of(participant: ParticipantSnapshot) -> str | None:
+    """The source that Stagedoor's token gave the participant; `None` without one.
+
+    A participant that may update its own metadata can set any attribute itself, so it is not believed: Stagedoor's own
+    participants have no such permission, and no caller of the API may set an attribute of this name.
+    """
+    permissions = participant.permissions
+    if permissions is None or permissions.can_update_metadata:
+        return None
+    return participant.attributes.get(SOURCE_ATTRIBUTE)
+
+
+def with_kind(participant: ParticipantSnapshot) -> ParticipantSnapshot:
+    """The participant, with the kind `ingress` when Stagedoor's own ingress publishes as it."""
+    if participant.kind != "standard" or source_of(participant) in {None, CAMERA}:
+        return participant
+    return replace(participant, kind="ingress")
 
 
 @dataclass(frozen=True, slots=True)

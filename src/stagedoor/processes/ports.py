@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import os
 import socket
 from pathlib import Path
 from typing import Literal
 
-from stagedoor.processes.procinfo import all_pids, inspect
+from stagedoor.processes.procinfo import all_pids, inspect, open_files
 
 Protocol = Literal["tcp", "udp"]
 
@@ -53,20 +51,11 @@ def owner(protocol: Protocol, port: int) -> str | None:
     if not wanted:
         return None
     for pid in all_pids():
-        if _descriptors(pid) & wanted:
+        if open_files(pid) & wanted:
             info = inspect(pid)
             name = Path(info.argv[0]).name if info and info.argv else "a program"
             return f"{name} (process {pid})"
     return None
-
-
-def _descriptors(pid: int) -> set[str]:
-    found: set[str] = set()
-    with contextlib.suppress(OSError):  # another user's process, or gone
-        for fd in os.listdir(f"/proc/{pid}/fd"):
-            with contextlib.suppress(OSError):  # closed meanwhile
-                found.add(os.readlink(f"/proc/{pid}/fd/{fd}"))
-    return found
 
 
 def _inodes(protocol: Protocol, port: int) -> set[str]:

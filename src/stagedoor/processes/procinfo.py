@@ -6,6 +6,7 @@ one process until the machine restarts.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,3 +90,17 @@ def _boot_id() -> str:
         return (_PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:
         return ""
+
+
+def open_files(pid: int) -> set[str]:
+    """What the descriptors of process `pid` point to, such as a path or `socket:[inode]`.
+
+    Empty for a process that is gone or is another user's. A descriptor that is closed during the reading is left out.
+    """
+    found: set[str] = set()
+    folder = _PROC / str(pid) / "fd"
+    with contextlib.suppress(OSError):
+        for fd in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                found.add(os.readlink(folder / fd))
+    return found

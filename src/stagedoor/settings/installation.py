@@ -14,12 +14,25 @@ from pydantic import Field, SecretStr, field_validator
 from stagedoor.events.settings import FeedSettings
 from stagedoor.inbox.settings import InboxSettings
 from stagedoor.jobs.settings import JobSettings
-from stagedoor.kernel.settings import Duration, InstallationSettings, Url, default_folder, environment_names
+from stagedoor.kernel.settings import (
+    Duration,
+    InstallationSettings,
+    ListenAddress,
+    Url,
+    default_folder,
+    environment_names,
+)
 from stagedoor.mediaserver.settings import LiveKitSettings
 from stagedoor.outbox.settings import OutboxSettings
+from stagedoor.outputs.hls.settings import HlsMemorySettings
+from stagedoor.people.settings import SignInSettings
 from stagedoor.retention.settings import RetentionSettings
 from stagedoor.rooms.settings import ReconcileSettings
+from stagedoor.sources.ingress.settings import PublicRtmpSettings
+from stagedoor.sources.pull.settings import PullSettings
+from stagedoor.sources.rtmp.settings import RtmpSettings
 from stagedoor.storage.settings import StorageSettings
+from stagedoor.streams.media.settings import MediaWorkerSettings
 from stagedoor.streams.settings import ClusterSettings
 
 
@@ -44,7 +57,7 @@ class ProcessSettings(InstallationSettings):
 class HttpSettings(InstallationSettings):
     """HTTP and the API."""
 
-    http: str = Field(
+    http: ListenAddress = Field(
         default="127.0.0.1:8080",
         description="Address and port that HTTP listens on.",
     )
@@ -90,14 +103,6 @@ class HttpSettings(InstallationSettings):
         description="Bytes of answers to Idempotency-Keys that are kept for one API key; the oldest go first.",
     )
 
-    @field_validator("http")
-    @classmethod
-    def _http_is_an_address(cls, value: str) -> str:
-        host, separator, port = value.rpartition(":")
-        if not separator or not host or not port.isdigit() or not 0 < int(port) < 65_536:
-            raise ValueError("write it as HOST:PORT, for example 127.0.0.1:8080")
-        return value
-
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -141,9 +146,15 @@ class Settings(
     FeedSettings,
     ReconcileSettings,
     InboxSettings,
+    PullSettings,
+    RtmpSettings,
+    PublicRtmpSettings,
+    HlsMemorySettings,
+    MediaWorkerSettings,
     ClusterSettings,
     StorageSettings,
     LiveKitSettings,
+    SignInSettings,
     HttpSettings,
     ProcessSettings,
 ):

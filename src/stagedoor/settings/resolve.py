@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_origin
+from typing import Any, Final, Literal, get_origin
 
 from pydantic import AliasChoices, ValidationError
 
@@ -20,6 +20,9 @@ from stagedoor.kernel.wording import wording
 from stagedoor.settings.installation import Settings
 
 Origin = Literal["flag", "environment", "file", "default"]
+
+_FLAGS: Final = {"rtmp_listen": "--rtmp"}
+"""The flags that are not called as their settings are."""
 
 _OF_CALLERS = frozenset({"STAGEDOOR_KEY", "STAGEDOOR_URL"})
 """What callers of the API have in their environment, as in the README: they are no settings, and no mistakes."""
@@ -72,7 +75,7 @@ def resolve(flags: Mapping[str, Any], environment: Mapping[str, str], config_fil
     """
     given = {_present_name(name): value for name, value in flags.items() if value is not None}
     origins: dict[str, Origin] = dict.fromkeys(given, "flag")
-    written = {name: f"--{name.replace('_', '-')}" for name in given}
+    written = {name: _FLAGS.get(name, f"--{name.replace('_', '-')}") for name in given}
     for name in Settings.model_fields:
         for variable in environment_names(name):
             if environment.get(variable) and name not in given:

@@ -53,6 +53,17 @@ class BulkInsert(Protocol):
         """
         ...
 
+    def insert_then(
+        self, row: Mapping[str, Any] | Sequence[Any], answer: Callable[[bool | BaseException], None]
+    ) -> None:
+        """Store one row, and call `answer` on the event loop with what `insert` returns or raises: no task waits.
+
+        Raises:
+            StorageUnavailable: The row is not taken at all; `answer` is not called.
+            ValueError: The same, because it does not have the lane's columns.
+        """
+        ...
+
 
 class Database(Protocol):
     """One open database. Its methods are for the event loop it was opened on."""

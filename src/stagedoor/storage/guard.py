@@ -16,7 +16,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 _GUARDED: Final = "stagedoor.guarded"
-_FAILED: Final = "stagedoor.spoilt"
+_FAILED: Final = "stagedoor.failed"
 
 
 def watch(engine: Engine) -> None:

@@ -1,6 +1,7 @@
 """Bringing a database's tables up to what this version of the code expects.
 
-Alembic is imported when a migration is due, and not before: nearly every start finds that none is.
+Alembic is imported when a migration is due, and not before: nearly every start finds that none is. A new SQLite file
+gets its tables without it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Final
 import apsw
 
 from stagedoor.storage.opening import sqlite_path
+from stagedoor.storage.sqlite.first_tables import make_tables
 
 SCRIPTS: Final = Path(__file__).parent / "migrations"
 _REVISION: Final = re.compile(r'^(down_revision|revision)\b[^=\n]*= *"(\w+)"', re.MULTILINE)
@@ -36,7 +38,11 @@ def upgrade(url: str | Path, *, scripts: Path = SCRIPTS) -> None:
         OperatorError: The database was migrated by a newer version of the code.
         StorageUnavailable: The database cannot be reached or is locked.
     """
-    if stored_revisions(url) == {newest_revision(scripts)}:
+    newest = newest_revision(scripts)
+    if stored_revisions(url) == {newest}:
+        return
+    path = sqlite_path(url)
+    if path is not None and make_tables(path, scripts, newest):
         return
     from stagedoor.storage import alembic_upgrade
 

@@ -114,6 +114,12 @@ def run_on_postgresql(
         if lost:
             connection.invalidate(wrapped)
         raise wrapped from error
+    except BaseException as error:
+        # Cancelled within BEGIN or a statement: the driver holds a transaction that SQLAlchemy does not know of, so
+        # the pool would hand it on with the connection.
+        if not connection.invalidated:
+            connection.invalidate(error)
+        raise
     finally:
         cursor.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import Future
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.storage.bulk_columns import BulkColumns
+from stagedoor.storage.callbacks import Callback, Waiter
 from stagedoor.storage.database import Counters
 from stagedoor.storage.postgres.connect import Wire, connect
 from stagedoor.storage.postgres.faults import FAILURES, unavailable
@@ -33,7 +34,7 @@ OVERLOADED: Final = "The database cannot keep up with what it is given. Nothing 
 @dataclass(slots=True, eq=False)
 class _Row:
     values: tuple[Any, ...]
-    future: Future[bool]
+    future: Waiter
 
 
 class PostgresBulk:
@@ -59,14 +60,22 @@ class PostgresBulk:
         return sum(len(writer.queue) for writer in self._writers)
 
     async def insert(self, row: Mapping[str, Any] | Sequence[Any]) -> bool:
+        future: Future[bool] = self._loop.create_future()
+        self._submit(row, future)
+        return await future
+
+    def insert_then(
+        self, row: Mapping[str, Any] | Sequence[Any], answer: Callable[[bool | BaseException], None]
+    ) -> None:
+        self._submit(row, Callback(self._loop, answer))
+
+    def _submit(self, row: Mapping[str, Any] | Sequence[Any], waiter: Waiter) -> None:
         if self._closed:
             raise StorageUnavailable(CLOSED)
         if self.waiting >= self._limit:
             raise StorageUnavailable(OVERLOADED)
         values = self._lane.values(row)
-        future: Future[bool] = self._loop.create_future()
-        self._writers[hash(values[self._lane.order_index]) % WRITERS].submit(_Row(values, future))
-        return await future
+        self._writers[hash(values[self._lane.order_index]) % WRITERS].submit(_Row(values, waiter))
 
     async def close(self) -> None:
         """Store what waits, then end."""

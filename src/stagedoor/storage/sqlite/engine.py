@@ -14,6 +14,7 @@ from sqlalchemy import Table
 from stagedoor.kernel import tracing
 from stagedoor.kernel.errors import CallerMistake, OperatorError, StorageUnavailable
 from stagedoor.storage.bulk_columns import BulkColumns
+from stagedoor.storage.callbacks import Callback
 from stagedoor.storage.database import Counters
 from stagedoor.storage.probe_cache import ProbeCache
 from stagedoor.storage.sqlite import dbapi
@@ -105,6 +106,11 @@ class SqliteBulk:
         future: asyncio.Future[bool] = self._loop.create_future()
         self._writer.submit(Row(self._sql, self._lane.values(row), future))
         return await future
+
+    def insert_then(
+        self, row: Mapping[str, Any] | Sequence[Any], answer: Callable[[bool | BaseException], None]
+    ) -> None:
+        self._writer.submit(Row(self._sql, self._lane.values(row), Callback(self._loop, answer)))
 
 
 def _write_something(tx: Transaction) -> None:

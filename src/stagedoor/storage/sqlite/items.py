@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from asyncio import Future
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar
@@ -13,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from stagedoor.kernel.errors import StorageUnavailable
+from stagedoor.storage.callbacks import Waiter
 from stagedoor.storage.database import Counters
 from stagedoor.storage.guard import guarded
 from stagedoor.storage.sqlite import dbapi
@@ -36,7 +36,7 @@ class Item(ABC):
     needs_savepoint: ClassVar[bool]
     reading: ClassVar[bool] = False
 
-    def __init__(self, future: Future[Any]) -> None:
+    def __init__(self, future: Waiter) -> None:
         self.future = future
         self.value: Any = None
         self.error: BaseException | None = None
@@ -66,7 +66,7 @@ class Item(ABC):
         """Count it as done."""
 
     def fail(self, error: BaseException) -> None:
-        """It had no effect, and this is why."""
+        """The item had no effect, and this is why."""
         self.error = error
         self.callbacks = []
 
@@ -77,7 +77,7 @@ class Work(Item):
     __slots__ = ("work",)
     needs_savepoint = True
 
-    def __init__(self, work: Callable[[Transaction], Any], future: Future[Any]) -> None:
+    def __init__(self, work: Callable[[Transaction], Any], future: Waiter) -> None:
         super().__init__(future)
         self.work = work
 
@@ -112,7 +112,7 @@ class Row(Item):
     __slots__ = ("sql", "values")
     needs_savepoint = False
 
-    def __init__(self, sql: str, values: tuple[Any, ...], future: Future[bool]) -> None:
+    def __init__(self, sql: str, values: tuple[Any, ...], future: Waiter) -> None:
         super().__init__(future)
         self.sql = sql
         self.values = values

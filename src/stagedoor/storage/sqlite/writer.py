@@ -185,6 +185,6 @@ class Writer:
         for item in batch:
             refusal = StorageUnavailable(sentence)
             refusal.__cause__ = error
-            if not isinstance(item.error, RuntimeError):  # then it is the work that spoilt the transaction
+            if not isinstance(item.error, RuntimeError):  # then the callback itself made the transaction fail
                 item.fail(refusal)
         self._answers.give(batch)
