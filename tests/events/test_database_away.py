@@ -33,7 +33,7 @@ async def test_postgresql_restarts() -> None:
         await database.close()
 
 
-async def test_a_failed_read_is_tried_again_soon_though_nobody_wakes_the_reader(
+async def test_a_failed_read_is_tried_again_soon_without_a_wake_up(
     database: Database, app_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed = Feed(database, poll_seconds=60)

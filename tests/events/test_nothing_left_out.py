@@ -1,4 +1,4 @@
-"""A reader gets every event once, in the order of its number, whoever writes at the same time."""
+"""A reader gets every event once, in the order of its number, however many write at the same time."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_what_is_rolled_back_is_never_seen(database: Database, app_id: str
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 async def test_a_transaction_that_commits_late_hides_nothing(url: str, database: Database, app_id: str) -> None:
-    """Two nodes: the first takes its number, is held up, and commits after the second began; nobody skips its event."""
+    """Two nodes: the first takes its number, is delayed, and commits after the second began; no reader skips it."""
     feed = Feed(database, poll_seconds=0.05)
     node = await open_database(url)
     reading = asyncio.create_task(read(feed, app_id, 40))

@@ -52,7 +52,7 @@ async def test_a_wrong_hmac_is_refused(send_tuned: Sender, signature: str) -> No
     assert await send_tuned.raw(raw, X_LiveKit_Signature=other) == (401, "bad_signature")
 
 
-async def test_a_right_hmac_does_not_mend_a_wrong_jwt(send_tuned: Sender) -> None:
+async def test_a_right_hmac_does_not_make_a_wrong_jwt_good(send_tuned: Sender) -> None:
     raw = json.dumps(room_event("room_finished", "live-hmac")).encode()
     headers = {"Authorization": "x.y.z", "X_LiveKit_Signature": mac(send_tuned.secret, raw)}
     assert await send_tuned.raw(raw, **headers) == (401, "bad_signature")

@@ -59,7 +59,7 @@ async def listed(product: RunningProduct) -> list[Any]:
     return found
 
 
-async def test_what_is_no_room_of_ours_is_unclaimed_too(send: Sender, managed_api: Api) -> None:
+async def test_a_foreign_room_is_unclaimed_too(send: Sender, managed_api: Api) -> None:
     for room in ("nohyphen", "-demo", "live-", "live-live-demo", "Live-demo"):
         body = room_event("room_started", room)
         assert await send(body) == 200

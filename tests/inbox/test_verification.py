@@ -36,7 +36,7 @@ def ours(token: str, body: bytes) -> bool:
 
 
 def theirs(token: str, body: bytes) -> bool:
-    """LiveKit's receiver holds one key, so there is one for each of ours."""
+    """LiveKit's receiver holds one key, so there is one for each key."""
     for key, secret in KEYS.items():
         try:
             livekit.WebhookReceiver(livekit.TokenVerifier(key, secret)).receive(body.decode("utf-8"), token)

@@ -67,7 +67,7 @@ class Item:
     Attributes:
         due: Its time has come; the other jobs of a test wait for an hour.
         owner: The attempt that may end it.
-        expired: Its owner's lease has run out and nobody has taken notice.
+        expired: Its owner's lease has run out and no worker has noticed.
     """
 
     id: str
@@ -276,7 +276,7 @@ class Scene:
             raise AssertionError(f"the workers leave something undone: {'; '.join(self._undone())}") from None
 
     async def _is_quiet(self) -> bool:
-        begun, self._begun = self._begun, []  # before the jobs are read, so that all of theirs are among them
+        begun, self._begun = self._begun, []  # before the jobs are read, so that all of their successors are among them
         rows = await self._database.read(_all_jobs)
         work = [row for row in rows if row.kind == KIND]
         for row in work:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stagedoor.jobs import operator_store, store
+from stagedoor.jobs import claim_store, lease_store, operator_store
 from stagedoor.jobs.nouns import RECURRING, Job, JobKind, NewJob
 from stagedoor.jobs.queue import Queue
 from stagedoor.jobs.worker import Worker
@@ -64,12 +64,10 @@ async def test_a_lease_lasts_as_long_as_it_was_to_last(database: Database, clock
     until = clocks.wall + 30_000
 
     def claim(tx: Transaction) -> None:
-        store.claim(
-            tx, "send", claimer="dead", now=clocks.wall, until=until, limit=1, group_limit=1, running_of_group={}
-        )
+        claim_store.claim(tx, "send", claimer="dead", now=clocks.wall, until=until, limit=1)
 
     await database.write(claim)
     before = clocks.wall
     clocks.set_forward(-21 * DAY_MS)
     await worker.clock_jumped(Jump(before, clocks.wall, 0))
-    assert await database.read(lambda tx: len(store.expired(tx, clocks.wall + 30_001, 10))) == 1
+    assert await database.read(lambda tx: len(lease_store.expired(tx, clocks.wall + 30_001, 10))) == 1

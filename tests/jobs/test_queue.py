@@ -1,17 +1,15 @@
-"""Jobs are done once, in the order that was asked for, whoever dies meanwhile."""
+"""Jobs are done once, in the order that was asked for, whichever worker dies meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from stagedoor.jobs import operator_store, store
-from stagedoor.jobs import worker as worker_module
+from stagedoor.jobs import claim_store, lease_store, operator_store, settle
 from stagedoor.jobs.nouns import Effect, GiveUp, Job, JobKind, NewJob, Retry
 from stagedoor.jobs.queue import Queue
 from stagedoor.jobs.worker import Worker
@@ -92,7 +90,7 @@ async def test_what_was_done_is_not_done_again_because_the_database_was_away(
         return lambda tx: void(queue.put(tx, NewJob("after")))
 
     monkeypatch.setattr(type(database), "write", write)
-    monkeypatch.setattr(worker_module, "_STORE_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(settle, "_STORE_AGAIN_SECONDS", 0.01)
     worker = Worker(database, queue, [JobKind("first", handler)], lease_seconds=0.2)
     task = asyncio.create_task(worker.run())
     try:
@@ -195,13 +193,11 @@ async def test_a_job_whose_worker_died_is_another_workers(database: Database) ->
         done.append(job.id)
 
     job_id = await database.write(lambda tx: queue.put(tx, NewJob("k")))
-    (taken,) = await database.write(
-        lambda tx: store.claim(tx, "k", claimer="dead", now=2**60, until=1, limit=1, group_limit=1, running_of_group={})
-    )
+    (taken,) = await database.write(lambda tx: claim_store.claim(tx, "k", claimer="dead", now=2**60, until=1, limit=1))
     async with working(database, queue, [JobKind("k", handler)]):
         job = await until_state(database, job_id, "done")
     assert (done, job.attempts) == ([job_id], 2)
-    late = await database.write(lambda tx: store.leave(tx, taken, "failed", now=1, attempts=1, error="late"))
+    late = await database.write(lambda tx: lease_store.leave(tx, taken, "failed", now=1, attempts=1, error="late"))
     assert late is None
     assert (await state_of(database, job_id)).state == "done"
 
@@ -267,9 +263,7 @@ async def test_a_node_takes_up_its_own_jobs_at_once_when_it_comes_back(database:
         job_id = queue.put(tx, NewJob("long"))
         now = now_ms()
         claimer, until = f"{node}.wrk_dead:1", now + 600_000
-        (job,) = store.claim(
-            tx, "long", claimer=claimer, now=now, until=until, limit=1, group_limit=1, running_of_group=Counter()
-        )
+        (job,) = claim_store.claim(tx, "long", claimer=claimer, now=now, until=until, limit=1)
         assert job.id == job_id
         return job_id
 

@@ -1,4 +1,4 @@
-"""TLS that is wrong is told as such, with a reason that the endpoint's owner can act on."""
+"""TLS that is wrong is reported as such, with a reason that the endpoint's owner can act on."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from stagedoor.jobs.queue import Queue, get
 from stagedoor.jobs.worker import Worker
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.sealing import Sealer
-from stagedoor.outbox import endpoints, store
+from stagedoor.outbox import body_store, delivery_store, endpoint_store, endpoints
 from stagedoor.outbox.delivery import KIND, Deliverer, cancelled, retried
 from stagedoor.outbox.fanout import Fanout
 from stagedoor.outbox.nouns import Delivery, Endpoint
@@ -34,17 +34,23 @@ class World:
     sealer: Sealer
     organisation: Organisation
     app: App
+    most_pending: int = 100_000
+
+    def fanout(self) -> Fanout:
+        """What gives events out."""
+        return Fanout(self.database, self.feed, self.queue, self.most_pending)
 
     async def endpoint(
-        self, url: str, *, types: Sequence[str] = (), ordered: bool = False, whole: bool = False
+        self, url: str, *, types: Sequence[str] = (), ordered: bool = False, whole: bool = False, of: App | None = None
     ) -> tuple[Endpoint, str]:
-        """An endpoint of the app, or of the whole organisation, and its secret."""
+        """An endpoint of an app, or of the whole organisation, and its secret."""
+        app = of or self.app
         return await self.database.write(
             lambda tx: endpoints.create(
                 tx,
                 self.sealer,
-                self.organisation.id,
-                None if whole else self.app,
+                app.organisation_id,
+                None if whole else app,
                 url=url,
                 types=types,
                 description="",
@@ -53,16 +59,18 @@ class World:
             )
         )
 
-    async def happen(self, type_: str = "room.created", *, session: str | None = None, app: App | None = None) -> None:
+    async def happen(
+        self, type_: str = "room.created", *, session: str | None = None, app: App | None = None, extra: Any = 1
+    ) -> None:
         """Store an event."""
         app_id = (app or self.app).id
-        event = NewEvent(app_id, type_, "api", now_ms(), "live-demo", "demo", session, {"extra": 1})
+        event = NewEvent(app_id, type_, "api", now_ms(), "live-demo", "demo", session, {"extra": extra})
         await self.database.write(lambda tx: self.feed.append(tx, event))
 
     async def deliveries(self, endpoint: Endpoint) -> list[Delivery]:
         """Oldest first."""
         found = await self.database.read(
-            lambda tx: store.list_deliveries(tx, endpoint.id, state=None, before=None, limit=1000)
+            lambda tx: delivery_store.list_deliveries(tx, endpoint.id, state=None, before=None, limit=1000)
         )
         return found[::-1]
 
@@ -75,9 +83,15 @@ class World:
                     return found
                 await asyncio.sleep(0.01)
 
+    async def body(self, delivery: Delivery) -> bytes:
+        """What is sent."""
+        found = await self.database.read(lambda tx: body_store.body_of(tx, delivery.event_seq))
+        assert found is not None
+        return found
+
     async def look(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint as it is now."""
-        found = await self.database.read(lambda tx: store.endpoint_by_id(tx, endpoint.id))
+        found = await self.database.read(lambda tx: endpoint_store.endpoint_by_id(tx, endpoint.id))
         assert found is not None
         return found
 
@@ -89,10 +103,10 @@ class World:
         options: dict[str, Any] = {"allow_private": True, "timeout_seconds": 5.0} | sender
         made = Sender(**options)
         deliverer = Deliverer(self.database, self.feed, self.sealer, made, delays, disable_after)
-        kinds = [deliverer.kind(5), endpoints.recover_kind(self.database, self.queue)]
+        kinds = [deliverer.kind(5), endpoints.recover_kind(self.database, self.queue, self.most_pending)]
         tasks = [
             asyncio.create_task(Worker(self.database, self.queue, kinds).run()),
-            asyncio.create_task(Fanout(self.database, self.feed, self.queue).run()),
+            asyncio.create_task(self.fanout().run()),
         ]
         try:
             yield made
@@ -106,7 +120,9 @@ class World:
     async def recovering(self) -> AsyncGenerator[None]:
         """A worker that only recovers."""
         task = asyncio.create_task(
-            Worker(self.database, self.queue, [endpoints.recover_kind(self.database, self.queue)]).run()
+            Worker(
+                self.database, self.queue, [endpoints.recover_kind(self.database, self.queue, self.most_pending)]
+            ).run()
         )
         try:
             yield

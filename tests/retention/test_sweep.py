@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, insert, select, update
 from structlog.testing import capture_logs
 
 from stagedoor.audit import store as trail
 from stagedoor.events.nouns import NewEvent
 from stagedoor.events.settings import EventSettings
 from stagedoor.events.store import events
+from stagedoor.inbox.store import inbox
 from stagedoor.jobs.nouns import RECURRING, Job, NewJob, Retry
 from stagedoor.jobs.operator_store import list_jobs
 from stagedoor.jobs.store import jobs
@@ -67,9 +68,9 @@ async def keep(world: World, settings: AppSettings) -> None:
     await world.database.write(lambda tx: tenancy.update_app(tx, after))
 
 
-def retention(world: World, clock: ClockWatch | None = None) -> Retention:
+def retention(world: World, clock: ClockWatch | None = None, max_age: int = 0) -> Retention:
     made = Retention(world.database, clock or ClockWatch())
-    rules.register(made, world.queue)
+    rules.register(made, world.queue, max_age)
     return made
 
 
@@ -134,7 +135,7 @@ async def test_events_go_when_they_are_due_and_have_been_offered(world: World, t
         await keep(world, AppSettings(EventSettings(event_retention=5 * 86_400)))
         objects = Objects(None, tmp_path / "objects")
         await swept(world, objects)
-        assert await _count(world) == 3  # nobody has been offered them yet
+        assert await _count(world) == 3  # the fan-out has not seen them yet
         async with world.working():
             await world.until(endpoint, "delivered", "delivered", "delivered")
         await world.database.write(_forget_jobs)
@@ -153,6 +154,39 @@ async def test_without_a_retention_everything_stays(world: World, tmp_path: Path
     assert await _count(world) == 1
     assert await world.database.read(lambda tx: store.transcript_of(tx, "old")) is not None
     assert await world.database.read(_trail) == []
+
+
+async def test_an_installation_keeps_nothing_for_longer_than_its_operator_wants(world: World, tmp_path: Path) -> None:
+    kinds = {one.name: one for one in retention(world, max_age=5 * 86_400).kinds(3600)}
+    for days in (10, 1):
+        at = now_ms() - days * DAY_MS
+        event = NewEvent(world.app.id, "room.created", "api", at, "live-demo", "demo", None, {})
+
+        def add(tx: Transaction, event: NewEvent = event, at: int = at, days: int = days) -> None:
+            world.feed.append(tx, event)
+            trail.note(tx, None, "app.created", "app_1", organisation_id=None)
+            tx.execute(update(trail.audit).where(trail.audit.c.seq == _newest(tx)).values(at=at))
+            tx.execute(insert(inbox).values(_received(f"EV_{days}", at, "ignored")))
+            tx.execute(insert(inbox).values(_received(f"EV_waits_{days}", at, "pending")))
+
+        await world.database.write(add)
+    for name in ("inbox.forget", "audit.forget", SWEEP):
+        await kinds[name].handler(job_of(name, created_at=now_ms()))
+    assert await _count(world) == 1
+    left = await world.database.read(lambda tx: sorted(tx.execute(select(inbox.c.id)).scalars()))
+    assert left == ["EV_1", "EV_waits_1", "EV_waits_10"]
+    assert [entry.action for entry in await world.database.read(_trail)] == ["events.expired", "app.created"]
+
+
+def _newest(tx: Transaction) -> int:
+    return tx.execute(select(func.max(trail.audit.c.seq))).scalar_one()
+
+
+def _received(id_: str, at: int, state: str) -> dict[str, object]:
+    return {
+        "id": id_, "event": "room_started", "livekit_room": "other", "received_at": at, "key_id": "k", "scheme": "jwt",
+        "body": b"{}", "state": state,
+    }  # fmt: skip
 
 
 def _trail(tx: Transaction) -> list[trail.Entry]:
@@ -230,7 +264,7 @@ async def test_a_clock_that_is_set_back_again_is_believed_at_once(world: World, 
 
 
 async def test_a_start_weeks_after_the_last_sweep_waits_an_hour(world: World, clocks: Clocks) -> None:
-    """The product may have been off, or the clock is wrong: nobody watched it."""
+    """The product may have been off, or the clock is wrong: no process watched it."""
     watch = clocks.watch()
     last = clocks.wall - 21 * DAY_MS
     assert "more than a day" in (await sweep(world, watch, created_at=last) or "")

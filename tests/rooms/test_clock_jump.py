@@ -1,4 +1,4 @@
-"""The clock is set while a call lasts: what is told of it is how long it lasted."""
+"""The clock is set while a call lasts: what is reported of it is how long it lasted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MODULES = (
 
 
 class Call:
-    """A call, of which LiveKit tells by the clocks."""
+    """A call, which LiveKit reports by the clocks."""
 
     def __init__(self, world: World, clocks: Clocks) -> None:
         self.world = world
@@ -50,12 +50,12 @@ class Call:
         await self.event("track_published", track={"sid": "TR_1", "type": "VIDEO"})
 
     async def end(self, **more: Any) -> tuple[int | None, Amounts, Amounts]:
-        """Its length, what was said that it used, and what was recorded."""
+        """Its length, what it was reported to have used, and what was recorded."""
         await self.event("participant_left", **more)
         await self.event("room_finished", **more)
         await self.world.settle()
         session = (await self.world.snapshot()).sessions["RM_1"]
-        told = await self.world.database.read(lambda tx: usage.told_of_sessions(tx, [session.id]))
+        told = await self.world.database.read(lambda tx: usage.reported_usage_of_sessions(tx, [session.id]))
         hours = await self.world.database.read(lambda tx: usage.hours_of_session(tx, session.id))
         return session.duration_ms, told[session.id], sum(hours.values(), Amounts())
 

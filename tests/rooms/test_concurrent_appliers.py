@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.rooms_harness import World, world_on
 from tests.support.rooms_histories import play
-from tests.support.rooms_invariants import is_livekits_state, is_whole, tells_one_story
+from tests.support.rooms_invariants import has_one_story, is_livekits_state, is_whole
 
 ROOMS = ("live-a", "live-b")
 
@@ -43,4 +43,4 @@ async def test_nodes_that_work_at_the_same_time(postgres_world: World, postgres_
         found = await postgres_world.snapshot()
     is_livekits_state(found, history.model.listing())
     is_whole(found)
-    tells_one_story(found)
+    has_one_story(found)

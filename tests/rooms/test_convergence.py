@@ -7,7 +7,7 @@ from hypothesis import given
 from tests.rooms.usage_invariants import bills_are_right
 from tests.support.rooms_harness import SqliteWorlds, World, forget
 from tests.support.rooms_histories import Scenario, examples, scenarios
-from tests.support.rooms_invariants import is_livekits_state, is_whole, nothing_waits, tells_one_story
+from tests.support.rooms_invariants import has_one_story, is_livekits_state, is_whole, nothing_waits
 
 _FEW = examples(15)
 _MANY = examples(120)
@@ -20,7 +20,7 @@ async def converges(world: World, scenario: Scenario) -> None:
     found = await world.snapshot()
     is_livekits_state(found, history.model.listing())
     is_whole(found)
-    tells_one_story(found)
+    has_one_story(found)
     nothing_waits(found)
     await bills_are_right(world, found)
     assert not await world.compare(history.model.listing()), "a second comparison found something to repair"

@@ -28,9 +28,9 @@ TABLE: list[tuple[str, Session, list[Participant]]] = [
     ("server_lost", BY_LIST, [came(None, source="reconcile")]),
     ("server_lost", BY_LIST, [came("CLIENT_INITIATED"), came(None, source="reconcile")]),
     ("server_lost", BY_LIST, []),
-    # Everybody was seen to leave; only the end of the room was missed.
+    # All were seen to leave; only the end of the room was missed.
     ("completed", BY_LIST, [came("CLIENT_INITIATED")]),
-    # A leaving was missed, but LiveKit said itself that the room was over.
+    # A leaving was missed, but LiveKit reported itself that the room was over.
     ("completed", BY_EVENT, [came(None, source="reconcile")]),
     ("rejected", BY_EVENT, [tried("USER_REJECTED"), tried("JOIN_FAILURE")]),
     ("no_answer", BY_EVENT, [tried("USER_UNAVAILABLE")]),
@@ -60,5 +60,7 @@ def test_the_table(expected: str, over: Session, people: list[Participant]) -> N
 
 
 @pytest.mark.parametrize(("over", "people"), [(over, people) for _, over, people in TABLE])
-def test_a_room_that_a_caller_ended_is_terminated_whoever_was_in_it(over: Session, people: list[Participant]) -> None:
+def test_a_room_that_a_caller_ended_is_terminated_with_or_without_participants(
+    over: Session, people: list[Participant]
+) -> None:
     assert disposition(terminated(over), people) == "terminated"

@@ -6,7 +6,7 @@ from hypothesis import given
 
 from tests.support.rooms_harness import SqliteWorlds
 from tests.support.rooms_histories import Scenario, examples, scenarios
-from tests.support.rooms_invariants import is_exact, is_whole, nothing_waits, tells_one_story
+from tests.support.rooms_invariants import has_one_story, is_exact, is_whole, nothing_waits
 
 _MANY = examples(60)
 
@@ -20,7 +20,7 @@ async def test_in_order(worlds: SqliteWorlds, scenario: Scenario) -> None:
         found = await world.snapshot()
         is_exact(found, scenario.history.model)
         is_whole(found)
-        tells_one_story(found)
+        has_one_story(found)
         nothing_waits(found)
         assert not {event.origin for event in found.story} - {"webhook"}
 
@@ -33,5 +33,5 @@ async def test_in_any_order(worlds: SqliteWorlds, scenario: Scenario) -> None:
         found = await world.snapshot()
         is_exact(found, scenario.history.model)
         is_whole(found)
-        tells_one_story(found)
+        has_one_story(found)
         nothing_waits(found)

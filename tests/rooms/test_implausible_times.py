@@ -1,4 +1,4 @@
-"""Times that cannot be true, from whoever signs webhooks, are treated as absent."""
+"""Times that cannot be true, from any signer of webhooks, are treated as absent."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from tests.support.rooms_model import LiveKitModel, Sent
 
 
 @pytest.mark.parametrize("late", ["track_published", "track_unpublished", "participant_left"])
-async def test_nothing_is_put_after_the_end_that_livekit_told(world: World, late: str) -> None:
+async def test_nothing_is_put_after_the_end_that_livekit_reported(world: World, late: str) -> None:
     model = LiveKitModel()
     room = model.create("live-a")
     person = model.connect("live-a", "ann")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.support.rooms_harness import World
-from tests.support.rooms_invariants import is_whole, tells_one_story
+from tests.support.rooms_invariants import has_one_story, is_whole
 from tests.support.rooms_model import LiveKitModel
 
 
@@ -24,7 +24,7 @@ async def test_a_session_lasts_until_its_last_participant_left(world: World) -> 
     await world.apply([late])
     found = await world.snapshot()
     is_whole(found)
-    tells_one_story(found)
+    has_one_story(found)
     (session,), (person,) = found.sessions.values(), found.participants.values()
     assert (person.left_at, person.left_at_source) == (model.now, "received")
     assert (session.ended_at, session.ended_at_source) == (model.now, "reconcile")
@@ -47,7 +47,7 @@ async def test_a_participant_stays_until_its_last_track_ended(world: World) -> N
     await world.apply([sent for sent in model.sent if sent.event == "track_unpublished"])
     found = await world.snapshot()
     is_whole(found)
-    tells_one_story(found)
+    has_one_story(found)
     (track,) = found.tracks.values()
     assert (track.unpublished_at, track.unpublished_at_source) == (model.now, "received")
     person = found.participants[ann.sid]
@@ -70,8 +70,8 @@ async def test_livekits_creation_time_replaces_the_time_of_a_late_first_event(wo
     assert (session.started_at, session.started_at_source) == (room.created_at, "livekit")
 
 
-async def test_a_track_ends_with_a_leaving_that_is_told_late(world: World) -> None:
-    """The comparison had inferred a later end, as somebody else came and kept the session alive."""
+async def test_a_track_ends_with_a_leaving_that_is_reported_late(world: World) -> None:
+    """The comparison had inferred a later end, as another participant came and kept the session alive."""
     model = LiveKitModel()
     room = model.create("live-a")
     ann = model.connect("live-a", "ann")
@@ -89,6 +89,6 @@ async def test_a_track_ends_with_a_leaving_that_is_told_late(world: World) -> No
     await world.apply([late])
     found = await world.snapshot()
     is_whole(found)
-    tells_one_story(found)
+    has_one_story(found)
     (track,) = found.tracks.values()
     assert (found.participants[ann.sid].left_at, track.unpublished_at) == (left_at, left_at)

@@ -8,14 +8,14 @@ import pytest
 
 from stagedoor.rooms.nouns import Participant
 from tests.support.rooms_harness import World
-from tests.support.rooms_invariants import is_whole, tells_one_story
+from tests.support.rooms_invariants import has_one_story, is_whole
 from tests.support.rooms_model import LiveKitModel
 
 
 async def kept(world: World) -> Participant:
     found = await world.snapshot()
     is_whole(found)
-    tells_one_story(found)
+    has_one_story(found)
     (session,) = found.sessions.values()
     assert (session.state, session.disposition, session.peak_participants) == ("ended", "completed", 1)
     (person,) = found.participants.values()
@@ -58,7 +58,7 @@ async def test_who_is_no_longer_listed_either(world: World) -> None:
     found = await world.snapshot()
     assert {one.state for one in found.participants.values()} == {"left"}
     is_whole(found)
-    tells_one_story(found)
+    has_one_story(found)
 
 
 async def test_an_attempt_that_livekit_says_failed_stays_one(world: World) -> None:

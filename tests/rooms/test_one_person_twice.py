@@ -1,4 +1,4 @@
-"""Who reconnects is one person: under a new SID before LiveKit has said that the old one left."""
+"""Who reconnects is one person: under a new SID before LiveKit has reported that the old one left."""
 
 from __future__ import annotations
 

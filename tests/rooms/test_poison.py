@@ -1,4 +1,4 @@
-"""An event that cannot be applied: tried again, set aside, and never in the way of anybody for long."""
+"""An event that cannot be applied: tried again, set aside, and never in the way of others for long."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> Breaking:
 
 
 def call(model: LiveKitModel, name: str) -> list[Sent]:
-    """A room in which somebody comes; what was sent of it."""
+    """A room that a participant joins; what was sent of it."""
     before = len(model.sent)
     model.activate(model.create(name), model.connect(name, "ann"))
     return model.sent[before:]
@@ -102,7 +102,7 @@ async def test_other_rooms_do_not_wait_for_it(world: World, breaking: Breaking) 
     assert all(after[sent.id] == ("applied", 1) for sent in others)
 
 
-async def test_a_blocked_rooms_long_queue_starves_nobody(world: World, breaking: Breaking) -> None:
+async def test_a_blocked_rooms_long_queue_does_not_starve_others(world: World, breaking: Breaking) -> None:
     model = LiveKitModel()
     stuck = call(model, "live-a")
     room = model.create("live-a")
@@ -133,7 +133,7 @@ async def test_a_fault_that_passes_costs_nothing(world: World, breaking: Breakin
     is_livekits_state(await world.snapshot(), model.listing())
 
 
-async def test_it_is_replayed_when_the_cause_is_mended(world: World, breaking: Breaking) -> None:
+async def test_a_failed_event_is_replayed_when_the_cause_is_gone(world: World, breaking: Breaking) -> None:
     model = LiveKitModel()
     call(model, "live-a")
     model.publish(model.create("live-a"), next(model.present())[1], "video")
@@ -197,8 +197,8 @@ async def test_a_number_that_no_database_can_hold(world: World, monkeypatch: pyt
     }
 
 
-async def test_an_event_without_a_room_stops_nobody(world: World) -> None:
-    """One that leads nowhere is set aside, and counted as nobody's."""
+async def test_an_event_without_a_room_does_not_stop_others(world: World) -> None:
+    """One that leads nowhere is set aside, and counted as unclaimed."""
     model = LiveKitModel()
     call(model, "live-a")
     room = model.create("live-a")

@@ -1,4 +1,4 @@
-"""A reconcile judges what LiveKit's events said, so the backlog is applied first."""
+"""A reconcile judges what LiveKit's events reported, so the backlog is applied first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stagedoor.kernel.clock import now_ms
 from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.mediaserver.snapshots import ServerState
-from stagedoor.rooms.reconcile_worker import Watch
+from stagedoor.rooms.reconcile_worker import ReconcileWorker
 from tests.support.rooms_harness import World, world_on
 from tests.support.rooms_histories import play
 from tests.support.rooms_invariants import is_whole, nothing_waits
@@ -32,8 +32,8 @@ async def backlog_is_closed(world: World) -> None:
     for sent in events:
         assert await world.receive(sent)
     gateway = EmptyLiveKit()
-    watch = Watch(gateway, world.reconciler, world.ban_enforcer, 60, world.applier.catch_up)
-    await watch.once()
+    worker = ReconcileWorker(gateway, world.reconciler, world.ban_enforcer, 60, world.applier.catch_up)
+    await worker.once()
     await gateway.close()
     found = await world.snapshot()
     nothing_waits(found)

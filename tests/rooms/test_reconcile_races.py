@@ -13,7 +13,7 @@ from stagedoor.kernel.clock import now_ms
 from stagedoor.mediaserver.snapshots import ServerState
 from tests.support.rooms_harness import SqliteWorlds, World
 from tests.support.rooms_histories import Scenario, examples, scenarios
-from tests.support.rooms_invariants import is_livekits_state, is_whole, tells_one_story
+from tests.support.rooms_invariants import has_one_story, is_livekits_state, is_whole
 from tests.support.rooms_model import LiveKitModel
 
 GRACE_MS = 60_000
@@ -100,7 +100,7 @@ async def test_what_was_closed_wrongly_is_opened_again(careful: World) -> None:
     found = await careful.snapshot()
     is_livekits_state(found, model.listing())
     is_whole(found)
-    tells_one_story(found)
+    has_one_story(found)
     reopened = [(event.type, event.origin) for event in found.story if event.type.endswith("reopened")]
     assert reopened == [(f"{thing}.reopened", "reconcile") for thing in ("session", "participant", "track")]
     (session,) = found.sessions.values()

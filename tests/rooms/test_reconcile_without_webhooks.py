@@ -13,7 +13,7 @@ from stagedoor.rooms import participants_store, store
 from stagedoor.rooms.nouns import Participant, Room, Session, Track
 from tests.support.rooms_harness import SqliteWorlds
 from tests.support.rooms_histories import Scenario, examples, scenarios
-from tests.support.rooms_invariants import is_livekits_state, is_whole, ours, tells_one_story
+from tests.support.rooms_invariants import has_one_story, is_livekits_state, is_whole, ours
 
 _SOME = examples(40)
 
@@ -27,7 +27,7 @@ async def test_one_comparison_finds_everything(worlds: SqliteWorlds, scenario: S
         found = await world.snapshot()
         is_livekits_state(found, listing)
         is_whole(found)
-        tells_one_story(found)
+        has_one_story(found)
         assert {event.origin for event in found.story} <= {"reconcile"}
         assert sum(repairs.values()) == len(found.story)
         for room, people in listing.rooms:
@@ -47,7 +47,7 @@ async def test_one_comparison_finds_everything(worlds: SqliteWorlds, scenario: S
 async def test_the_webhooks_that_come_late_change_nothing_that_is_open(
     worlds: SqliteWorlds, scenario: Scenario
 ) -> None:
-    """LiveKit's queue may hold events that a list has told us of already."""
+    """LiveKit's queue may hold events that a list has shown already."""
     listing = scenario.history.model.listing()
     async with worlds() as world:
         await world.compare(listing)
@@ -61,7 +61,7 @@ async def test_the_webhooks_that_come_late_change_nothing_that_is_open(
         for sid, track in before.tracks.items():
             assert found.tracks[sid].open == track.open
         is_whole(found)
-        tells_one_story(found)
+        has_one_story(found)
         await world.compare(listing)
         is_livekits_state(await world.snapshot(), listing)
 

@@ -1,4 +1,4 @@
-"""LiveKit's egress service: what it says goes to the session that it recorded, and it is nobody in the room."""
+"""LiveKit's egress service: its events go to the session that it recorded, and it is not counted in the room."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ async def test_an_egress_is_metered_for_the_session_that_it_recorded(
     found = await world.snapshot()
     (said,) = [one for one in found.story if one.type == "egress.ended"]
     assert said.session_id == found.sessions["RM_1"].id
-    assert found.told("session.corrected", found.sessions["RM_1"].id) == 1
-    assert found.told("session.corrected", found.sessions["RM_2"].id) == 0
+    assert found.count("session.corrected", found.sessions["RM_1"].id) == 1
+    assert found.count("session.corrected", found.sessions["RM_2"].id) == 0
 
 
 async def test_an_egress_that_began_with_its_room_is_of_that_room(world: World) -> None:
@@ -93,7 +93,7 @@ async def test_an_egress_that_never_began_is_not_metered(world: World) -> None:
 
 
 @pytest.mark.parametrize("state", [{"roomId": "RM_1"}, {"startedAt": str((AT + 1_000) * _NS)}], ids=["named", "timed"])
-async def test_an_ingress_is_told_of_in_its_own_session(world: World, state: dict[str, str]) -> None:
+async def test_an_ingress_is_in_the_timeline_of_its_own_session(world: World, state: dict[str, str]) -> None:
     await two_sessions(world, second_over=False)
     await world.apply([media("ingress_ended", AT + 180_000, ingressId="IN_1", roomName="live-a", state=state)])
     found = await world.snapshot()
@@ -102,7 +102,7 @@ async def test_an_ingress_is_told_of_in_its_own_session(world: World, state: dic
 
 
 @pytest.mark.parametrize("kind", [{"kind": "EGRESS"}, {}], ids=["by its kind", "by its identity"])
-async def test_a_recorder_alone_is_nobody(world: World, kind: dict[str, str]) -> None:
+async def test_a_recorder_alone_is_not_counted(world: World, kind: dict[str, str]) -> None:
     recorder = {"sid": "PA_1", "identity": "EG_8bXq2wPz4Lm1", "joinedAtMs": str(AT), "state": "ACTIVE"} | kind
     await world.apply([event("participant_joined", AT, "RM_1", participant=recorder)])
     session = (await world.snapshot()).sessions["RM_1"]

@@ -12,7 +12,7 @@ from tests.support.rooms_harness import Snapshot, World
 
 
 async def bills_are_right(world: World, found: Snapshot) -> None:
-    """What was said last of each session is what its record adds up to, and an app's hours are its sessions'."""
+    """What was reported last of each session is what its record adds up to, and an app's hours are its sessions'."""
     await world.settle()
 
     def look(tx: Transaction) -> tuple[dict[str, usage.ReportedUsage], dict[str, Amounts], Amounts]:

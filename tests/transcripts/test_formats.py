@@ -35,11 +35,11 @@ segments = st.builds(
 
 
 @given(st.lists(segments, max_size=8))
-def test_a_webvtt_file_is_made_of_whole_cues(said: list[Segment]) -> None:
-    text = as_vtt(Whole("live", SESSION, TRANSCRIPT, said)).decode()
+def test_a_webvtt_file_is_made_of_whole_cues(segment_of: list[Segment]) -> None:
+    text = as_vtt(Whole("live", SESSION, TRANSCRIPT, segment_of)).decode()
     head, *cues = text.split("\n\n")
     assert head.rstrip("\n") == "WEBVTT"
-    spoken = [segment for segment in said if segment.text.split()]
+    spoken = [segment for segment in segment_of if segment.text.split()]
     assert len(cues) == len(spoken)
     for cue in cues:
         found = CUE.fullmatch(cue.rstrip("\n") + "\n")
@@ -49,19 +49,19 @@ def test_a_webvtt_file_is_made_of_whole_cues(said: list[Segment]) -> None:
 
 
 @given(st.lists(segments, max_size=8))
-def test_a_line_of_text_is_a_segment(said: list[Segment]) -> None:
-    lines = as_txt(Whole("live", SESSION, TRANSCRIPT, said)).decode().split("\n")[:-1]
-    assert len(lines) == len([segment for segment in said if segment.text.split()])
+def test_a_line_of_text_is_a_segment(segment_of: list[Segment]) -> None:
+    lines = as_txt(Whole("live", SESSION, TRANSCRIPT, segment_of)).decode().split("\n")[:-1]
+    assert len(lines) == len([segment for segment in segment_of if segment.text.split()])
 
 
 @given(st.lists(segments, max_size=8))
-def test_json_has_every_segment_as_it_was(said: list[Segment]) -> None:
-    found = json.loads(as_json(Whole("live", SESSION, TRANSCRIPT, said)))["segments"]
-    assert [entry["text"] for entry in found] == [segment.text for segment in said]
+def test_json_has_every_segment_as_it_was(segment_of: list[Segment]) -> None:
+    found = json.loads(as_json(Whole("live", SESSION, TRANSCRIPT, segment_of)))["segments"]
+    assert [entry["text"] for entry in found] == [segment.text for segment in segment_of]
     assert all(entry["offsetMs"] >= 0 for entry in found)
 
 
-def said(name: str, text: str = "hello", speaker: str = "phone-42") -> Segment:
+def segment_of(name: str, text: str = "hello", speaker: str = "phone-42") -> Segment:
     return Segment("chat", speaker, "SG_1", name, None, None, text, True, START, START)
 
 
@@ -82,17 +82,17 @@ def said(name: str, text: str = "hello", speaker: str = "phone-42") -> Segment:
     ],
 )
 def test_a_name_shows_who_it_was_and_turns_no_line_round(name: str, shown: str) -> None:
-    assert speaker_label(said(name)) == shown
-    whole = Whole("live", SESSION, TRANSCRIPT, [said(name)])
+    assert speaker_label(segment_of(name)) == shown
+    whole = Whole("live", SESSION, TRANSCRIPT, [segment_of(name)])
     assert as_txt(whole).decode() == f"[00:00:00] {shown}: hello\n"
     assert f"<v {shown}>hello\n" in as_vtt(whole).decode()
 
 
 def test_a_speaker_without_anything_to_show() -> None:
-    assert speaker_label(said(" ", speaker="\u2028")) == "?"
+    assert speaker_label(segment_of(" ", speaker="\u2028")) == "?"
 
 
 def test_text_gives_a_terminal_no_orders() -> None:
-    whole = Whole("live", SESSION, TRANSCRIPT, [said("Ada", "a\x1b[2Jb\x9bc\x00")])
+    whole = Whole("live", SESSION, TRANSCRIPT, [segment_of("Ada", "a\x1b[2Jb\x9bc\x00")])
     for text in (as_txt(whole).decode(), as_vtt(whole).decode()):
         assert "a\ufffd[2Jb\ufffdc\ufffd" in text

@@ -31,11 +31,11 @@ class Room:
         self.streams += 1
         self.now += more.pop("after", 300)
         end = more.pop("end", "closed")
-        self.tell(self.streams, text, segment, final, **more)
-        self.tell(self.streams, text, segment, final, state=end, **more)
+        self.receive(self.streams, text, segment, final, **more)
+        self.receive(self.streams, text, segment, final, state=end, **more)
         return self.streams
 
-    def tell(
+    def receive(
         self,
         number: int,
         text: str,
@@ -95,10 +95,10 @@ def test_nor_a_final_text(blank: str) -> None:
 
 def test_nor_one_that_is_still_being_read() -> None:
     room = Room(streams=1)
-    room.tell(1, "So you", "A", False)
+    room.receive(1, "So you", "A", False)
     room.stream("", "A", True)
-    room.tell(1, "So you made", "A", False)
-    room.tell(1, "So you made it.", "A", True, state="closed")
+    room.receive(1, "So you made", "A", False)
+    room.receive(1, "So you made it.", "A", True, state="closed")
     assert room.lines == [("So you made it.", True)]
 
 
@@ -121,10 +121,10 @@ def test_the_second_of_two_final_texts_counts_and_a_guess_after_it_does_not() ->
 def test_a_stream_that_is_closed_without_a_word_about_it_is_final_and_one_that_says_no_is_not() -> None:
     room = Room(streams=2)
     for text in ("One ", "One two ", "One two three"):
-        room.tell(1, text, "A", None)
-        room.tell(2, text, "B", False)
-    room.tell(1, "One two three", "A", None, state="closed")
-    room.tell(2, "One two three", "B", False, state="closed")
+        room.receive(1, text, "A", None)
+        room.receive(2, text, "B", False)
+    room.receive(1, "One two three", "A", None, state="closed")
+    room.receive(2, "One two three", "B", False, state="closed")
     assert room.lines == [("One two three", True), ("One two three", False)]
 
 
@@ -191,18 +191,18 @@ def test_a_stream_that_grows_takes_an_utterances_place_once_it_says_as_much() ->
     room.streams = first + 1
     seen: list[list[tuple[str, bool]]] = []
     for text in ("So ", "So you made ", "So you made a big purchase"):
-        room.tell(room.streams, text, None, False)
+        room.receive(room.streams, text, None, False)
         seen.append(room.lines)
-    room.tell(room.streams, "So you made a big purchase.", None, True, state="closed")
+    room.receive(room.streams, "So you made a big purchase.", None, True, state="closed")
     assert seen == [[("So you made a big", False)]] * 2 + [[("So you made a big purchase", False)]]
     assert room.lines == [("So you made a big purchase.", True)]
 
 
 def test_a_stream_that_is_never_closed_keeps_what_it_has_and_holds_up_no_other() -> None:
     room = Room(streams=1)
-    room.tell(1, "an endless", None, False)
+    room.receive(1, "an endless", None, False)
     room.stream("Hello.", None, True)
-    room.tell(1, "an endless stream", None, False)
+    room.receive(1, "an endless stream", None, False)
     assert room.lines == [("an endless stream", False), ("Hello.", True)]
 
 

@@ -15,7 +15,7 @@ from tests.support.ports import free_ports
 pytestmark = pytest.mark.slow
 
 
-async def test_it_begins_anew_after_so_many_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_transcriber_restarts_after_so_many_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ROOMS_OF_A_PROCESS", 2)
     [port] = free_ports(1)
     transcriber = Transcriber()

@@ -1,4 +1,4 @@
-"""Real participants speak and write in a real room, and what they said is stored, archived and told of."""
+"""Real participants speak and write in a real room, and their words are stored, archived and announced."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def archived(api: Api, app: str, session: str) -> dict[str, Any]:
     return await eventually(look)
 
 
-async def test_what_is_said_and_written_is_recorded_and_archived(
+async def test_speech_and_chat_are_recorded_and_archived(
     managed_api: Api, managed_product: RunningProduct, app: str
 ) -> None:
     settings = {"transcript": "speech_and_chat"}
@@ -105,7 +105,7 @@ async def test_what_is_said_and_written_is_recorded_and_archived(
         assert by_speaker["bob", "speech"]["text"] == "Bonjour à tous."
         assert by_speaker["ada", "chat"]["text"] == "see https://example.com"
 
-        # Nobody sees who listens, and nobody is billed for it.
+        # The transcriber is visible to no participant, and not billed.
         async def seen() -> Any:
             return set(ada.room.remote_participants)
 
@@ -191,7 +191,7 @@ async def test_the_listener_is_killed_in_the_middle(
             return len((await managed_api("GET", f"/sessions/{session}/transcript"))["data"]["segments"]) == 2
 
         await eventually(half)
-        for pid in scribes(managed_product.pid):
+        for pid in transcribers(managed_product.pid):
             os.kill(pid, signal.SIGKILL)
         await listening(managed_api, app, session, interruptions=1)
         await writer.aclose()
@@ -256,13 +256,13 @@ async def test_it_is_stopped_taken_up_again_and_deleted(
     ]
 
 
-async def test_nobody_takes_the_listeners_place(managed_api: Api, app: str) -> None:
+async def test_the_transcribers_identity_is_reserved(managed_api: Api, app: str) -> None:
     body = {"room": "demo", "identity": "stagedoor:scribe"}
     refused = await managed_api("POST", f"/apps/{app}/tokens", body, expect=422)
     assert refused["code"] == "identity_reserved"
 
 
-def scribes(parent: int) -> list[int]:
+def transcribers(parent: int) -> list[int]:
     """The processes that listen for the product."""
     found: list[int] = []
     for entry in Path("/proc").iterdir():

@@ -1,4 +1,4 @@
-"""What runs is counted once, whenever somebody asks, and in the hour in which it ran."""
+"""What runs is counted once, whenever it is read, and in the hour in which it ran."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Clock:
 
 @st.composite
 def steps(draw: st.DrawFn) -> list[tuple[int, str | tuple[AddedMeter, str]]]:
-    """How long nothing happens, and what happens then: somebody asks, or something comes or goes in a room."""
+    """How long nothing happens, and what happens then: it is read, or something comes or goes in a room."""
     lengths = st.one_of(st.integers(0, 20_000), st.integers(0, 3 * HOUR_MS))
     changes = st.tuples(st.sampled_from(ADDED), st.sampled_from(["live-a", "live-b"]))
     return draw(st.lists(st.tuples(lengths, st.sampled_from(["take", "leave"]) | changes), max_size=40))

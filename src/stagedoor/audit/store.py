@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Index, String, Table, Text, insert, select
+from sqlalchemy import BigInteger, Column, Index, String, Table, Text, delete, insert, select
 
 from stagedoor.kernel.clock import now_ms
 from stagedoor.storage import Transaction, metadata
@@ -26,6 +26,7 @@ audit = Table(
     row_id("seq"),
     Column("at", BigInteger, nullable=False),
     Column("actor", String(40), nullable=False),
+    Column("credential", String(40), nullable=True),
     Column("action", String(40), nullable=False),
     Column("target", Text, nullable=False),
     Column("organisation_id", String(40), nullable=True),
@@ -41,7 +42,8 @@ class Entry:
     """Something that was done.
 
     Attributes:
-        actor: An API key's id, `operator` for the person on the machine, or `system`.
+        actor: The id of an API key or of a user, `operator` for the person on the machine, or `system`.
+        credential: The id of the session or token by which a user did it.
         action: `noun.verb`.
         target: The id of what it was done to.
     """
@@ -49,6 +51,7 @@ class Entry:
     seq: int
     at: int
     actor: str
+    credential: str | None
     action: str
     target: str
     organisation_id: str | None
@@ -81,6 +84,7 @@ def note(
         insert(audit).values(
             at=now_ms(),
             actor=SYSTEM if actor is None else actor.key_id,
+            credential=None if actor is None else actor.credential,
             action=action,
             target=target,
             organisation_id=organisation_id,
@@ -88,6 +92,14 @@ def note(
             detail=msgspec.json.encode(detail or {}).decode(),
         )
     )
+
+
+def delete_old(tx: Transaction, before: int, limit: int) -> int:
+    """Delete the oldest entries from before a time, in a bounded batch; how many."""
+    oldest = tx.execute(select(audit.c.seq, audit.c.at).order_by(audit.c.seq).limit(limit))
+    due = [row.seq for row in oldest if row.at < before]
+    tx.execute(delete(audit).where(audit.c.seq.in_(due)))
+    return len(due)
 
 
 def was_done_by_system(tx: Transaction, action: str) -> bool:

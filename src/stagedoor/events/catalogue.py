@@ -55,6 +55,24 @@ _ENDED: Final = {
     },
 }
 
+_INGRESS: Final = {
+    "ingressId": "igr_01JDA8R3S2Y6Q0V9X4T7W5Z1BC",
+    "inputType": "rtmp",
+    "identity": "obs",
+    "name": "Main stage",
+}
+_VIDEO: Final = {
+    "codec": "h264",
+    "profile": "High",
+    "width": 1280,
+    "height": 720,
+    "fps": 25.0,
+    "bitrate": 2_500_000,
+    "passthrough": True,
+    "reason": None,
+}
+_AUDIO: Final = {"codec": "aac", "sampleRate": 48_000, "channels": 2, "bitrate": 128_000, "passthrough": False}
+
 CATALOGUE: Final[dict[str, EventType]] = {
     "session.started": EventType("A room came to life.", _ROOM, {"roomSid": "RM_hycBMAjmt6Ub"}),
     "session.ended": EventType(
@@ -112,10 +130,39 @@ CATALOGUE: Final[dict[str, EventType]] = {
         "LiveKit's egress service ended.", "EG_8bXq2wPz", {"egressId": "EG_8bXq2wPz", "status": "egress_complete"}
     ),
     "ingress.started": EventType(
-        "LiveKit's ingress service began to publish.", "IN_4tRn7kLm", {"ingressId": "IN_4tRn7kLm", "identity": "obs"}
+        "An ingress began to publish. Where LiveKit's Ingress service runs it, this and `ingress.ended` are events of"
+        " the service: `ingressId` is its id there (`IN_…`), besides it are `identity`, `status` and `error`.",
+        "obs",
+        _INGRESS | {"status": "publishing", "video": _VIDEO, "audio": _AUDIO},
+    ),
+    "ingress.updated": EventType(
+        "What an ingress publishes has changed, or it was interrupted (`reconnecting`, with `error`) or goes on.",
+        "obs",
+        _INGRESS
+        | {
+            "status": "reconnecting",
+            "video": _VIDEO,
+            "audio": _AUDIO,
+            "error": {"code": "livekit_unreachable", "message": "LiveKit does not answer."},
+        },
     ),
     "ingress.ended": EventType(
-        "LiveKit's ingress service ended.", "IN_4tRn7kLm", {"ingressId": "IN_4tRn7kLm", "identity": "obs"}
+        "An ingress does not publish any more: why, for how long it did, and how often it was interrupted.",
+        "obs",
+        _INGRESS | {"reason": "encoder_left", "durationMs": 3_600_000, "restarts": 0},
+    ),
+    "ingress.failed": EventType(
+        "An ingress ended, or could not begin, because of an error. A failure that repeats itself is sent once.",
+        "obs",
+        _INGRESS
+        | {
+            "error": {
+                "code": "unsupported_codec",
+                "message": "The video is H.265, which the room does not take; set the encoder to H.264.",
+            },
+            "durationMs": 0,
+            "restarts": 0,
+        },
     ),
     "camera.online": EventType(
         "A camera began to send frames to a room.",

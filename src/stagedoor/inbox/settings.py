@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from stagedoor.kernel.settings import InstallationSettings, former_name, pairs
 
 _OWN_PATHS: Final = frozenset(
-    {"api", "assets", "embed", "health", "ingest", "live", "meet", "metrics", "play", "ready"}
+    {"api", "assets", "embed", "health", "ingest", "live", "meet", "metrics", "play", "publish", "ready", "whip"}
 )
 
 

@@ -63,17 +63,16 @@ _SET_STATE: Final = Prepared(
     .values({name: bindparam(name) for name in ("state", "attempts", "applied_at", "error")})
 )
 _PENDING: Final = Prepared(
-    select(inbox.c.seq, inbox.c.livekit_room)
+    select(inbox.c.seq, inbox.c.livekit_room, inbox.c.received_at)
     .where(inbox.c.state == "pending", inbox.c.seq > bindparam("after"))
     .order_by(inbox.c.seq)
     .limit(bindparam("most"))
 )
-_PENDING_OF_ROOM: Final = Prepared(
+_EVENTS_OF_ROOM: Final = Prepared(
     select(inbox)
     .where(
         inbox.c.livekit_room == bindparam("room"),
         inbox.c.seq.between(bindparam("first"), bindparam("last")),
-        inbox.c.state == "pending",
     )
     .order_by(inbox.c.seq)
 )
@@ -107,15 +106,16 @@ def intake(database: Database) -> BulkInsert:
     return database.bulk(inbox, "id", columns=_RECEIVED, in_order_of="livekit_room")
 
 
-def pending(tx: Transaction, limit: int, *, after: int = 0) -> list[tuple[int, str]]:
-    """Numbers and rooms of events to be applied, in the order in which they came."""
-    return [(row[0], row[1]) for row in tx.rows(_PENDING, {"after": after, "most": limit})]
+def pending(tx: Transaction, limit: int, *, after: int = 0) -> Sequence[Sequence[Any]]:
+    """Number, room and time of receipt of events to be applied, in the order in which they came."""
+    return tx.rows(_PENDING, {"after": after, "most": limit})
 
 
 def pending_of_room(tx: Transaction, livekit_room: str, first: int, last: int) -> list[InboxEvent]:
     """The room's events between two numbers that wait to be applied, in the order in which they came."""
-    rows = tx.rows(_PENDING_OF_ROOM, {"room": livekit_room, "first": first, "last": last})
-    return [InboxEvent(*row) for row in rows]
+    # Asked for the state too, SQLite takes the index that begins with it, and reads the pending events of all rooms.
+    rows = tx.rows(_EVENTS_OF_ROOM, {"room": livekit_room, "first": first, "last": last})
+    return [event for event in (InboxEvent(*row) for row in rows) if event.state == "pending"]
 
 
 def room_has_pending(tx: Transaction, livekit_room: str) -> bool:
@@ -184,6 +184,14 @@ def claim(tx: Transaction, room_prefix: str) -> int:
     """Have events applied that found no app, of rooms whose names begin so; how many there are."""
     begins = func.substr(inbox.c.livekit_room, 1, len(room_prefix)) == room_prefix
     return tx.execute(update(inbox).where(inbox.c.state == "unclaimed", begins).values(state="pending")).rowcount
+
+
+def delete_old(tx: Transaction, received_before: int, limit: int) -> int:
+    """Delete the oldest events from before a time, of any room, but for those that wait; how many."""
+    oldest = tx.execute(select(inbox.c.seq, inbox.c.received_at, inbox.c.state).order_by(inbox.c.seq).limit(limit))
+    due = [row.seq for row in oldest if row.received_at < received_before and row.state != "pending"]
+    tx.execute(delete(inbox).where(inbox.c.seq.in_(due)))
+    return len(due)
 
 
 def delete_settled(tx: Transaction, room_prefix: str, *, received_before: int, limit: int) -> int:

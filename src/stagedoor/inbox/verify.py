@@ -81,10 +81,13 @@ class Keyring:
     secrets: Mapping[str, str]
     accept_hmac: bool = False
     _keys: dict[str, bytes] = field(default_factory=dict[str, bytes], init=False, repr=False)
+    _states: dict[str, hmac.HMAC] = field(default_factory=dict[str, hmac.HMAC], init=False, repr=False)
+    """The state of each key's HMAC before the first byte, which is copied: half of the time of making it."""
     _headers: set[bytes] = field(default_factory=set[bytes], init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._keys.update({key_id: secret.encode() for key_id, secret in self.secrets.items()})
+        self._states.update({key_id: hmac.new(secret, None, "sha256") for key_id, secret in self._keys.items()})
 
     def verify(self, authorization: str | None, signature: str | None, body: bytes, now: float) -> Verified:
         """Who signed `body`.
@@ -120,10 +123,12 @@ class Keyring:
             claims = _claims.decode(jwt.decoded(payload))
         except (ValueError, RecursionError):  # msgspec's and binascii's errors are ValueErrors
             raise SignatureRefused("not_jwt", "The claims in the header Authorization cannot be read.") from None
-        secret = self._keys.get(claims.iss)
-        if secret is None:
+        state = self._states.get(claims.iss)
+        if state is None:
             raise SignatureRefused("unknown_key", "The signature is by an API key that is not known here.")
-        if not hmac.compare_digest(given, jwt.signature(signed, secret)):
+        mac = state.copy()
+        mac.update(signed)
+        if not hmac.compare_digest(given, jwt.encoded(mac.digest())):
             raise SignatureRefused("bad_signature", "The signature is by another secret than the API key's.")
         if len(self._headers) < _KNOWN_HEADERS:  # and of those alone who know a secret
             self._headers.add(header)

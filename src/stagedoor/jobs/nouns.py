@@ -43,7 +43,7 @@ class NewJob:
             again while it runs has it run once more afterwards, so nothing that happened meanwhile is missed.
         lane: Jobs of one lane run one at a time, in the order in which they were asked for.
         group_key: Jobs of one group share a bounded number of a worker's places, so that one slow target starves no
-            other.
+            other. Groups whose keys begin with the same `tenant/` share those of the tenant.
         run_at: Not before this time; 0 is now.
         trace: W3C `traceparent` of what asked for it; by default of the span in which it is asked for.
     """
@@ -153,7 +153,8 @@ class JobKind:
         timeout_seconds: An attempt that takes longer is broken off and counts as failed.
         backoff: Seconds until the next attempt, given how many there were.
         concurrency: How many of this kind one worker does at a time.
-        group_concurrency: How many of one `group_key`.
+        group_concurrency: How many of one `group_key`; then groups get places in turn. `None`: the oldest jobs come
+            first, whatever their groups.
         every_seconds: Done by itself at the start, and again so long after each end.
         on_dead: What changes with the last failure: called with the job and the error.
     """
@@ -164,6 +165,6 @@ class JobKind:
     timeout_seconds: float = 60.0
     backoff: Callable[[int], float] = _BACKOFF
     concurrency: int = 8
-    group_concurrency: int = 2
+    group_concurrency: int | None = None
     every_seconds: float | None = None
     on_dead: Callable[[Transaction, Job, str], None] | None = None

@@ -55,11 +55,11 @@ class Queue:
         if job.trace is None and tracing.enabled():
             job = replace(job, trace=tracing.traceparent())
         job_id = store.insert_job(tx, new_id("job"), job, now_ms())
-        tx.after_commit(lambda: self._tell(job.kind))
+        tx.after_commit(lambda: self._notify(job.kind))
         return job_id
 
     def cancel(self, tx: Transaction, job_id: str) -> Job:
-        """End a job that is not finished. One that is running is broken off; what it did elsewhere is done.
+        """Cancel a job that is not finished. A running job is stopped; what it did outside the database stays done.
 
         Raises:
             NotFound: There is no such job.
@@ -99,7 +99,7 @@ class Queue:
         if job.kind in self._when_retried:
             self._when_retried[job.kind](tx, self, job)
         operator_store.set_state(tx, job, "queued", now=now_ms())
-        tx.after_commit(lambda: self._tell(job.kind))
+        tx.after_commit(lambda: self._notify(job.kind))
         return get(tx, job_id)
 
     def withdraw(self, tx: Transaction, kind: str, unique_key: str) -> None:
@@ -110,7 +110,7 @@ class Queue:
         """What was given up is taken up again by another job."""
         store.delete_given_up(tx, kind, unique_key)
 
-    def _tell(self, kind: str) -> None:
+    def _notify(self, kind: str) -> None:
         for listener in self._listeners:
             listener.ready(kind)
 

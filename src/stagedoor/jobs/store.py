@@ -1,9 +1,9 @@
-"""The table of jobs, and the statements that claim, keep and end them."""
+"""The table of jobs: asking for them, and forgetting them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import (
@@ -17,27 +17,23 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    and_,
     bindparam,
     case,
     delete,
-    exists,
     false,
-    func,
     insert,
     literal_column,
     or_,
     select,
     text,
-    tuple_,
-    update,
 )
 
-from stagedoor.jobs.nouns import Job, JobState, NewJob
+from stagedoor.jobs.nouns import Job, NewJob
 from stagedoor.storage import Prepared, Transaction, metadata, upsert
 from stagedoor.storage.records import record
 from stagedoor.storage.types import row_id
 
+_T = TypeVar("_T")
 _IS_UNFINISHED: Final = text("state IN ('queued', 'running')")
 
 jobs = Table(
@@ -72,6 +68,15 @@ jobs = Table(
     Index(
         "ix_jobs_ready",
         "kind",
+        "run_at",
+        "seq",
+        sqlite_where=text("state = 'queued'"),
+        postgresql_where=text("state = 'queued'"),
+    ),
+    Index(
+        "ix_jobs_ready_of_group",
+        "kind",
+        "group_key",
         "run_at",
         "seq",
         sqlite_where=text("state = 'queued'"),
@@ -146,66 +151,6 @@ def _insert_unique() -> Any:
 
 
 _INSERT_UNIQUE: Final = Prepared(_insert_unique())
-_other = jobs.alias("other")
-_IS_FIRST_OF_LANE: Final = or_(
-    jobs.c.lane.is_(None),
-    and_(
-        ~exists().where(_other.c.lane == jobs.c.lane, _other.c.state.in_([QUEUED, RUNNING]), _other.c.seq < jobs.c.seq),
-        # One that an operator has done once more is earlier than the one that runs, and waits for it all the same.
-        ~exists().where(_other.c.lane == jobs.c.lane, _other.c.state == RUNNING),
-    ),
-)
-_CLAIM: Final = (
-    update(jobs)
-    .where(jobs.c.seq.in_(bindparam("seqs", expanding=True)), _IS_FIRST_OF_LANE)
-    .values(
-        state="running",
-        owner=bindparam("claimer"),
-        lease_until=bindparam("until"),
-        attempts=jobs.c.attempts + 1,
-        started_at=bindparam("now"),
-    )
-    .returning(*jobs.c)
-)
-_KEEP: Final = (
-    update(jobs)
-    .where(
-        jobs.c.seq.in_(bindparam("seqs", expanding=True)),
-        jobs.c.owner.in_(bindparam("claimers", expanding=True)),
-        jobs.c.state == RUNNING,
-    )
-    .values(lease_until=bindparam("until"))
-    .returning(jobs.c.seq, jobs.c.owner)
-)
-_LEAVE: Final = (
-    update(jobs)
-    .where(jobs.c.seq == bindparam("key"), jobs.c.owner == bindparam("claimer"), jobs.c.state == RUNNING)
-    .values(
-        state=bindparam("to"),
-        run_at=func.coalesce(bindparam("at", type_=BigInteger), jobs.c.run_at),
-        attempts=bindparam("tried"),
-        error=bindparam("reason"),
-        finished_at=bindparam("finished"),
-        owner=None,
-        lease_until=None,
-    )
-    .returning(jobs.c.again, jobs.c.run_at)
-)
-_COMPLETE: Final = (
-    update(jobs)
-    .where(tuple_(jobs.c.seq, jobs.c.owner).in_(bindparam("claims", expanding=True)), jobs.c.state == RUNNING)
-    .values(state="done", finished_at=bindparam("finished"), error=None, owner=None, lease_until=None)
-    .returning(jobs.c.seq, jobs.c.again, jobs.c.run_at)
-)
-_DUE_KINDS: Final = Prepared(
-    select(jobs.c.kind).where(jobs.c.state == QUEUED, jobs.c.run_at <= bindparam("now")).distinct()
-)
-_NEXT_JOB: Final = Prepared(
-    select(func.min(jobs.c.run_at)).where(jobs.c.state == QUEUED, jobs.c.run_at > bindparam("now"))
-)
-_FIRST_LEASE: Final = Prepared(select(func.min(jobs.c.lease_until)).where(jobs.c.state == RUNNING))
-_LOOK_AHEAD: Final = 4
-"""How many jobs are looked at for each that may be taken, so that those of a full group hide no others."""
 
 
 def insert_job(tx: Transaction, job_id: str, job: NewJob, now: int) -> str:
@@ -227,151 +172,6 @@ def insert_job(tx: Transaction, job_id: str, job: NewJob, now: int) -> str:
         tx.run(_INSERT, values)
         return job_id
     return str(tx.rows(_INSERT_UNIQUE, values)[0][0])
-
-
-def claim(
-    tx: Transaction,
-    kind: str,
-    *,
-    claimer: str,
-    now: int,
-    until: int,
-    limit: int,
-    group_limit: int,
-    running_of_group: dict[str, int],
-) -> list[Job]:
-    """Take up to `limit` jobs whose time has come, and no more of a group than it may have.
-
-    Args:
-        running_of_group: How many of each group the caller is working on.
-    """
-    full = [group for group, running in running_of_group.items() if running >= group_limit]
-    query = (
-        select(jobs.c.seq, jobs.c.group_key, jobs.c.lane)
-        .where(jobs.c.kind == kind, jobs.c.state == QUEUED, jobs.c.run_at <= now, _IS_FIRST_OF_LANE)
-        .order_by(jobs.c.run_at, jobs.c.seq)
-        .limit(limit * _LOOK_AHEAD)
-    )
-    if full:
-        query = query.where(or_(jobs.c.group_key.is_(None), jobs.c.group_key.not_in(full)))
-    query = query.with_for_update(skip_locked=True, of=jobs)
-    counts = dict(running_of_group)
-    chosen: list[tuple[int, str | None]] = []
-    for row in tx.execute(query):
-        if row.group_key is not None:
-            if counts.get(row.group_key, 0) >= group_limit:
-                continue
-            counts[row.group_key] = counts.get(row.group_key, 0) + 1
-        chosen.append((row.seq, row.lane))
-        if len(chosen) == limit:
-            break
-    lanes = _lock_lanes(tx, {lane for _, lane in chosen if lane is not None})
-    seqs = [seq for seq, lane in chosen if lane is None or lane in lanes]
-    if not seqs:
-        return []
-    rows = tx.execute(_CLAIM, {"seqs": seqs, "claimer": claimer, "until": until, "now": now})
-    return sorted(map(job_of_row, rows), key=lambda job: (job.run_at, job.seq))
-
-
-def _lock_lanes(tx: Transaction, lanes: Collection[str]) -> Collection[str]:
-    """Keep other nodes from claiming in these lanes until the transaction ends; those that no other node is at.
-
-    Two nodes may each see another job as the first of a lane: one that was asked for earlier may appear, by its late
-    commit or an operator's retry, while a later one is being claimed. The claim looks again under this lock.
-    """
-    return tx.try_lock("jobs", lanes)
-
-
-def keep(tx: Transaction, claims: Collection[tuple[int, str]], until: int) -> set[tuple[int, str]]:
-    """Lengthen leases, given as numbers and claimers; those that are still the claimers'."""
-    values = {
-        "seqs": [seq for seq, _ in claims],
-        "claimers": list({claimer for _, claimer in claims}),
-        "until": until,
-    }
-    return {(row.seq, row.owner) for row in tx.execute(_KEEP, values)}
-
-
-class Left(NamedTuple):
-    """What a job that was let go of leaves to be done: whether it is to run `again`, and when."""
-
-    again: bool
-    run_at: int
-
-
-def leave(
-    tx: Transaction, job: Job, state: JobState, *, now: int, run_at: int | None = None, attempts: int, error: str | None
-) -> Left | None:
-    """Let go of a job that the caller has on lease, as ended or to be tried again.
-
-    Returns:
-        What was asked for while it ran; `None` when the caller has no lease on it any more, and then nothing may be
-        changed on its behalf.
-    """
-    row = tx.execute(
-        _LEAVE,
-        {
-            "key": job.seq,
-            "claimer": job.owner,
-            "to": state,
-            "at": run_at,
-            "tried": attempts,
-            "reason": error,
-            "finished": None if state == "queued" else now,
-        },
-    ).first()
-    return None if row is None else Left(bool(row.again), row.run_at)
-
-
-def complete(tx: Transaction, claims: Collection[tuple[int, str]], now: int) -> dict[int, Left]:
-    """End different jobs as done, given as numbers and claimers; the numbers of those that are still the claimers', and
-    what was asked for while they ran."""
-    rows = tx.execute(_COMPLETE, {"claims": list(claims), "finished": now})
-    return {row.seq: Left(bool(row.again), row.run_at) for row in rows}
-
-
-class Outlook(NamedTuple):
-    """What waits.
-
-    Attributes:
-        due: Kinds of which a job could run now.
-        expired: Whether a lease has run out.
-        next_at: When the next job is due or the next lease runs out, in milliseconds since the epoch.
-    """
-
-    due: set[str]
-    expired: bool
-    next_at: int | None
-
-
-def outlook(tx: Transaction, now: int) -> Outlook:
-    """What is due now, and when something is next."""
-    due = {row[0] for row in tx.rows(_DUE_KINDS, {"now": now})}
-    (next_job,) = tx.rows(_NEXT_JOB, {"now": now})[0]
-    (lease,) = tx.rows(_FIRST_LEASE, {})[0]
-    expired = lease is not None and lease < now
-    times = [at for at in (next_job, None if expired or lease is None else lease + 1) if at is not None]
-    return Outlook(due, expired, min(times, default=None))
-
-
-def expired(tx: Transaction, now: int, limit: int) -> list[Job]:
-    """Jobs whose worker let its lease run out."""
-    query = (
-        select(jobs).where(jobs.c.state == RUNNING, jobs.c.lease_until < now).order_by(jobs.c.lease_until).limit(limit)
-    )
-    query = query.with_for_update(skip_locked=True)
-    return [job_of_row(row) for row in tx.execute(query)]
-
-
-def expire_of(tx: Transaction, node: str) -> None:
-    """Every lease of a node's earlier processes runs out now."""
-    mine = func.substr(jobs.c.owner, 1, len(node) + 1) == f"{node}."
-    tx.execute(update(jobs).where(jobs.c.state == RUNNING, mine).values(lease_until=0))
-
-
-def expire_all(tx: Transaction) -> None:
-    """End every lease: each of their workers is known to be gone."""
-    tx.execute(update(jobs).where(jobs.c.state == RUNNING).values(lease_until=0))
 
 
 def unfinished_of_key(tx: Transaction, kind: str, unique_key: str) -> Job | None:
@@ -405,6 +205,15 @@ def delete_ended(tx: Transaction, before: int, limit: int) -> int:
 
 def _delete_finished(tx: Transaction, old: ColumnElement[bool], limit: int) -> int:
     return tx.execute(delete(jobs).where(jobs.c.seq.in_(select(jobs.c.seq).where(old).limit(limit)))).rowcount
+
+
+def padded(values: Collection[_T]) -> list[_T]:
+    """The values, the last one repeated up to a power of two.
+
+    A list of each length is a statement of its own, which each connection to PostgreSQL parses and plans again.
+    """
+    found = list(values)
+    return found + found[-1:] * ((1 << (len(found) - 1).bit_length()) - len(found)) if found else found
 
 
 def job_of_row(row: Row[Any]) -> Job:

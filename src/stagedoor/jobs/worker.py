@@ -11,21 +11,22 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
-from stagedoor.jobs import clock_store, store
+from stagedoor.jobs import claim_store, clock_store, lease_store
+from stagedoor.jobs.attempt import attempt
 from stagedoor.jobs.metrics import JOB_SECONDS, JOBS_ENDED
-from stagedoor.jobs.nouns import RECURRING, Effect, GiveUp, Job, JobKind, JobState, NewJob, Retry
+from stagedoor.jobs.nouns import RECURRING, Job, JobKind, NewJob
 from stagedoor.jobs.queue import Queue
+from stagedoor.jobs.settle import Claim, LeaseLost, Settler, claim_of
+from stagedoor.jobs.shares import Shares
 from stagedoor.kernel import tracing
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.clock_watch import Jump
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.kernel.ids import new_id
-from stagedoor.kernel.texts import storable
 from stagedoor.storage import Database, Transaction
 
 _log = structlog.get_logger()
@@ -40,59 +41,6 @@ _GATHER_SECONDS: Final = 0.01
 """Between two rounds of claims where each is a round trip: what is asked for meanwhile is claimed by one statement."""
 
 _EXPIRED_AT_ONCE: Final = 100
-_COMPLETED_AT_ONCE: Final = 200
-_AWAY_SECONDS: Final = 5.0
-_STORE_AGAIN_SECONDS: Final = 0.5
-
-
-_Claim = tuple[int, str]
-"""A job's number and who claimed it. A worker that let a lease run out may find the job itself and have it twice for
-a while: as the claim that lost, which may change nothing any more, and as the one that counts."""
-
-
-def _claim_of(job: Job) -> _Claim:
-    return job.seq, job.owner or ""
-
-
-class _LeaseLost(Exception):
-    """Another worker has the job now, or none should."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """What an attempt came to."""
-
-    state: Literal["done", "failed", "retry"]
-    reason: str | None = None
-    effect: Effect | None = None
-    after_seconds: float | None = None
-    counted: bool = True
-
-
-async def _attempt(kind: JobKind, job: Job) -> _Verdict:
-    try:
-        async with asyncio.timeout(kind.timeout_seconds):
-            return _Verdict("done", effect=await kind.handler(job))
-    except Retry as retry:
-        return _Verdict("retry", storable(str(retry)), retry.effect, retry.after_seconds, retry.counted)
-    except GiveUp as end:
-        return _Verdict("failed", storable(str(end)), end.effect)
-    except StorageUnavailable as error:
-        return _Verdict("retry", str(error), after_seconds=_AWAY_SECONDS, counted=False)
-    except TimeoutError:
-        return _Verdict("retry", f"It took longer than {kind.timeout_seconds:g} s.")
-    except Exception as error:  # noqa: BLE001 - whatever a handler raises, the job is tried again
-        _log.exception("job_attempt_failed", job_id=job.id, kind=job.kind, attempts=job.attempts)
-        return _Verdict("retry", _sentence(error))
-
-
-def _sentence(error: Exception) -> str:
-    return storable(f"{type(error).__name__}: {error}"[:500])
-
-
-def _once_more(job: Job, left: store.Left) -> NewJob:
-    """What was asked for while the job ran."""
-    return NewJob(job.kind, job.payload, job.unique_key, job.lane, job.group_key, left.run_at, job.trace)
 
 
 class Worker:
@@ -129,15 +77,13 @@ class Worker:
         self._polls = not database.sole_writer if polls is None else polls
         self._name = new_id("wrk") if node is None else f"{node}.{new_id('wrk')}"
         self._claims = 0
-        self._running: dict[_Claim, tuple[Job, asyncio.Task[None]]] = {}
+        self._running: dict[Claim, tuple[Job, asyncio.Task[None]]] = {}
         self._ready = set(self._kinds)
         self._awake = asyncio.Event()
         self._full: set[str] = set()
         """Kinds of which there may be more than could be claimed."""
         self._claiming: asyncio.Task[list[Job] | None] | None = None
-        self._done: list[tuple[Job, asyncio.Future[str]]] = []
-        self._completing: asyncio.Task[None] | None = None
-        self._unsettled = 0
+        self._settler = Settler(database, queue, self._kinds)
         queue.listen(self)
 
     @property
@@ -147,12 +93,12 @@ class Worker:
 
     async def run(self) -> None:
         """Work until cancelled; what is not finished then waits for the next worker."""
-        keeper = asyncio.create_task(self._keep_leases(), name="job leases")
+        renewing = asyncio.create_task(self._keep_leases(), name="job leases")
         try:
             if self._alone:
-                await self._try(store.expire_all)
+                await self._try(lease_store.expire_all)
             elif self._node is not None:
-                await self._try(lambda tx: store.expire_of(tx, self._node or ""))
+                await self._try(lambda tx: lease_store.expire_of(tx, self._node or ""))
             scheduled = None
             while True:
                 self._awake.clear()
@@ -162,7 +108,7 @@ class Worker:
                 if self._awake.is_set():
                     await asyncio.sleep(_GATHER_SECONDS if self._polls else 0)
                     continue
-                outlook = await self._try_read(lambda tx: store.outlook(tx, now_ms()))
+                outlook = await self._try_read(lambda tx: claim_store.outlook(tx, now_ms()))
                 if outlook is not None and outlook.expired:
                     await self._take_over()
                 try:
@@ -171,7 +117,7 @@ class Worker:
                 except TimeoutError:
                     await self._look_around()
         finally:
-            keeper.cancel()
+            renewing.cancel()
             await self._let_go()
 
     def look(self) -> None:
@@ -181,11 +127,11 @@ class Worker:
 
     async def _look_around(self) -> None:
         """Find what has become due, or was asked for by other nodes, without having been notified."""
-        outlook = await self._try_read(lambda tx: store.outlook(tx, now_ms()))
+        outlook = await self._try_read(lambda tx: claim_store.outlook(tx, now_ms()))
         if outlook is not None:
             self._ready |= outlook.due & self._kinds.keys()
 
-    def _sleep_seconds(self, outlook: store.Outlook | None) -> float:
+    def _sleep_seconds(self, outlook: claim_store.Outlook | None) -> float:
         """Until something is due. Other nodes' jobs notify no worker here, and what is due now waits for a free place,
         a lane or another node's lock."""
         if outlook is None or self._polls or outlook.due & self._kinds.keys():
@@ -237,21 +183,22 @@ class Worker:
         if free <= 0:
             self._full.add(name)
             return  # the end of one of them wakes us
-        groups = Counter(job.group_key for job in mine if job.group_key is not None)
+        shares = None
+        if kind.group_concurrency is not None:
+            shares = Shares(kind.concurrency, kind.group_concurrency, Counter(job.group_key for job in mine))
         self._claims += 1
         claimer = f"{self._name}:{self._claims}"
         now = now_ms()
         self._claiming = asyncio.create_task(
             self._try(
-                lambda tx: store.claim(
+                lambda tx: claim_store.claim(
                     tx,
                     name,
                     claimer=claimer,
                     now=now,
                     until=now + int(self._lease_seconds * 1000),
                     limit=free,
-                    group_limit=kind.group_concurrency,
-                    running_of_group=groups,
+                    shares=shares,
                 )
             ),
             name="job claim",
@@ -261,12 +208,12 @@ class Worker:
             self._full.add(name)
         for job in claimed or ():
             task = asyncio.create_task(self._work(kind, job), name=f"job {job.kind} {job.id}")
-            self._running[_claim_of(job)] = job, task
+            self._running[claim_of(job)] = job, task
             task.add_done_callback(lambda _, job=job: self._ended(job))
         self._claiming = None
 
     def _ended(self, job: Job) -> None:
-        del self._running[_claim_of(job)]
+        del self._running[claim_of(job)]
         if job.kind in self._full or job.lane is not None or job.group_key is not None:
             self._full.discard(job.kind)
             self.ready(job.kind)
@@ -276,10 +223,10 @@ class Worker:
         began = clock()
         about = {"stagedoor.job.id": job.id, "stagedoor.job.attempt": job.attempts}
         with tracing.span(f"job {job.kind}", parent=job.trace, kind="consumer", attributes=about) as span:
-            verdict = await _attempt(kind, job)
+            verdict = await attempt(kind, job)
             try:
-                outcome = await self._settle_once_stored(kind, job, verdict)
-            except _LeaseLost:
+                outcome = await self._settler.settle(kind, job, verdict)
+            except LeaseLost:
                 outcome = "lost"
                 _log.warning("job_lease_lost", job_id=job.id, kind=job.kind)
             span.note({"stagedoor.job.outcome": outcome})
@@ -288,110 +235,6 @@ class Worker:
                 self._awake.set()  # it may be due again, sooner than what is slept for
         JOBS_ENDED.labels(job.kind, outcome).inc()
         JOB_SECONDS.labels(job.kind).observe(clock() - began)
-
-    async def _settle_once_stored(self, kind: JobKind, job: Job, verdict: _Verdict) -> str:
-        """Settle the job when the database is back, if it is away: what the handler did outside shall not be done again
-        only because its result could not be stored. The claim ends this when another worker has the job."""
-        try:
-            return await self._settle(kind, job, verdict)
-        except StorageUnavailable as error:
-            _log.warning("job_result_not_stored", job_id=job.id, kind=job.kind, error=str(error))
-        self._unsettled += 1
-        try:
-            while True:
-                await asyncio.sleep(_STORE_AGAIN_SECONDS)
-                with contextlib.suppress(StorageUnavailable):
-                    return await self._settle(kind, job, verdict)
-        finally:
-            self._unsettled -= 1
-
-    async def _settle(self, kind: JobKind, job: Job, verdict: _Verdict) -> str:
-        """Record what became of an attempt, with its effect."""
-        if verdict.state == "done" and verdict.effect is None and job.unique_key != RECURRING:
-            return await self._complete(job)
-        try:
-            return await self._database.write(lambda tx: self._record(tx, kind, job, verdict))
-        except (_LeaseLost, StorageUnavailable):
-            raise
-        except Exception as error:  # noqa: BLE001 - the effect's own mistake, which must not end the worker
-            _log.exception("job_effect_not_stored", job_id=job.id, kind=job.kind)
-            wrong = _Verdict("retry", _sentence(error))
-            return await self._database.write(lambda tx: self._record(tx, kind, job, wrong))
-
-    async def _complete(self, job: Job) -> str:
-        """End a job that changes nothing in the database, together with others that end at the same time."""
-        ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._done.append((job, ended))
-        if self._completing is None or self._completing.done():
-            self._completing = asyncio.create_task(self._complete_all(), name="job completion")
-        return await ended
-
-    async def _complete_all(self) -> None:
-        while self._done:
-            batch: dict[int, tuple[Job, asyncio.Future[str]]] = {}
-            waiting, self._done = self._done, []
-            for job, ended in waiting:
-                # A job that this worker has twice is ended by the claim that counts, and each is looked at by itself.
-                if job.seq in batch or len(batch) == _COMPLETED_AT_ONCE:
-                    self._done.append((job, ended))
-                else:
-                    batch[job.seq] = job, ended
-            try:
-                found = await self._database.write(lambda tx: self._complete_in(tx, [job for job, _ in batch.values()]))  # noqa: B023
-            except Exception as error:  # noqa: BLE001 - each of the jobs hears of it
-                for _, ended in batch.values():
-                    if not ended.done():
-                        ended.set_exception(error)
-                continue
-            for seq, (_, ended) in batch.items():
-                if ended.done():  # its job was cancelled meanwhile
-                    continue
-                if seq in found:
-                    ended.set_result("done")
-                else:
-                    ended.set_exception(_LeaseLost())
-
-    def _complete_in(self, tx: Transaction, jobs: list[Job]) -> set[int]:
-        """End these jobs in this transaction; the numbers of those whose claims held."""
-        found = store.complete(tx, [_claim_of(job) for job in jobs], now_ms())
-        for job in jobs:
-            left = found.get(job.seq)
-            if left is not None and left.again:
-                self._queue.put(tx, _once_more(job, left))
-        return set(found)
-
-    def _record(self, tx: Transaction, kind: JobKind, job: Job, verdict: _Verdict) -> str:
-        if verdict.state != "retry":
-            self._finish(tx, job, verdict.state, verdict.reason, verdict.effect)
-            return verdict.state
-        if verdict.counted and job.attempts >= kind.max_attempts:
-            self._finish(tx, job, "dead", verdict.reason, verdict.effect)
-            if kind.on_dead is not None:
-                kind.on_dead(tx, job, verdict.reason or "")
-            return "dead"
-        now = now_ms()
-        wait = kind.backoff(job.attempts) if verdict.after_seconds is None else verdict.after_seconds
-        tried = job.attempts if verdict.counted else job.attempts - 1
-        left = store.leave(
-            tx, job, "queued", now=now, run_at=now + int(wait * 1000), attempts=tried, error=verdict.reason
-        )
-        if left is None:
-            raise _LeaseLost
-        if verdict.effect is not None:
-            verdict.effect(tx)
-        return "retried"
-
-    def _finish(self, tx: Transaction, job: Job, state: JobState, error: str | None, effect: Effect | None) -> None:
-        left = store.leave(tx, job, state, now=now_ms(), attempts=job.attempts, error=error)
-        if left is None:
-            raise _LeaseLost
-        if effect is not None:
-            effect(tx)
-        every = self._kinds[job.kind].every_seconds
-        if job.unique_key == RECURRING and every is not None:
-            self._queue.put(tx, NewJob(job.kind, unique_key=RECURRING, run_at=now_ms() + int(every * 1000)))
-        elif left.again:
-            self._queue.put(tx, _once_more(job, left))
 
     def _schedule(self, tx: Transaction) -> bool:
         """Have those done that are done again and again; on several nodes the key leaves one of each."""
@@ -405,19 +248,19 @@ class Worker:
 
         Not while results of this worker wait for the database: its own leases ran out too, and are settled first.
         """
-        if self._unsettled:
+        if self._settler.waits_for_database:
             return
 
         def look(tx: Transaction) -> None:
             now = now_ms()
-            for job in store.expired(tx, now, _EXPIRED_AT_ONCE):
+            for job in lease_store.expired(tx, now, _EXPIRED_AT_ONCE):
                 kind = self._kinds.get(job.kind)
                 reason = "Its worker died."
                 if kind is None or job.attempts < kind.max_attempts:
-                    store.leave(tx, job, "queued", now=now, run_at=now, attempts=job.attempts, error=reason)
+                    lease_store.leave(tx, job, "queued", now=now, run_at=now, attempts=job.attempts, error=reason)
                     tx.after_commit(lambda name=job.kind: self.ready(name))
                     continue
-                self._finish(tx, job, "dead", reason, None)
+                self._settler.finish(tx, job, "dead", reason, None)
                 if kind.on_dead is not None:
                     kind.on_dead(tx, job, reason)
 
@@ -430,7 +273,7 @@ class Worker:
             if not claims:
                 continue
             until = now_ms() + int(self._lease_seconds * 1000)
-            kept = await self._try(lambda tx: store.keep(tx, claims, until))  # noqa: B023
+            kept = await self._try(lambda tx: lease_store.keep(tx, claims, until))  # noqa: B023
             if kept is None:
                 continue  # the database is away, for every worker
             for lost in claims - kept:
@@ -447,13 +290,12 @@ class Worker:
         if self._claiming is not None:
             held.extend(await self._claiming or ())
         await asyncio.gather(*(task for _, task in running), return_exceptions=True)
-        if self._completing is not None:
-            await self._completing
+        await self._settler.close()
 
         def put_back(tx: Transaction) -> None:
             now = now_ms()
             for job in held:
-                store.leave(tx, job, "queued", now=now, run_at=now, attempts=job.attempts - 1, error=None)
+                lease_store.leave(tx, job, "queued", now=now, run_at=now, attempts=job.attempts - 1, error=None)
 
         if held:
             with contextlib.suppress(StorageUnavailable):

@@ -20,9 +20,13 @@ _P = TypeVar("_P", bound=asyncio.Protocol)
 _NEXT_ADDRESS_SECONDS: Final = 0.25
 """How long an address has before the next one is tried beside it, as RFC 8305 recommends."""
 
+_UNRESOLVED_SECONDS: Final = 1.0
+"""When a name is answered as one without an address, however soon that is known: a name that the operator's network
+knows is found sooner than one that nothing knows."""
+
 
 class Unresolved(Exception):
-    """The name has no address."""
+    """The name has no address that may be connected to."""
 
 
 class Unreachable(Exception):
@@ -64,6 +68,7 @@ class Connector:
         names = resolver or ThreadedResolver()
         self._resolver = names if allow_private else CheckedResolver(names)
         self._make_socket = None if allow_private else checked_socket
+        self._unresolved_seconds = 0.0 if allow_private else _UNRESOLVED_SECONDS
         self._tls = tls or ssl.create_default_context()
         # A common name that looks like a host's is none since RFC 6125, and no browser takes it for one.
         self._tls.hostname_checks_common_name = False
@@ -75,7 +80,7 @@ class Connector:
         """A connection to the URL's host; the caller ends it.
 
         Raises:
-            Unresolved: The name has no address.
+            Unresolved: The name has no address, or one that may not be connected to.
             RefusedTarget: The address is private, and those are not allowed.
             Unreachable: No address took the connection.
             HandshakeFailed: TLS was not agreed on.
@@ -105,13 +110,14 @@ class Connector:
             raise Unreachable(error) from error
 
     async def _resolve(self, host: str, port: int) -> list[ResolveResult]:
+        clock = asyncio.get_running_loop().time
+        answer_at = clock() + self._unresolved_seconds
         try:
             found = await self._resolver.resolve(host, port, socket.AF_UNSPEC)
-        except RefusedTarget:
-            raise
-        except (OSError, ValueError) as error:  # ValueError: a label of the name is too long
-            raise Unresolved(host) from error
+        except (OSError, ValueError):  # ValueError: a label of the name is too long
+            found = []
         if not found:
+            await asyncio.sleep(answer_at - clock())
             raise Unresolved(host)
         return found
 

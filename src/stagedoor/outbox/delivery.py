@@ -22,7 +22,7 @@ from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.durations import format_duration
 from stagedoor.kernel.errors import Conflict
 from stagedoor.kernel.sealing import Sealer
-from stagedoor.outbox import secret, store
+from stagedoor.outbox import body_store, delivery_store, endpoint_store, fanout_store, secret
 from stagedoor.outbox.metrics import DELIVERIES, DELIVERY_SECONDS
 from stagedoor.outbox.nouns import Attempt, AttemptResult, Delivery, DeliveryState, Endpoint
 from stagedoor.outbox.sender import Sender
@@ -32,6 +32,9 @@ _log = structlog.get_logger()
 KIND: Final = "webhook.deliver"
 _GONE: Final = 410
 _LONGEST_WAIT: Final = 86_400.0
+_PLACES: Final = 128
+"""How many messages are under way on a node. An organisation has at most half of the places that others leave."""
+_PLACES_OF_ENDPOINT: Final = 8
 _OVERHEAD_SECONDS: Final = 30.0
 """Beyond the sender's own time-out, for reading the delivery."""
 
@@ -44,7 +47,7 @@ def job_of(endpoint: Endpoint, delivery: Delivery, trace: str | None) -> NewJob:
         {"delivery": delivery.id},
         unique_key=delivery.id,
         lane=f"{endpoint.id}/{place}" if endpoint.ordered else None,
-        group_key=endpoint.id,
+        group_key=f"{endpoint.organisation_id}/{endpoint.id}",
         trace=trace,
     )
 
@@ -82,8 +85,8 @@ class Deliverer:
             max_attempts=len(self._delays) + 1,
             timeout_seconds=timeout_seconds + _OVERHEAD_SECONDS,
             backoff=self._wait,
-            concurrency=64,
-            group_concurrency=8,
+            concurrency=_PLACES,
+            group_concurrency=_PLACES_OF_ENDPOINT,
             on_dead=self._died,
         )
 
@@ -96,13 +99,13 @@ class Deliverer:
         found = await self._database.read(lambda tx: _load(tx, str(job.payload["delivery"])))
         if found is None:
             return None  # the endpoint or the app is deleted, and its deliveries with it
-        endpoint, delivery = found
+        endpoint, delivery, body = found
         if delivery.state != "pending":
             return None
         if not endpoint.enabled:
             raise GiveUp("The endpoint is disabled.", effect=lambda tx: _set_dead(tx, delivery.id))
         signers = secret.signers(self._sealer, endpoint, now_ms())
-        answered = await self._sender.send(endpoint.url, delivery.message_id, delivery.body, signers)
+        answered = await self._sender.send(endpoint.url, delivery.message_id, body, signers)
         DELIVERIES.labels(answered.outcome).inc()
         DELIVERY_SECONDS.observe(answered.duration_ms / 1000)
         if answered.outcome == "ok":
@@ -117,7 +120,7 @@ class Deliverer:
     def _delivered(self, tx: Transaction, delivery_id: str, answered: AttemptResult) -> None:
         endpoint = _record(tx, delivery_id, answered, "delivered")
         if endpoint is not None and endpoint.failing_since is not None:
-            store.update_endpoint(tx, replace(endpoint, failing_since=None))
+            endpoint_store.update_endpoint(tx, replace(endpoint, failing_since=None))
 
     def _gone(self, tx: Transaction, delivery_id: str, app_id: str, answered: AttemptResult) -> None:
         endpoint = _record(tx, delivery_id, answered, "dead")
@@ -127,7 +130,7 @@ class Deliverer:
     def _died(self, tx: Transaction, job: Job, _reason: str) -> None:
         """The attempts are used up."""
         delivery = _set_dead(tx, str(job.payload["delivery"]))
-        endpoint = None if delivery is None else store.endpoint_by_id(tx, delivery.endpoint_id, locked=True)
+        endpoint = None if delivery is None else endpoint_store.endpoint_by_id(tx, delivery.endpoint_id, locked=True)
         if delivery is None or endpoint is None or endpoint.failing_since is None or not endpoint.enabled:
             return
         if now_ms() - endpoint.failing_since >= self._disable_after_ms:
@@ -137,22 +140,24 @@ class Deliverer:
     def _disable(self, tx: Transaction, endpoint: Endpoint, app_id: str, reason: str) -> None:
         """Disable it, and say so where its owner looks: in the app's events, which other endpoints get."""
         now = now_ms()
-        store.update_endpoint(tx, replace(endpoint, enabled=False, disabled_reason=reason, updated_at=now))
+        endpoint_store.update_endpoint(tx, replace(endpoint, enabled=False, disabled_reason=reason, updated_at=now))
+        fanout_store.forget_backlog(tx, endpoint.id)
         # A caller who sees the app's events may not see the endpoint, and the rest of its URL may hold a secret.
         detail = {"endpoint": endpoint.id, "host": urlsplit(endpoint.url).hostname, "reason": reason}
         self._feed.append(tx, NewEvent(app_id, "webhook.disabled", "api", now, "", endpoint.id, None, detail))
         tx.after_commit(lambda: _log.warning("webhook_endpoint_disabled", endpoint_id=endpoint.id, reason=reason))
 
 
-def _load(tx: Transaction, delivery_id: str) -> tuple[Endpoint, Delivery] | None:
-    delivery = store.delivery_by_id(tx, delivery_id)
-    endpoint = None if delivery is None else store.endpoint_by_id(tx, delivery.endpoint_id)
-    return None if delivery is None or endpoint is None else (endpoint, delivery)
+def _load(tx: Transaction, delivery_id: str) -> tuple[Endpoint, Delivery, bytes] | None:
+    delivery = delivery_store.delivery_by_id(tx, delivery_id)
+    endpoint = None if delivery is None else endpoint_store.endpoint_by_id(tx, delivery.endpoint_id)
+    body = None if delivery is None else body_store.body_of(tx, delivery.event_seq)
+    return None if delivery is None or endpoint is None or body is None else (endpoint, delivery, body)
 
 
 def _record(tx: Transaction, delivery_id: str, answered: AttemptResult, state: DeliveryState) -> Endpoint | None:
     """Store the attempt and what it made of the delivery; the endpoint, unless it was deleted meanwhile."""
-    delivery = store.delivery_by_id(tx, delivery_id, locked=True)
+    delivery = delivery_store.delivery_by_id(tx, delivery_id, locked=True)
     if delivery is None:
         return None
     after = replace(
@@ -163,15 +168,15 @@ def _record(tx: Transaction, delivery_id: str, answered: AttemptResult, state: D
         last_outcome=answered.outcome,
         last_status=answered.status,
     )
-    store.update_delivery(tx, after)
-    store.insert_attempt(tx, Attempt(after.attempts, delivery.id, answered))
-    return store.endpoint_by_id(tx, delivery.endpoint_id, locked=True)
+    delivery_store.update_delivery(tx, after)
+    delivery_store.insert_attempt(tx, Attempt(after.attempts, delivery.id, answered))
+    return endpoint_store.endpoint_by_id(tx, delivery.endpoint_id, locked=True)
 
 
 def _failed(tx: Transaction, delivery_id: str, answered: AttemptResult) -> None:
     endpoint = _record(tx, delivery_id, answered, "pending")
     if endpoint is not None and endpoint.failing_since is None:
-        store.update_endpoint(tx, replace(endpoint, failing_since=answered.at))
+        endpoint_store.update_endpoint(tx, replace(endpoint, failing_since=answered.at))
 
 
 def cancelled(tx: Transaction, _queue: Queue, job: Job) -> None:
@@ -190,13 +195,13 @@ def retried(tx: Transaction, _queue: Queue, job: Job) -> None:
         return
     if not found[0].enabled:
         raise Conflict("The endpoint is disabled; enable it first.", code="webhook_disabled")
-    delivery = store.delivery_by_id(tx, found[1].id, locked=True)
+    delivery = delivery_store.delivery_by_id(tx, found[1].id, locked=True)
     if delivery is not None:
-        store.update_delivery(tx, replace(delivery, state="pending"))
+        delivery_store.update_delivery(tx, replace(delivery, state="pending"))
 
 
 def _set_dead(tx: Transaction, delivery_id: str) -> Delivery | None:
-    delivery = store.delivery_by_id(tx, delivery_id, locked=True)
+    delivery = delivery_store.delivery_by_id(tx, delivery_id, locked=True)
     if delivery is not None:
-        store.update_delivery(tx, replace(delivery, state="dead"))
+        delivery_store.update_delivery(tx, replace(delivery, state="dead"))
     return delivery

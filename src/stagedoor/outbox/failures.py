@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import ssl
 from typing import Final
 
@@ -32,19 +34,28 @@ _REASONS: Final = {
 }
 """By OpenSSL's names (sslerr.h)."""
 
+_ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
+
 
 def tls_reason(error: Exception, host: str) -> str:
     """Why TLS was not agreed on, to follow `TLS failed: `."""
     if isinstance(error, ssl.SSLCertVerificationError):
         known = _CERTIFICATES | _CERTIFICATES_OF_LEAVES
-        return known.get(error.verify_code, f"its certificate is refused ({error.verify_message})").format(host=host)
+        return known.get(error.verify_code, f"OpenSSL refuses its certificate: {error.verify_message}").format(
+            host=host
+        )
     if isinstance(error, ssl.SSLError) and error.reason:  # typeshed says `str`, and it may be None
-        return _REASONS.get(error.reason, error.reason.lower().replace("_", " ")).format(host=host)
+        own = f"OpenSSL reports {error.reason.lower().replace('_', ' ')!r}"
+        return _REASONS.get(error.reason, own).format(host=host)
     return "the endpoint closed the connection during the handshake"
 
 
 def os_reason(error: Exception) -> str:
     """`Connection refused`, where asyncio says `Connect call failed` and the address."""
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno)
-    return str(error)[:200] or type(error).__name__
+    numbers = [error.errno] if isinstance(error, OSError) and error.errno else []
+    numbers += [int(number) for number in _ERRNO.findall(str(error))]  # of several addresses, in one text
+    if numbers:
+        return ", ".join(dict.fromkeys(os.strerror(number) for number in numbers))
+    if isinstance(error, ConnectionResetError):
+        return os.strerror(errno.ECONNRESET)
+    return "the network reported no reason"

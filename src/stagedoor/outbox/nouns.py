@@ -18,14 +18,17 @@ DELIVERY_STATES: Final[dict[DeliveryState, str]] = {
 }
 Outcome = Literal["ok", "status", "dns", "connection", "tls", "timeout", "refused_target"]
 OUTCOMES: Final[dict[Outcome, str]] = {
-    "ok": "AttemptResult with 2xx, whatever the rest of the answer looks like.",
-    "status": "AttemptResult, with another status; a redirect is not followed, and the detail names its target.",
-    "dns": "The host's name has no address, or only private ones where the operator does not allow those.",
+    "ok": "An answer with 2xx, whatever the rest of it looks like.",
+    "status": "An answer with another status; a redirect is not followed, and the detail names its target.",
+    "dns": "The host's name has no address, or a private one where the operator does not allow those.",
     "connection": "No connection, or it broke before a status line came.",
     "tls": "The certificate or the handshake is wrong.",
     "timeout": "No status line in time.",
-    "refused_target": "The address, or one of the name's addresses, is private, and the operator does not allow that.",
+    "refused_target": "The URL's host is a private address, and the operator does not allow that.",
 }
+
+MOST_PER_ORGANISATION: Final = 100
+"""How many endpoints an organisation may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,6 @@ class Delivery:
 
     Attributes:
         message_id: `webhook-id`: the event's, the same at every attempt and for every endpoint.
-        body: What is sent, made once, so that every attempt sends the same.
     """
 
     id: str
@@ -86,7 +88,6 @@ class Delivery:
     session_id: str | None
     state: DeliveryState
     attempts: int
-    body: bytes
     created_at: int
     delivered_at: int | None
     last_outcome: Outcome | None
@@ -94,8 +95,21 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits for an endpoint.
+
+    Attributes:
+        pending: How many deliveries.
+        behind_since: Since when events wait for room, because as many deliveries wait as may; `None` while none do.
+    """
+
+    pending: int
+    behind_since: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """What came of sending something once.
+    """The result of one attempt to send a message.
 
     Attributes:
         detail: A sentence for a person.

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+from httptools import HttpParserError, HttpParserInvalidStatusError, HttpParserUpgrade, HttpResponseParser
+
+from stagedoor.kernel.texts import escaped
 
 RESPONSE_BYTES: Final = 2_048
 """How much of a body is read and kept."""
@@ -86,10 +88,10 @@ class ResponseReader(asyncio.Protocol):
         except HttpParserUpgrade:
             self._end(None)
         except HttpParserError as error:
-            self._end(self.problem or str(error))
+            self._end(self.problem or self._unreadable(error))
         else:
             if not self._head_is_complete and self._received > HEAD_BYTES:
-                self._end(f"its head is larger than {HEAD_BYTES} bytes")
+                self._end(f"the head is larger than {HEAD_BYTES} bytes")
             elif self._received > ANSWER_BYTES:
                 self._end(None)
 
@@ -107,7 +109,7 @@ class ResponseReader(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._head_is_complete or self.status is None:
             return  # a trailer, or a header of an informational response
-        key, text = readable(name), readable(value)[:HEADER_CHARACTERS]
+        key, text = escaped(readable(name)), escaped(readable(value))[:HEADER_CHARACTERS]
         if key in self.headers:
             self.headers[key] = f"{self.headers[key]}, {text}"[:HEADER_CHARACTERS]
         elif len(self.headers) < HEADERS_KEPT:
@@ -134,6 +136,14 @@ class ResponseReader(asyncio.Protocol):
             self._end(None)
         else:
             self._in_message = False
+
+    def _unreadable(self, error: HttpParserError) -> str:
+        """What is wrong, by how far the answer came; the parser's own words are for who reads its source."""
+        if isinstance(error, HttpParserInvalidStatusError):
+            return "the status line has no valid status"
+        if self._in_message and self._parser.get_status_code():
+            return "one of the headers is not valid HTTP"
+        return "it does not begin with a status line of HTTP/1"
 
     def _end(self, problem: str | None) -> None:
         if self.ended.done():

@@ -14,6 +14,7 @@ from yarl import URL
 
 from stagedoor import __version__
 from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.texts import escaped
 from stagedoor.outbox import targets
 from stagedoor.outbox.connecting import Connector, HandshakeFailed, Unreachable, Unresolved
 from stagedoor.outbox.failures import os_reason, tls_reason
@@ -24,6 +25,9 @@ from stagedoor.outbox.targets import RefusedTarget
 
 _BODY_SECONDS: Final = 1.0
 """How long the beginning of a body is waited for, once the head is there."""
+
+LONGEST_DETAIL: Final = 1_000
+"""Characters of the sentence that says what came of an attempt: some of them are the endpoint's."""
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
@@ -70,7 +74,7 @@ class Sender:
             outcome,
             at,
             int((time.monotonic() - began) * 1000),
-            detail,
+            escaped(detail)[:LONGEST_DETAIL],
             headers,
             reader.status if reader is not None else None,
             reader.headers if reader is not None and answered else None,
@@ -100,8 +104,8 @@ class Sender:
         except RefusedTarget as error:
             return "refused_target", str(error), None
         except Unresolved:
-            kind = "address" if self._allow_private else "public address"
-            return "dns", f"The name {host} has no {kind}.", None
+            more = "" if self._allow_private else ", or one that is not public"
+            return "dns", f"The name {host} has no address{more}.", None
         except Unreachable as failure:
             return "connection", f"The connection failed: {os_reason(failure.error)}.", None
         except HandshakeFailed as failure:
@@ -142,7 +146,7 @@ def _target(url: URL, location: str) -> str:
     try:
         return urljoin(str(url), location)[:HEADER_CHARACTERS]
     except ValueError:  # such as an IPv6 address without its second bracket
-        return location
+        return location[:HEADER_CHARACTERS]
 
 
 def _no_status(url: URL, reader: ResponseReader) -> tuple[Outcome, str]:
@@ -153,7 +157,7 @@ def _no_status(url: URL, reader: ResponseReader) -> tuple[Outcome, str]:
         return "connection", f"The connection broke before an answer came: {os_reason(error)}."
     if reader.received == 0:
         return "connection", "The endpoint closed the connection without an answer."
-    return "connection", f"The answer has no HTTP status that counts: {reader.problem}."
+    return "connection", f"The endpoint's answer has no status: {reader.problem}."
 
 
 def _header(headers: Mapping[str, str], wanted: str) -> str:

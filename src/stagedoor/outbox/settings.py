@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from stagedoor.kernel.settings import Duration, InstallationSettings
@@ -24,6 +26,15 @@ class OutboxSettings(InstallationSettings):
     webhook_disable_after: Duration = Field(
         default=259_200,
         description="Seconds without a success after which a failing outgoing webhook is disabled.",
+    )
+    webhook_max_pending: Annotated[int, Field(ge=1)] = Field(
+        default=100_000,
+        description="Deliveries of outgoing webhooks that may wait for one organisation, and a hundredth of it for each"
+        " endpoint whatever others have; then its events wait where they are stored.",
+    )
+    webhook_max_kept: Annotated[int, Field(ge=1)] = Field(
+        default=100_000,
+        description="Deliveries of one endpoint that are over and remembered; the oldest go first.",
     )
     webhook_keep_deliveries: Duration = Field(
         default=2_592_000, description="Seconds for which a delivery that is over is remembered."

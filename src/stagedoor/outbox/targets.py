@@ -10,45 +10,14 @@ from urllib.parse import urlsplit
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from stagedoor.kernel.addresses import is_public
 from stagedoor.kernel.errors import Invalid
 
 LONGEST_URL: Final = 2_000
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
-"""All that IANA has given out (ipv6-address-space). What lies outside, such as fc00::/7, fe80::/10, ff00::/8,
-100:0:0:1::/64 and 5f00::/16, is of some other use, or of none yet."""
-
-_SPECIAL: Final = tuple(
-    ipaddress.ip_network(network)
-    for network in (
-        "0.0.0.0/8",  # this network
-        "10.0.0.0/8",  # private
-        "100.64.0.0/10",  # shared by a provider's customers
-        "127.0.0.0/8",  # loopback
-        "169.254.0.0/16",  # link-local, and the metadata services of clouds
-        "172.16.0.0/12",  # private
-        "192.0.0.0/24",  # IETF protocols
-        "192.0.2.0/24",  # documentation
-        "192.88.99.0/24",  # 6to4 relays, withdrawn
-        "192.168.0.0/16",  # private
-        "198.18.0.0/15",  # benchmarks
-        "198.51.100.0/24",  # documentation
-        "203.0.113.0/24",  # documentation
-        "224.0.0.0/4",  # multicast
-        "240.0.0.0/4",  # reserved, and broadcast
-        "2001::/23",  # IETF protocols, Teredo among them
-        "2001:db8::/32",  # documentation
-        "3fff::/20",  # documentation
-    )
-)
-"""What cannot be reached over the internet, by IANA's registries of special-purpose addresses as of November 2026
-(iana-ipv4-special-registry, iana-ipv6-special-registry). `ipaddress.is_global` is as old as the Python that runs."""
-
 AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[Any, ...]]
 """As `socket.getaddrinfo` has it."""
 
 _IPv4 = ipaddress.IPv4Address
-_IPv6 = ipaddress.IPv6Address
 
 
 class RefusedTarget(OSError):
@@ -81,24 +50,8 @@ def check_url(url: str, *, allow_private: bool) -> str:
     return url
 
 
-def is_public(address: str) -> bool:
-    """Whether an address is one of the internet's, also when it is wrapped in one of IPv6's."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(ip, _IPv6) and ip in _NAT64:
-        ip = _IPv4(int(ip) & 0xFFFF_FFFF)
-    if isinstance(ip, _IPv6) and ip not in _GLOBAL_UNICAST:
-        return ip.ipv4_mapped is not None and is_public(str(ip.ipv4_mapped))
-    if isinstance(ip, _IPv6) and ip.sixtofour is not None and not is_public(str(ip.sixtofour)):
-        return False
-    return not any(ip in network for network in _SPECIAL)
-
-
 class CheckedResolver(AbstractResolver):
-    """Resolves a name and refuses it if any of its addresses is private. A name that has no other addresses is
-    answered as a name without any.
+    """Resolves a name. One that has a private address, alone or beside public ones, is answered as one without any.
 
     What it returns is what is connected to, so a name that changes its address between a check and the connection gains
     nothing. aiohttp does not ask it about a host that is an address already: `check_host` does, and `checked_socket`
@@ -112,14 +65,10 @@ class CheckedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         found = await self._resolver.resolve(host, port, family)
-        private = [result for result in found if not is_public(result["host"])]
-        if not private:
+        if all(is_public(result["host"]) for result in found):
             return found
-        if len(private) < len(found):
-            kind = "AAAA" if private[0]["family"] == socket.AF_INET6 else "A"
-            raise RefusedTarget(f"{host} has public addresses, but also a private one in its {kind} record; remove it.")
         # As for an unknown name: a tenant shall not learn which names the operator's network knows.
-        raise OSError(f"{host} has no public address")
+        raise OSError(f"{host} has an address that is not public")
 
     async def close(self) -> None:
         await self._resolver.close()

@@ -11,7 +11,7 @@ from stagedoor.events.settings import EventSettings
 from stagedoor.inbox import store as inbox
 from stagedoor.jobs.queue import Queue
 from stagedoor.kernel.clock import rfc3339
-from stagedoor.outbox import store as outbox
+from stagedoor.outbox import delivery_store, fanout_store
 from stagedoor.retention.sweep import Retention
 from stagedoor.storage import Transaction
 from stagedoor.tenancy.nouns import App
@@ -20,8 +20,18 @@ from stagedoor.transcripts import store as transcripts
 from stagedoor.transcripts.settings import TranscriptSettings
 
 
-def register(retention: Retention, queue: Queue) -> None:
-    """Register them."""
+def register(retention: Retention, queue: Queue, max_age: int = 0) -> None:
+    """Register them.
+
+    Args:
+        retention: Where.
+        queue: Where the jobs go that delete from the object storage.
+        max_age: Seconds for which events and the audit trail are kept at the most; 0 is no bound.
+    """
+
+    def event_retention(app: App) -> int | None:
+        own = app.settings.of(EventSettings).event_retention
+        return min(own or max_age, max_age) if max_age else own
 
     def delete_transcripts(tx: Transaction, app: App, before: int, limit: int) -> int:
         due = transcripts.due(tx, app.id, before, limit)
@@ -31,7 +41,11 @@ def register(retention: Retention, queue: Queue) -> None:
         return len(due)
 
     retention.register_of_apps(lambda app: app.settings.of(TranscriptSettings).transcript_retention, delete_transcripts)
-    retention.register_of_apps(lambda app: app.settings.of(EventSettings).event_retention, _delete_events)
+    retention.register_of_apps(event_retention, _delete_events)
+    if max_age:
+        # Of rooms that are no app's as well.
+        retention.register("inbox.forget", max_age, inbox.delete_old)
+        retention.register("audit.forget", max_age, trail.delete_old)
 
 
 def _delete_events(tx: Transaction, app: App, before: int, limit: int) -> int:
@@ -39,10 +53,10 @@ def _delete_events(tx: Transaction, app: App, before: int, limit: int) -> int:
 
     What no endpoint has been offered yet is left.
     """
-    offered = outbox.offered_until(tx, app.id)
+    offered = fanout_store.offered_until(tx, app.id)
     deleted = events.delete_events(tx, app.id, at_before=before, seq_until=offered, limit=limit)
     raw = inbox.delete_settled(tx, f"{app.slug}-", received_before=before, limit=limit)
-    sent = outbox.delete_deliveries_of_app(tx, app.id, before, limit)
+    sent = delivery_store.delete_deliveries_of_app(tx, app.id, before, limit)
     if deleted + raw + sent:
         counts = {"events": deleted, "inbox": raw, "deliveries": sent}
         _note(tx, app, "events.expired", app.id, counts | {"before": rfc3339(before)})

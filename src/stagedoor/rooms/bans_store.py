@@ -13,13 +13,12 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     select,
 )
 
 from stagedoor.rooms.participants_store import participants
 from stagedoor.rooms.store import sessions
-from stagedoor.storage import Prepared, Transaction, metadata
+from stagedoor.storage import Prepared, Transaction, metadata, upsert
 
 bans = Table(
     "bans",
@@ -41,8 +40,10 @@ _BANNED_UNTIL = Prepared(
 
 
 def set_ban(tx: Transaction, ban_id: str, app_id: str, livekit_room: str, identity: str, until: int) -> None:
-    tx.execute(delete(bans).where(bans.c.livekit_room == livekit_room, bans.c.identity == identity))
-    tx.execute(insert(bans).values(id=ban_id, app_id=app_id, livekit_room=livekit_room, identity=identity, until=until))
+    # One statement: of two bans at once on PostgreSQL the second would not see, and not delete, the first one's row.
+    new = upsert(bans).values(id=ban_id, app_id=app_id, livekit_room=livekit_room, identity=identity, until=until)
+    changed = {"id": ban_id, "app_id": app_id, "until": until}
+    tx.execute(new.on_conflict_do_update(index_elements=["livekit_room", "identity"], set_=changed))
 
 
 def banned_until(tx: Transaction, livekit_room: str, identity: str, now: int) -> int | None:

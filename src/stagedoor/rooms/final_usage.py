@@ -84,8 +84,8 @@ def settle(tx: Transaction, feed: Feed, session_id: str) -> None:
     if session is None:
         return
     spans = session_usage.spans(
-        participants_store.participants_of(tx, [session.id]),
-        participants_store.tracks_of(tx, [session.id]),
+        participants_store.participants_of_session(tx, session.id),
+        participants_store.tracks_of_session(tx, session.id),
         usage.egresses_of(tx, session.id),
         _until(session),
     )

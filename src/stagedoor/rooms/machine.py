@@ -109,7 +109,7 @@ def terminated(session: Session) -> Session:
 
 
 def timed_out(session: Session) -> Session:
-    """It has lasted for as long as it may, and we end the room."""
+    """A session lasted for as long as it may, so its room is ended."""
     return replace(session, disposition="timed_out")
 
 
@@ -216,7 +216,7 @@ def participant_seen(session: Session, fact: ParticipantSnapshot, now: int) -> P
 
 
 def joined(person: Participant, fact: ParticipantSnapshot, moment: Moment, now: int) -> Participant:
-    """It became active. One that has left stays so, and its joining is filled in."""
+    """A participant became active. One that has left stays so, and its joining is filled in."""
     at, source = (fact.joined_at, "livekit") if fact.joined_at is not None else (moment.at, moment.source)
     after = replace(person, identity=fact.identity or person.identity, name=fact.name or person.name, kind=fact.kind)
     if _better(person.joined_at_source, source):
@@ -237,7 +237,7 @@ def must_have_joined(person: Participant, published_at: int, now: int) -> Partic
 
 
 def left(person: Participant, moment: Moment, reason: str | None, now: int) -> Participant:
-    """It left. What an event says replaces what we had inferred."""
+    """A participant left. What an event says replaces what we had inferred."""
     if not person.open and not _better(person.left_at_source, moment.source):
         return person if reason is None or person.reason else replace(person, reason=reason)
     return _closed(person, moment, reason, now)
@@ -305,7 +305,7 @@ def published_known(track: Track, fact: TrackSnapshot, moment: Moment) -> Track:
 
 
 def unpublished(track: Track, moment: Moment, now: int) -> Track:
-    """It is over; what an event says replaces what we had inferred, and of two inferences the earlier one counts: no
+    """A track is over; what an event says replaces what was inferred, and of two inferences the earlier one counts: no
     track outlives whose it is."""
     before = track.unpublished_at_source
     comparable = before == moment.source or (before in INFERRED and moment.source in INFERRED)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     bindparam,
     func,
     insert,
@@ -71,6 +72,11 @@ _ACTIVE_SIDS = Prepared(
         participants.c.state == "active",
     )
 )
+_PARTICIPANTS_OF_SESSION = Prepared(
+    select(participants)
+    .where(participants.c.session_id == bindparam("key"))
+    .order_by(participants.c.joined_at, participants.c.changed_at, participants.c.sid)
+)
 _INSERT_TRACK = Prepared(insert(tracks))
 _TRACK_KEY = (
     tracks.c.session_id == bindparam("key"),
@@ -82,6 +88,9 @@ _TRACKS_OF_PARTICIPANT = Prepared(
     select(tracks)
     .where(tracks.c.session_id == bindparam("key"), tracks.c.participant_sid == bindparam("key_participant"))
     .order_by(tracks.c.published_at, tracks.c.sid)
+)
+_TRACKS_OF_SESSION = Prepared(
+    select(tracks).where(tracks.c.session_id == bindparam("key")).order_by(tracks.c.published_at, tracks.c.sid)
 )
 
 
@@ -104,6 +113,11 @@ def session_of_participant(tx: Transaction, participant_sid: str) -> Session | N
 def participant_by_sid(tx: Transaction, session_id: str, sid: str) -> Participant | None:
     rows = tx.rows(_PARTICIPANT_BY_SID, {"key": session_id, "key_sid": sid})
     return Participant(*rows[0]) if rows else None
+
+
+def participants_of_session(tx: Transaction, session_id: str) -> list[Participant]:
+    """Participants of a session, in the order in which they came."""
+    return [Participant(*row) for row in tx.rows(_PARTICIPANTS_OF_SESSION, {"key": session_id})]
 
 
 def participants_of(tx: Transaction, session_ids: Iterable[str]) -> list[Participant]:
@@ -130,6 +144,48 @@ def present(tx: Transaction, livekit_rooms: Collection[str]) -> list[tuple[str, 
     return [(row.livekit_room, row.room_sid, row.identity) for row in tx.execute(query)]
 
 
+def present_sids(tx: Transaction, livekit_rooms: Collection[str]) -> list[tuple[str, str, str]]:
+    """LiveKit room, SID and identity of each participant in one of these rooms, the newest last."""
+    query = (
+        select(sessions.c.livekit_room, participants.c.sid, participants.c.identity)
+        .join(participants, participants.c.session_id == sessions.c.id)
+        .where(
+            sessions.c.livekit_room.in_(livekit_rooms),
+            sessions.c.state == "active",
+            participants.c.state == "active",
+        )
+        .order_by(participants.c.joined_at, participants.c.changed_at)
+    )
+    return [(row.livekit_room, row.sid, row.identity) for row in tx.execute(query)]
+
+
+def publishers(tx: Transaction, livekit_room: str) -> set[str]:
+    """The identities of those that publish in a room now."""
+    query = (
+        select(participants.c.identity)
+        .join(sessions, sessions.c.id == participants.c.session_id)
+        .join(
+            tracks,
+            and_(tracks.c.session_id == participants.c.session_id, tracks.c.participant_sid == participants.c.sid),
+        )
+        .where(
+            sessions.c.livekit_room == livekit_room,
+            sessions.c.state == "active",
+            participants.c.state == "active",
+            tracks.c.unpublished_at.is_(None),
+        )
+    )
+    return set(tx.execute(query).scalars())
+
+
+def reasons_of_leaving(tx: Transaction, sids: Collection[str]) -> dict[str, str]:
+    """LiveKit's reasons for which those of the participants left that have left, where it gave one."""
+    query = select(participants.c.sid, participants.c.reason).where(
+        participants.c.sid.in_(sids), participants.c.left_at.is_not(None), participants.c.reason.is_not(None)
+    )
+    return {row.sid: row.reason for row in tx.execute(query)}
+
+
 def insert_participants(tx: Transaction, new: Sequence[Participant]) -> None:
     tx.run_many(_INSERT_PARTICIPANT, [values_of(person) for person in new])
 
@@ -137,6 +193,11 @@ def insert_participants(tx: Transaction, new: Sequence[Participant]) -> None:
 def update_participants(tx: Transaction, changed: Sequence[Participant]) -> None:
     rows = [values_of(person) | {"key": person.session_id, "key_sid": person.sid} for person in changed]
     tx.run_many(_UPDATE_PARTICIPANT, rows)
+
+
+def tracks_of_session(tx: Transaction, session_id: str) -> list[Track]:
+    """Tracks of a session, in the order in which they were published."""
+    return [Track(*row) for row in tx.rows(_TRACKS_OF_SESSION, {"key": session_id})]
 
 
 def tracks_of(tx: Transaction, session_ids: Iterable[str]) -> list[Track]:

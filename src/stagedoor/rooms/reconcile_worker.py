@@ -11,6 +11,7 @@ import structlog
 from stagedoor.kernel.errors import Problem, StorageUnavailable
 from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.mediaserver.metrics import LIVEKIT_UP
+from stagedoor.mediaserver.snapshots import ServerState
 from stagedoor.rooms.ban_enforcer import BanEnforcer
 from stagedoor.rooms.metrics import RECONCILE_RUNS, REPAIRS
 from stagedoor.rooms.reconcile import Reconciler
@@ -19,7 +20,7 @@ _log = structlog.get_logger()
 _RETRY_SECONDS = 2.0
 
 
-class Watch:
+class ReconcileWorker:
     """Reconciles when asked to and at each interval.
 
     Args:
@@ -29,6 +30,7 @@ class Watch:
         interval: Seconds between two comparisons.
         apply_pending: Applies the events that are stored. A session that the backlog would open after LiveKit's list
             was taken is on no list, and would be closed at a guessed time.
+        afterwards: What else compares something with LiveKit's lists.
     """
 
     def __init__(
@@ -38,12 +40,14 @@ class Watch:
         ban_enforcer: BanEnforcer,
         interval: float,
         apply_pending: Callable[[], Awaitable[None]],
+        afterwards: Callable[[ServerState], Awaitable[None]] | None = None,
     ) -> None:
         self._gateway = gateway
         self._reconciler = reconciler
         self._ban_enforcer = ban_enforcer
         self._interval = interval
         self._apply_pending = apply_pending
+        self._afterwards = afterwards
         self._asked = asyncio.Event()
         self._lost_at: int | None = None
 
@@ -73,6 +77,8 @@ class Watch:
         for type_, count in repairs.items():
             REPAIRS.labels(type_).inc(count)
         await self._ban_enforcer.sweep()
+        if self._afterwards is not None:
+            await self._afterwards(state)
         return repairs
 
     async def run(self) -> None:

@@ -81,7 +81,7 @@ def views(tx: Transaction, sessions: Sequence[Session], *, timeline_limit: int) 
     for event in events.events_of_sessions(tx, ids, limit=timeline_limit) if timeline_limit else ():
         timelines[event.session_id].append(event)
     plans = plans_store.plans_of(tx, ids)
-    used = usage.told_of_sessions(tx, [session.id for session in sessions if session.state == "ended"])
+    used = usage.reported_usage_of_sessions(tx, [session.id for session in sessions if session.state == "ended"])
     return [
         SessionView(session, plans.get(session.id), used.get(session.id), people[session.id], timelines[session.id])
         for session in sessions

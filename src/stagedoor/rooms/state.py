@@ -165,10 +165,10 @@ class RoomState:
     def _load(self, session_id: str) -> None:
         if session_id in self._whole:
             return
-        for person in participants_store.participants_of(self._tx, [session_id]):
+        for person in participants_store.participants_of_session(self._tx, session_id):
             self._keep(person)
         complete = set(self._tracks)
-        for track in participants_store.tracks_of(self._tx, [session_id]):
+        for track in participants_store.tracks_of_session(self._tx, session_id):
             key = session_id, track.participant_sid
             if key not in complete:
                 self._tracks.setdefault(key, {})[track.sid] = track

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from stagedoor.access.mint import own_token
 from stagedoor.events.nouns import NewEvent
 from stagedoor.jobs.nouns import Effect, Job, JobKind, NewJob, Retry
 from stagedoor.jobs.queue import Queue
@@ -19,10 +20,7 @@ from stagedoor.jobs.store import unfinished_of_key
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Conflict, Problem, StorageUnavailable
 from stagedoor.kernel.ids import new_id
-from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.mediaserver.gateway import LiveKitGateway
-from stagedoor.mediaserver.signing import access_token
-from stagedoor.mediaserver.snapshots import OWN_IDENTITY
 from stagedoor.rooms import presence
 from stagedoor.rooms.nouns import Session
 from stagedoor.rooms.settings import SessionSettings, TranscriptPolicy
@@ -40,8 +38,6 @@ _LONGEST_SECONDS: Final = 30 * 86_400.0
 _RETRY_SECONDS: Final = 1.0
 _STORAGE_RETRY_SECONDS: Final = 1.0
 _CONCURRENCY: Final = 200
-_JOIN_SECONDS: Final = 300
-"""How long its join token lives: it is used at once."""
 MOST_SEGMENTS: Final = 100_000
 """Of one session: five a second for five hours. What follows is not stored, and the transcript says so."""
 
@@ -131,7 +127,7 @@ class TranscriptionJobs:
         order = Subscribe(
             new_id("sub"),
             endpoint.signal_url,
-            _join_token(endpoint, session.livekit_room),
+            own_token(endpoint, session.livekit_room, "transcriber"),
             transcript.chat,
         )
         try:
@@ -236,22 +232,3 @@ def _ended(tx: Transaction, queue: Queue, session_id: str) -> Transcript | None:
     store.update_transcript(tx, ended)
     queue.put(tx, NewJob(ARCHIVE, {"session": session_id}, session_id))
     return ended
-
-
-def _join_token(endpoint: Endpoint, livekit_room: str) -> str:
-    """A join token for a hidden participant that receives, and may do nothing else.
-
-    LiveKit counts agents neither among a room's participants nor as a participant for whom it stays open
-    (pkg/rtc/participant.go `IsDependent`, room.go `CloseIfEmpty`).
-    """
-    from livekit import api  # not at the start, which it would make a tenth longer
-
-    grants = api.VideoGrants(
-        room_join=True,
-        room=livekit_room,
-        hidden=True,
-        can_subscribe=True,
-        can_publish=False,
-        can_publish_data=False,
-    )
-    return access_token(endpoint, grants, _JOIN_SECONDS, identity=f"{OWN_IDENTITY}transcriber", kind="agent")

@@ -25,7 +25,7 @@ MEANINGS: Final[dict[Meter, str]] = {
     "egress": "Time that egresses ran, added up.",
     "recording": "The part of it in which files or segments were written.",
     "camera": "Time that cameras sent frames, added up.",
-    "viewer": "Time that a camera's frames were watched by MJPEG or WebSocket, added up.",
+    "viewer": "Time that a camera's frames were watched by MJPEG or WebSocket, and rooms by HLS, added up.",
 }
 
 

@@ -130,7 +130,7 @@ def _reported(row: Sequence[Any]) -> ReportedUsage:
     return ReportedUsage(session_id, app_id, disposition, duration_ms, Amounts(*amounts))
 
 
-def told_of_sessions(tx: Transaction, session_ids: Collection[str]) -> dict[str, Amounts]:
+def reported_usage_of_sessions(tx: Transaction, session_ids: Collection[str]) -> dict[str, Amounts]:
     """What was reported last of the usage of each."""
     return {
         row.session_id: _amounts(row)
