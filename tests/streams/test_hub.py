@@ -1,4 +1,4 @@
-"""The newest frame wins: nobody gets an old one, nobody waits for a slow one, and what was missed is counted."""
+"""The newest frame wins: no viewer gets an old one, none waits for a slow one, and what was missed is counted."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_numbers_only_grow_and_every_frame_is_taken_or_counted(steps: list[str])
     asyncio.run(run())
 
 
-async def test_a_slot_lives_as_long_as_somebody_has_to_do_with_it() -> None:
+async def test_a_slot_lives_as_long_as_it_has_a_sender_or_viewer() -> None:
     hub = Hub()
     with hub.slot("live-demo") as camera:
         with hub.slot("live-demo") as viewer:

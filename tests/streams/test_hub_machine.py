@@ -66,7 +66,7 @@ class Slots(RuleBasedStateMachine):
                 one.pending = True
 
     @rule()
-    def patience_ends(self) -> None:
+    def viewers_time_out(self) -> None:
         self.slot.end()
         for one in self.here:
             one.ended = True

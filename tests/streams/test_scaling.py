@@ -48,7 +48,7 @@ def test_a_broken_picture_raises_value_error_and_nothing_else(data: st.DataObjec
 
 
 async def test_a_size_goes_on_after_a_camera_stayed_away() -> None:
-    """Somebody whose last frame is still being sent keeps the size; who comes now must see the next camera."""
+    """A viewer whose last frame is still being sent keeps the size; one that comes now must see the next camera."""
     source, scaler = Slot(), Scaler()
     size = Size(64, 48)
     async with scaler.scaled(source, 32, "app_1") as kept:

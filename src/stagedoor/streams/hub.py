@@ -19,6 +19,7 @@ class Frame:
         at: When the frame was received, in milliseconds since the epoch.
         part: The frame as a part of a multipart response, once encoded: all viewers share it.
         chunk: That part as a chunk of HTTP/1.1, likewise.
+        message: The frame as a message of a WebSocket, likewise.
     """
 
     number: int
@@ -27,6 +28,7 @@ class Frame:
     size: Size
     part: bytes | None = field(default=None, init=False)
     chunk: bytes | None = field(default=None, init=False)
+    message: bytes | None = field(default=None, init=False)
 
 
 class EndOfStream(Exception):

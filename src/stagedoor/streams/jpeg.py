@@ -24,6 +24,12 @@ _UNSHOWN: Final = {
 }
 """Kinds of JPEG that neither browsers nor Stagedoor's decoders support."""
 
+_VARYING: Final = frozenset(bytes([marker]) for marker in (*range(0xE0, 0xF0), 0xFE))
+"""APPn and COM, in which cameras write the time."""
+
+_MOST_VARYING: Final = 20
+"""Such segments before the tables. Where there are more the whole header is walked."""
+
 _ALONE: Final = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})
 """Markers without a length (TEM, RSTn, SOI, EOI) and a stuffed byte; none belongs between SOI and SOS."""
 
@@ -46,8 +52,11 @@ LARGEST_SIDE: Final = 16_384
 _MOST_PIXELS: Final = 7_680 * 4_320
 """A header of a few bytes may promise a picture that takes gigabytes to decode."""
 
-_MOST_SCANNED_PIXELS: Final = 16 * _MOST_PIXELS
-"""Pixels times scans: each scan of a few bytes has a decoder visit every block. 882 of them took 17 s."""
+_MOST_SCANNED_SAMPLES: Final = 32 * _MOST_PIXELS
+"""Pixels times components times scans: each scan of a few bytes has a decoder visit every block of its components, 882
+of them for 17 s. The slowest picture within the bound (2,000 by 16,384, four components, not to be decoded to a smaller
+size) takes 30 times as long as an ordinary one of 1,920 by 1,080: about a second, and 400 MB. 10 scans of three
+components fit at the largest size, which is what libjpeg writes."""
 
 
 class NotJpeg(StagedoorError):
@@ -67,22 +76,27 @@ class _Header:
     """What comes before the picture data.
 
     Attributes:
-        data: Its bytes, up to and with the first SOS segment.
+        tables: Its bytes from the first segment that is neither a comment nor application data (EXIF), up to and with
+            the first SOS segment.
+        begin: Where the picture data begins in the frame that was walked.
         scanned: The components of the first scan.
+        components: How many there are.
         single: Whether that is all there is: the next marker ends the picture.
         incomplete: Whether the first scan refers to a standard Huffman table that is not there.
     """
 
-    data: bytes
+    tables: bytes
+    begin: int
     size: Size
     progressive: bool
     single: bool
     scanned: frozenset[int]
+    components: int
     incomplete: bool
 
 
 class JpegReader:
-    """Reads the frames of one sender, whose headers are usually alike: only the first of them is walked.
+    """Reads the frames of one sender, whose headers are usually alike but for a time in them: only the first is walked.
 
     Attributes:
         _last: The last frame's header.
@@ -100,9 +114,11 @@ class JpegReader:
             NotJpeg: It does not begin with SOI, its header is not one that decoders take, or it breaks off.
         """
         header = self._last
-        if header is None or not data.startswith(header.data):
+        begin = None if header is None else _begin(data, header.tables)
+        if header is None or begin is None:
             header = self._last = _header(data)
-        end = _end(data, header)
+            begin = header.begin
+        end = _end(data, header, begin)
         if header.incomplete:
             return data[:2] + STANDARD_TABLES + data[2:end], header.size
         return (data if end == len(data) else data[:end]), header.size
@@ -111,6 +127,22 @@ class JpegReader:
 def measure(data: bytes) -> tuple[bytes, Size]:
     """As `JpegReader.read`, for a single picture."""
     return JpegReader().read(data)
+
+
+def _begin(data: bytes, tables: bytes) -> int | None:
+    """Where the picture data begins, when all that is before it is `tables`, comments and application data."""
+    if not data.startswith(_SOI):
+        return None
+    at = 2
+    for _ in range(_MOST_VARYING):
+        if data.startswith(tables, at):
+            begin = at + len(tables)
+            return begin if begin < len(data) else None
+        marker, length = data[at + 1 : at + 2], data[at + 2 : at + 4]
+        if data[at : at + 1] != b"\xff" or marker not in _VARYING or length < b"\x00\x02":
+            return None
+        at += 2 + (length[0] << 8 | length[-1])
+    return None
 
 
 def _header(data: bytes) -> _Header:
@@ -127,7 +159,7 @@ def _walk(data: bytes) -> _Header:
     kind: int | None = None
     size, components = Size(0, 0), 0
     tables: set[int] = set()
-    at = 2
+    at = fixed = 2
     for _ in range(_MOST_MARKERS):
         if data[at] != 0xFF:
             raise NotJpeg(f"a marker was expected at byte {at}, and there is {data[at : at + 2].hex()}")
@@ -153,9 +185,10 @@ def _walk(data: bytes) -> _Header:
             if end >= len(data):
                 raise NotJpeg("it breaks off before its picture data")
             progressive = kind in _PROGRESSIVE
-            return _Header(
-                data[:end], size, progressive, not progressive and len(scanned) == components, scanned, incomplete
-            )
+            single = not progressive and len(scanned) == components
+            return _Header(data[fixed:end], end, size, progressive, single, scanned, components, incomplete)
+        if fixed == at and data[at + 1 : at + 2] in _VARYING:
+            fixed = end
         at = end
     raise NotJpeg(f"it has more than {_MOST_MARKERS} segments")
 
@@ -193,16 +226,19 @@ def _scan(data: bytes, at: int, length: int) -> tuple[frozenset[int], set[int]]:
     return frozenset(data[place] for place in places), tables
 
 
-def _end(data: bytes, header: _Header) -> int:
-    """Where the picture ends: at the first EOI after picture data. What follows is the driver's."""
-    begin = len(header.data)
+def _end(data: bytes, header: _Header, begin: int) -> int:
+    """Where the picture ends: at the first EOI after picture data, which begins at `begin`. What follows is the
+    driver's."""
+    if header.single:
+        first = _IN_SCAN.search(data, begin)
+        if first is not None and first.group() == _EOI_BYTES and first.start() > begin:
+            return first.end()
     end = data.find(_EOI_BYTES, begin)
     if end < 0:
         raise NotJpeg(_broken_off(data))
     if end == begin:
         raise NotJpeg("it has no picture data")
-    # Three searches for bytes cost the same whatever the data is; an expression costs thirty times as much where
-    # every second byte is 0xFF.
+    # Three searches for bytes cost the same whatever the data is, and more than the expression where 0xFF is rare.
     if header.single and data.find(_SOI, begin, end) < 0 and data.find(_SOS_BYTES, begin, end) < 0:
         return end + 2
     last = data.rfind(_EOI_BYTES, end)
@@ -217,7 +253,7 @@ def _end(data: bytes, header: _Header) -> int:
 def _end_of_scans(data: bytes, header: _Header, at: int) -> int:
     """The same for a picture with markers in between, whose first scan begins at `at`."""
     scans, scanned = 1, set(header.scanned)
-    pixels = header.size.width * header.size.height
+    samples = header.size.width * header.size.height * header.components
     at = _after_data(data, at)
     for _ in range(_MOST_MARKERS):
         if data[at] != 0xFF:
@@ -236,8 +272,8 @@ def _end_of_scans(data: bytes, header: _Header, at: int) -> int:
             continue
         scans += 1
         components, _tables = _scan(data, at, end - at - 2)
-        if scans > _MOST_SCANS or scans * pixels > _MOST_SCANNED_PIXELS:
-            raise NotJpeg(f"it has more scans than are decoded ({scans} of {pixels} pixels)")
+        if scans > _MOST_SCANS or scans * samples > _MOST_SCANNED_SAMPLES:
+            raise NotJpeg(f"it has more scans than are decoded ({scans} of {samples} samples)")
         if not header.progressive and components & scanned:
             raise NotJpeg("it has a component twice")
         scanned |= components

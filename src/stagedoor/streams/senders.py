@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -39,6 +39,8 @@ class Source:
         settings: The app's settings when the source connected.
         max_fps: The most frames a second.
         replaces: Whether the source takes the room over from another source.
+        protocol: How its frames come, as the attribute of its participant says it.
+        metadata: The metadata of its participant.
     """
 
     id: str
@@ -51,6 +53,8 @@ class Source:
     settings: AppSettings
     max_fps: int
     replaces: bool
+    protocol: str = "camera"
+    metadata: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,6 +122,10 @@ class Senders:
     def find(self, livekit_room: str) -> Sender | None:
         """The current sender of a room."""
         return self._rooms.get(livekit_room)
+
+    def slot(self, livekit_room: str) -> AbstractContextManager[Slot]:
+        """Keep the room's slot while the context lasts: a sender that connects again then publishes to the same one."""
+        return self._hub.slot(livekit_room)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Register `listener`, which is called on the event loop when a sender connects or leaves."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagedoor.sources.cameras.closing import NOT_JPEG, TOO_BIG, TOO_FAST, Close
+from stagedoor.sources.cameras.close_codes import NOT_JPEG, TOO_BIG, TOO_FAST, Close
 from stagedoor.sources.cameras.intake import Intake, Rejected
 from stagedoor.streams.hub import Slot
 from tests.support.cameras import frame, plain

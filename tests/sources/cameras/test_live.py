@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stagedoor.kernel.errors import Conflict, Unavailable
 from stagedoor.sources.cameras.authentication import AuthenticatedCamera
-from stagedoor.sources.cameras.closing import GOING_AWAY, REPLACED, REVOKED
+from stagedoor.sources.cameras.close_codes import GOING_AWAY, REPLACED, REVOKED
 from stagedoor.sources.cameras.live import LiveCamera, LiveCameras
 from stagedoor.sources.cameras.nouns import Camera
 from stagedoor.sources.cameras.settings import CameraSettings

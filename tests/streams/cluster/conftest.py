@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -35,12 +37,20 @@ def running_nodes(tmp_path_factory: pytest.TempPathFactory, postgres_server: Pos
     with ExitStack() as stack:
         redis = stack.enter_context(running_redis())
         shared = {"STAGEDOOR_DATABASE_URL": postgres_server.create_database(), "STAGEDOOR_REDIS_URL": redis.url}
+        shared |= {"STAGEDOOR_PULL_ALLOWED_NETWORKS": "127.0.0.0/8"}
         a = stack.enter_context(running(folder / "a", "external", **shared))
         assert a.external is not None
         key, secret = a.livekit_keys
         shared |= {"LIVEKIT_API_HOST": a.external.url, "LIVEKIT_API_KEY": key, "LIVEKIT_API_SECRET": secret}
+        _share_secrets(a.data_dir, folder / "b" / a.data_dir.name)
         b = stack.enter_context(running(folder / "b", "managed", **shared))
         yield Nodes(a, b, redis, a.api_key)
+
+
+def _share_secrets(source: Path, target: Path) -> None:
+    """As the page about deployment says of several nodes."""
+    target.mkdir(parents=True, mode=0o700)
+    shutil.copy2(source / "secrets.json", target / "secrets.json")
 
 
 @pytest.fixture

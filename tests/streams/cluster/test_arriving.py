@@ -1,4 +1,4 @@
-"""Two cameras that were both let in: which of them stays is the same on every node, and as their app has it."""
+"""Two cameras that were both admitted: which of them stays is the same on every node, and as their app has it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 import pytest
 
 from stagedoor.sources.cameras.authentication import AuthenticatedCamera
-from stagedoor.sources.cameras.closing import REPLACED
+from stagedoor.sources.cameras.close_codes import REPLACED
 from stagedoor.sources.cameras.live import LiveCameras
 from stagedoor.sources.cameras.nouns import Camera
 from stagedoor.sources.cameras.settings import CameraConflict, CameraSettings

@@ -1,4 +1,4 @@
-"""A camera on one node is seen on another by every way out, and frames cross only to whoever looks."""
+"""A camera on one node is seen on another by every way out, and frames cross only to nodes with a viewer."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_one_snapshot_after_the_other_waits_for_nothing(
         assert min(rounds) < 0.85, rounds
 
 
-async def test_frames_cross_while_somebody_looks_and_not_otherwise(
+async def test_frames_cross_while_there_is_a_viewer_and_not_otherwise(
     nodes: Nodes, make: Make, http: aiohttp.ClientSession
 ) -> None:
     camera, redis = await make(), nodes.redis

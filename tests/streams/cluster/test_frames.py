@@ -1,4 +1,4 @@
-"""Frames on the way: bounded at the one end, told apart at the other."""
+"""Frames on the way: bounded at the one end, distinguished at the other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIZE = Size(640, 480)
 
 
 class SlowRedis:
-    """Answers a batch when it is told to.
+    """Answers a batch when the test lets it.
 
     Attributes:
         taken: What was published, batch by batch.
@@ -50,7 +50,7 @@ class SlowRedis:
 
 
 class Sends:
-    """What a carrier needs of a camera."""
+    """What a frame publisher needs of a camera."""
 
     def __init__(self) -> None:
         self.room = "live-x"
@@ -92,7 +92,7 @@ async def test_while_redis_is_busy_only_the_newest_waits() -> None:
 
 
 @pytest.mark.parametrize("asked_meanwhile", [False, True])
-async def test_it_ends_when_nobody_listens_unless_somebody_has_just_begun(asked_meanwhile: bool) -> None:
+async def test_publishing_ends_without_subscribers_unless_one_has_just_begun(asked_meanwhile: bool) -> None:
     redis: Any = SlowRedis()
     camera: Any = Sends()
     publisher = FramePublisher(redis, Names(0))

@@ -40,7 +40,9 @@ async def test_the_same_key_takes_over_and_viewers_see_on(
     assert not on_b.left
 
 
-async def test_a_slate_is_not_shown_in_between(nodes: Nodes, api: Api, make: Make, http: aiohttp.ClientSession) -> None:
+async def test_no_placeholder_is_shown_in_between(
+    nodes: Nodes, api: Api, make: Make, http: aiohttp.ClientSession
+) -> None:
     await settings(api, cameraSlate=True)
     door = await make()
     async with sending(http, nodes.a, door, "first") as first, watching(http, nodes.a, door.room) as viewer:

@@ -18,16 +18,14 @@ from tests.support.product import Api, RunningProduct, clean_environment, eventu
 
 ALONE = """
 import json, sys
-from stagedoor.app.services import _other_nodes
-from stagedoor.streams.cluster.other_nodes import SingleNode
-from stagedoor.streams.senders import Senders
-from stagedoor.streams.hub import Hub
+from types import SimpleNamespace
+from stagedoor.services.services import Services
 from stagedoor.settings.resolve import resolve
-from stagedoor.usage.running_meters import RunningMeters
+from stagedoor.streams.cluster.other_nodes import SingleNode
 import stagedoor.app.startup, stagedoor.cli
 
-hub = Hub()
-assert isinstance(_other_nodes(resolve({}, {}).settings, "only", hub, Senders(hub, RunningMeters())), SingleNode)
+instance = SimpleNamespace(settings=resolve({}, {}).settings)
+assert isinstance(Services.other_nodes.__get__(instance, SimpleNamespace), SingleNode)
 print(json.dumps([name for name in sys.modules if name.split(".")[0] == "redis"]))
 """
 
@@ -77,10 +75,10 @@ async def test_it_goes_and_comes_back(
 
 
 async def _says(node: RunningProduct, mark: int, what: str) -> None:
-    async def said() -> bool:
+    async def logged() -> bool:
         return any(what in line for line in complaints(node, mark))
 
-    await eventually(said, 10)
+    await eventually(logged, 10)
 
 
 async def _answers_soon(http: aiohttp.ClientSession, nodes: Nodes, room: str) -> None:
@@ -107,7 +105,7 @@ async def test_the_connections_of_one_node_break(nodes: Nodes, make: Make, http:
 
 
 async def test_cameras_that_came_and_went_meanwhile(nodes: Nodes, make: Make, http: aiohttp.ClientSession) -> None:
-    """Nobody could be told; the one that came last stays."""
+    """No node could be notified; the one that came last stays."""
     door = await make()
     async with sending(http, nodes.a, door, "first") as first, watching(http, nodes.b, door.room) as viewer:
         await viewer.sees(3)
@@ -127,7 +125,7 @@ async def test_cameras_that_came_and_went_meanwhile(nodes: Nodes, make: Make, ht
             await asyncio.to_thread(nodes.redis.start)
 
 
-async def test_viewers_elsewhere_do_not_wait_for_ever(
+async def test_viewers_elsewhere_do_not_wait_indefinitely(
     nodes: Nodes, api: Api, make: Make, http: aiohttp.ClientSession
 ) -> None:
     await settings(api, cameraResume="1s")
@@ -164,7 +162,7 @@ async def test_the_product_starts_without_it(nodes: Nodes, api: Api, make: Make,
             await viewer.sees(3)
 
 
-async def test_a_wrong_password_is_said_in_a_sentence(nodes: Nodes, tmp_path: Path) -> None:
+async def test_a_wrong_password_is_reported_in_a_sentence(nodes: Nodes, tmp_path: Path) -> None:
     url = nodes.redis.url.replace("secret", "wrong")
     with running(tmp_path, STAGEDOOR_REDIS_URL=url) as product:
         await _says(product, 0, "STAGEDOOR_REDIS_URL")
@@ -172,7 +170,9 @@ async def test_a_wrong_password_is_said_in_a_sentence(nodes: Nodes, tmp_path: Pa
         assert "wrong" not in product.log
 
 
-async def test_a_stop_says_goodbye(nodes: Nodes, api: Api, make: Make, http: aiohttp.ClientSession) -> None:
+async def test_a_stopping_node_sends_a_leave_message(
+    nodes: Nodes, api: Api, make: Make, http: aiohttp.ClientSession
+) -> None:
     """The other node need not wait until this one is missed, and nothing is left at Redis."""
     door = await make()
     async with sending(http, nodes.a, door, "front") as device:

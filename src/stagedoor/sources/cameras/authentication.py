@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import time
 from dataclasses import dataclass
 from typing import Final
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
-
 from stagedoor.kernel.errors import Forbidden, Invalid, NotFound, Problem, TooMany, Unauthenticated
+from stagedoor.kernel.rate import Rate
+from stagedoor.kernel.wrong_keys import WrongKeys
 from stagedoor.sources.cameras import store
 from stagedoor.sources.cameras.nouns import Camera
 from stagedoor.storage import Database, GenerationCache, Transaction
@@ -20,11 +16,8 @@ from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.room_names import livekit_name
 from stagedoor.tenancy.store import app_by_id
 
-_WRONG_KEYS: Final = RateLimitItemPerMinute(30)
-"""Wrong keys from one address. Valid keys are not counted: a fleet behind one address may reconnect all at once."""
-
-_CONNECTIONS: Final = RateLimitItemPerMinute(60)
-"""Connections of one camera: a device that reconnects every second gets `Retry-After`."""
+_CONNECTIONS: Final = 60
+"""Connections of one camera in a minute: a device that reconnects every second gets `Retry-After`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +40,8 @@ class CameraAuthenticator:
     """
 
     def __init__(self, database: Database) -> None:
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._connects = Rate(_CONNECTIONS, 60)
+        self._wrong_keys = WrongKeys()
         self._known = GenerationCache[str, AuthenticatedCamera](database)
 
     async def admit(self, app: str, room: str, key: str | None, address: str) -> AuthenticatedCamera:
@@ -82,11 +76,11 @@ class CameraAuthenticator:
         Raises:
             TooMany: The camera connects too often.
         """
-        if not self._limiter.hit(_CONNECTIONS, "connect", camera_id):
+        if not self._connects.take(camera_id):
             raise TooMany(
                 "This camera connects too often; wait longer each time that a connection fails.",
                 code="too_many_connections",
-                headers=self._retry_after(_CONNECTIONS, "connect", camera_id),
+                headers={"Retry-After": str(self._connects.retry_after(camera_id))},
             )
 
     def forget(self) -> None:
@@ -94,21 +88,11 @@ class CameraAuthenticator:
         self._known.forget()
 
     def _refused(self, address: str) -> Problem:
-        if self._limiter.hit(_WRONG_KEYS, "wrong", address):
-            return Unauthenticated(
-                "Send the camera's key: Authorization: Bearer wsk_…",
-                code="bad_camera_key",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-        return TooMany(
-            "Too many wrong keys came from this address; wait.",
-            code="too_many_wrong_keys",
-            headers=self._retry_after(_WRONG_KEYS, "wrong", address),
+        return self._wrong_keys.refusal(address) or Unauthenticated(
+            "Send the camera's key: Authorization: Bearer wsk_…",
+            code="bad_camera_key",
+            headers={"WWW-Authenticate": "Bearer"},
         )
-
-    def _retry_after(self, item: RateLimitItemPerMinute, *names: str) -> dict[str, str]:
-        reset, _ = self._limiter.get_window_stats(item, *names)
-        return {"Retry-After": str(max(1, math.ceil(reset - time.time())))}
 
     async def _find(self, key_digest: str) -> AuthenticatedCamera | None:
         def look(tx: Transaction) -> AuthenticatedCamera | None:

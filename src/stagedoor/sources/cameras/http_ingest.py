@@ -5,15 +5,27 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Final
 
 from stagedoor.kernel.errors import Conflict
 from stagedoor.sources.cameras.authentication import AuthenticatedCamera
-from stagedoor.sources.cameras.closing import IDLE, Close
+from stagedoor.sources.cameras.close_codes import IDLE, Close
 from stagedoor.sources.cameras.intake import Rejected
 from stagedoor.sources.cameras.live import LiveCamera, LiveCameras
 from stagedoor.sources.cameras.metrics import CAMERA_DROPPED
 from stagedoor.sources.cameras.presence_events import PresenceEvents
 from stagedoor.streams.jpeg import NotJpeg, measure
+
+MOST_REFUSED: Final = 1_000
+"""Cameras that are not live whose refused frames are remembered; those refused longest ago are forgotten first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The frames of a camera that were refused before it was live: how many, and the last of them."""
+
+    count: int
+    last: Rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,7 @@ class HttpIngest:
         self._cameras = cameras
         self._presence_events = presence_events
         self._held: dict[str, _Held] = {}
+        self._refused: dict[str, Refused] = {}
 
     def take(self, admitted: AuthenticatedCamera, data: bytes) -> Rejected | Close | None:
         """Accept a frame; returns `None`, or why the frame was rejected, or why the camera may not send now.
@@ -36,19 +49,38 @@ class HttpIngest:
         Raises:
             Conflict: The camera sends by WebSocket now, or another camera sends to its room.
         """
-        held = self._held.get(admitted.camera.id)
-        if held is None or held.live.closing.done():
+        if self._current(admitted) is None:
             # A camera that never sent a valid picture must not count as live, which it would for its idle timeout.
             try:
                 measure(data)
             except NotJpeg as error:
-                CAMERA_DROPPED.labels("not_jpeg").inc()
-                return Rejected("not_jpeg", str(error))
+                return self.refuse(admitted, Rejected("not_jpeg", str(error)))
         live = self._live(admitted)
         outcome = live.take(data)
         if isinstance(outcome, Close):
             live.close(outcome)
         return outcome
+
+    def refuse(self, admitted: AuthenticatedCamera, rejected: Rejected) -> Rejected:
+        """Count a frame that no live camera took, so that the camera's state shows it; returns `rejected`."""
+        CAMERA_DROPPED.labels(rejected.reason).inc()
+        live = self._current(admitted)
+        if live is not None:
+            live.intake.refuse(rejected)
+            return rejected
+        before = self._refused.pop(admitted.camera.id, None)
+        self._refused[admitted.camera.id] = Refused(1 if before is None else before.count + 1, rejected)
+        if len(self._refused) > MOST_REFUSED:
+            del self._refused[next(iter(self._refused))]
+        return rejected
+
+    def refused(self, camera_id: str) -> Refused | None:
+        """What was refused of a camera that is not live, since it last was."""
+        return self._refused.get(camera_id)
+
+    def _current(self, admitted: AuthenticatedCamera) -> LiveCamera | None:
+        held = self._held.get(admitted.camera.id)
+        return None if held is None or held.live.closing.done() else held.live
 
     def _live(self, admitted: AuthenticatedCamera) -> LiveCamera:
         """The live camera of this device, registered if it is not live yet.
@@ -65,6 +97,9 @@ class HttpIngest:
             raise Conflict("This camera sends by WebSocket at the moment.", code="camera_connected")
         stack = ExitStack()
         live = stack.enter_context(self._cameras.sending(admitted))
+        refused = self._refused.pop(camera.id, None)
+        if refused is not None:
+            live.intake.refuse(refused.last, refused.count)
         task = asyncio.create_task(self._hold(stack, live), name=f"camera {camera.id}")
         self._held[camera.id] = _Held(live, task)
         return live

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from stagedoor.sources.cameras.closing import NOT_JPEG, TOO_BIG, TOO_FAST, Close
+from stagedoor.sources.cameras.close_codes import NOT_JPEG, TOO_BIG, TOO_FAST, Close
 from stagedoor.sources.cameras.metrics import CAMERA_BYTES, CAMERA_DROPPED, CAMERA_FRAMES
 from stagedoor.streams.hub import Slot
 from stagedoor.streams.jpeg import JpegReader, NotJpeg
@@ -25,7 +25,6 @@ _HOPELESS_SECONDS: Final = 30
 _HOPELESS_MESSAGES: Final = 10
 """A camera that sent this many frames in this time, none of them valid, is disconnected."""
 
-_TAKEN: Final = CAMERA_FRAMES
 _RATE: Final = CAMERA_DROPPED.labels("rate")
 _REFUSED: Final = CAMERA_DROPPED.labels("not_jpeg")
 _LARGE: Final = CAMERA_DROPPED.labels("too_big")
@@ -121,9 +120,14 @@ class Intake:
         self._bad = 0
         self._slot.publish(now_ms, picture, size)
         self.frames += 1
-        _TAKEN.inc()
-        CAMERA_BYTES.inc(len(picture))
+        CAMERA_FRAMES.value += 1
+        CAMERA_BYTES.value += len(picture)
         return None
+
+    def refuse(self, rejected: Rejected, count: int = 1) -> None:
+        """Count messages that were rejected before they came here; `rejected` is the last of them."""
+        self.rejected += count
+        self.rejection = rejected
 
     def note(self, rejected: Rejected | None, now: float) -> Rejected | Close | None:
         """Count a text message, which was rejected or not; the result is as for `take`."""
@@ -131,13 +135,11 @@ class Intake:
             return TOO_FAST
         if rejected is not None:
             _TEXT.inc()
-            self.rejected += 1
-            self.rejection = rejected
+            self.refuse(rejected)
         return rejected
 
     def _reject(self, rejected: Rejected, now: float, why: Close) -> Rejected | Close:
-        self.rejected += 1
-        self.rejection = rejected
+        self.refuse(rejected)
         if not self._bad:
             self._bad_since = now
         self._bad += 1

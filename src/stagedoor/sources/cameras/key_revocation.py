@@ -9,7 +9,7 @@ import structlog
 
 from stagedoor.kernel.errors import StorageUnavailable
 from stagedoor.sources.cameras import store
-from stagedoor.sources.cameras.closing import REVOKED
+from stagedoor.sources.cameras.close_codes import REVOKED
 from stagedoor.sources.cameras.live import LiveCameras
 from stagedoor.storage import Database
 

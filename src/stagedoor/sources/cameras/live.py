@@ -68,8 +68,9 @@ class LiveCamera:
 
     def take(self, data: bytes) -> Rejected | Close | None:
         """Accept a frame; returns `None`, or why the frame was rejected, or why the connection is to end."""
-        if self.closing.done():
-            return self.closing.result()
+        closing = self.sender.closing
+        if closing.done():
+            return closing.result()
         return self.intake.take(data, time.monotonic(), now_ms())
 
     def receive_text(self, text: str) -> Rejected | Close | None:

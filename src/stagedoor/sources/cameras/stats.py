@@ -12,6 +12,8 @@ LONGEST_STATS: Final = 4_096
 """The size of the longest message, in bytes."""
 
 _BOM: Final = "\ufeff"
+_OUT_OF_RANGE: Final = "Number out of range"
+"""How msgspec begins its sentence about a number such as 1e400, which is JSON and fits in no float."""
 
 
 class NotStats(StagedoorError):
@@ -32,7 +34,9 @@ def read_stats(text: str) -> dict[str, Any]:
         raise NotStats("it is a JPEG as base64 text; send its bytes as a binary message")
     try:
         fields = msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.ValidationError:
+    except msgspec.ValidationError as error:
+        if str(error).startswith(_OUT_OF_RANGE):
+            raise NotStats("a number in the text is larger than a double can hold (1.8e308)") from None
         raise NotStats('the text is JSON and no object; what a device may say is {"type":"stats", …}') from None
     except (msgspec.DecodeError, UnicodeError):
         raise NotStats('the text is not JSON; what a device may say is {"type":"stats", …}') from None

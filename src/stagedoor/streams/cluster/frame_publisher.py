@@ -51,6 +51,10 @@ class FramePublisher:
         feed = self._feeds[sender.room] = _Feed(sender.room, sender, token)
         feed.task = asyncio.create_task(self._collect(feed), name=f"relay {sender.room}")
 
+    def is_feeding(self, room: str) -> bool:
+        """Whether another node subscribed to the room's frames when the last one was published."""
+        return room in self._feeds
+
     def stop(self, room: str) -> None:
         """Stop publishing a room's frames."""
         feed = self._feeds.pop(room, None)

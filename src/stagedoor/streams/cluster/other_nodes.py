@@ -21,6 +21,10 @@ class OtherNodes(Protocol):
         """Receive the room's frames on this node while the context lasts, whichever node its camera sends to."""
         ...
 
+    def watch_this_one(self, livekit_room: str) -> bool:
+        """Whether another node has viewers of the camera that sends to the room on this one."""
+        ...
+
     async def run(self) -> None:
         """Exchange messages with the other nodes until cancelled; then report this node's cameras as offline."""
         ...
@@ -39,6 +43,11 @@ class SingleNode:
         """Do nothing: every frame is received by this node."""
         del livekit_room, settings
         yield
+
+    def watch_this_one(self, livekit_room: str) -> bool:
+        """Never: there is no other node."""
+        del livekit_room
+        return False
 
     async def run(self) -> None:
         """Wait until cancelled."""

@@ -124,6 +124,10 @@ class Relay:
                     del self._users[livekit_room], self._watched[livekit_room]
                     self._wake.set()
 
+    def watch_this_one(self, livekit_room: str) -> bool:
+        """Whether another node has viewers of the camera that sends to the room on this one."""
+        return self._publisher.is_feeding(livekit_room)
+
     async def run(self) -> None:
         """Stay connected, and restore in Redis what an outage lost; when cancelled, report all cameras as offline."""
         backoff = Backoff(0.2, 2.0, 10.0)

@@ -1,0 +1,242 @@
+"""A URL that is read: connected to again when it breaks, while the participant stays in the room.
+
+FFmpeg opens no address by itself: RTSP and RTMP come through a relay, HTTP through files over checked connections.
+"""
+
+# PyAV's annotations are incomplete.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from fractions import Fraction
+from typing import Final, Literal
+from urllib.parse import SplitResult, urlsplit
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Stream
+
+from stagedoor.streams.media import protocol
+from stagedoor.streams.media.child.connecting import connect
+from stagedoor.streams.media.child.drift import Drift
+from stagedoor.streams.media.child.http_source import HttpSource
+from stagedoor.streams.media.child.media import MediaPacket, StreamFailed, Track
+from stagedoor.streams.media.child.reader import Reader
+from stagedoor.streams.media.child.relay import Relay, Unchanged
+from stagedoor.streams.media.child.rtsp_relay import RtspTranslator
+from stagedoor.streams.media.child.timeline import Timeline
+
+_OPEN_SECONDS: Final = 8.0
+_STALL_SECONDS: Final = 8.0
+"""A source that sends nothing for so long is connected to again."""
+_FIRST_WAIT: Final = 0.5
+_LONGEST_WAIT: Final = 5.0
+_MOST_LEAD_US: Final = 1_000_000
+"""A file is read no faster than it plays."""
+_PORTS: Final = {"rtsp": 554, "rtsps": 322, "rtmp": 1935, "rtmps": 443}
+_FORMATS: Final = "hls,mpegts,mov,matroska,flv,mpjpeg,mpeg,avi,aac,mp3,ogg,wav,h264,hevc"
+_COMMON: Final = {"analyzeduration": "1500000", "probesize": "2000000"}
+_CAMERA: Final = _COMMON | {"fpsprobesize": "0"}
+"""The first picture is not waited with until FFmpeg knows the frame rate, which is measured here."""
+_TRANSPORTS: Final = {"auto": "tcp+udp", "tcp": "tcp", "udp": "udp"}
+
+
+class UrlInput:
+    """Reads the packets of a URL.
+
+    Args:
+        source: What is read, and where it may lead.
+
+    Attributes:
+        report: Called when the source is away, and with `None` when it is back.
+        format: FFmpeg's name of the container, once it is open.
+        finite: Whether it has an end, as a file has.
+    """
+
+    def __init__(self, source: protocol.UrlInput) -> None:
+        self._source = source
+        self.report: Callable[[protocol.Interrupted | None], None] = lambda _: None
+        self._url = urlsplit(source.url)
+        self._closing = threading.Event()
+        self._relay: Relay | None = None
+        self._http: HttpSource | None = None
+        self._records = self._url.scheme.lower().startswith("rtsp")
+        self._timeline = Timeline(Drift() if self._records else None)
+        self._began = False
+        self._translator: RtspTranslator | None = None
+        self.format = ""
+        self.finite = False
+
+    @property
+    def transport(self) -> Literal["tcp", "udp"] | None:
+        """What carries the media; none before anything was opened."""
+        if not self.format:
+            return None
+        return "udp" if self._translator is not None and self._translator.by_udp else "tcp"
+
+    def close(self) -> None:
+        """End `packets`, from another thread."""
+        self._closing.set()
+        if self._relay is not None:
+            self._relay.close()
+        if self._http is not None:
+            self._http.abort()
+
+    def packets(self) -> Iterator[MediaPacket]:
+        """All packets, until a file ends.
+
+        Raises:
+            StreamFailed: The source cannot be read, or is away for too long.
+        """
+        away_since: float | None = None
+        wait = _FIRST_WAIT
+        while not self._closing.is_set():
+            failure = StreamFailed("source_failed", "The source has ended the stream.", retry=True)
+            try:
+                for packet in self.connection():
+                    if away_since is not None:
+                        away_since, wait = None, _FIRST_WAIT
+                        self.report(None)
+                    yield packet
+                if self.finite:
+                    return
+            except StreamFailed as error:
+                failure = error
+            if self._closing.is_set():
+                return
+            ended = failure.ended()
+            away_since = away_since if away_since is not None else time.monotonic()
+            away = time.monotonic() - away_since
+            if not ended.retry or not self._began or away > self._source.stay_seconds:
+                raise failure
+            self.report(protocol.Interrupted(ended.code, ended.message))
+            self._closing.wait(wait * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    def connection(self) -> Generator[MediaPacket]:
+        """The packets of one connection, until it ends.
+
+        Raises:
+            StreamFailed: The source cannot be read.
+        """
+        self._timeline.restart()
+        try:
+            with self._open() as container:
+                self.format = container.format.name
+                self.finite = self._http is not None and _has_end(self._http, container)
+                yield from self._read(container)
+            self._fail_as_relay()
+        except FFmpegError as error:
+            self._fail_as_relay()
+            raise self._failed(error) from error
+        finally:
+            if self._relay is not None:
+                self._relay.close()
+            if self._http is not None:
+                self._http.close()
+
+    def _fail_as_relay(self) -> None:
+        if self._relay is not None and self._relay.failure is not None:
+            raise self._relay.failure
+
+    def _failed(self, error: FFmpegError) -> StreamFailed:
+        name, answered = type(error).__name__, "" if self._http is None else self._http.content_type
+        message = f"The source cannot be read: {error.strerror}."
+        if name in {"ExitError", "TimeoutError"}:
+            message = "The source sends no media."
+        elif not self._began and self._http is not None and self._http.is_mp4_without_ranges:
+            message = (
+                "The MP4 cannot be read from its beginning: its index comes last. Write it first (FFmpeg:"
+                " -movflags +faststart), or serve the file with range requests (Accept-Ranges: bytes)."
+            )
+        elif name == "InvalidDataError" and not self.format:
+            what = f"The answer of the type {answered}" if answered else "What the source answers"
+            message = f"{what} is no media that can be read."
+        return StreamFailed("source_failed", message, retry=True)
+
+    def _read(self, container: InputContainer) -> Iterator[MediaPacket]:
+        first = [*container.streams.video[:1], *container.streams.audio[:1]]
+        if not first:
+            raise StreamFailed("source_failed", "The source has neither video nor audio.", retry=True)
+        readers = {stream.index: Reader(stream) for stream in first}
+        for packet in container.demux(first):
+            reader = readers[packet.stream_index]
+            if reader.track is None or not packet.size:
+                continue
+            self._began = True
+            yield self._place(reader.track, packet, reader)
+
+    def _place(self, track: Track, packet: av.Packet[Stream], reader: Reader) -> MediaPacket:
+        now = time.monotonic_ns() // 1000
+        base: Fraction = (packet.time_base or Fraction(0)) * 1_000_000
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        shown = packet.pts if packet.pts is not None else stamp
+        offset = 0 if stamp is None or shown is None else int((shown - stamp) * base)
+        dts = self._timeline.place(track.kind, now if stamp is None else int(stamp * base), now)
+        if dts - now > _MOST_LEAD_US and not self._records:
+            self._closing.wait((dts - now - _MOST_LEAD_US / 2) / 1_000_000)
+        key = packet.is_keyframe
+        return MediaPacket(track, reader.data(packet), dts + max(0, offset), dts, key, True)  # the filter empties it
+
+    def _open(self) -> InputContainer:
+        scheme = self._url.scheme.lower()
+        if scheme in {"http", "https"}:
+            return self._open_http()
+        host, port = self._url.hostname or "", self._url.port or _PORTS[scheme]
+        connection = connect(host, port, self._source.allowed_networks, tls=scheme in {"rtsps", "rtmps"})
+        return self._open_rtsp(connection) if scheme.startswith("rtsp") else self._open_rtmp(connection)
+
+    def _open_http(self) -> InputContainer:
+        self._http = HttpSource(self._source.url, self._source.allowed_networks)
+        options = {
+            **_COMMON,
+            "protocol_whitelist": "http,https,crypto",
+            "format_whitelist": _FORMATS,
+            "http_persistent": "0",
+            "http_multiple": "0",
+        }
+        url = self._url._replace(netloc=self._url.netloc.rpartition("@")[2]).geturl()
+        return av.open(url, "r", options=options, io_open=self._http.open, timeout=(_OPEN_SECONDS, _STALL_SECONDS))
+
+    def _open_rtsp(self, connection: socket.socket) -> InputContainer:
+        translator = self._translator = RtspTranslator(self._url, connection.getpeername()[0])
+        self._relay = Relay(connection, translator)
+        translator.local = f"127.0.0.1:{self._relay.port}"
+        options = {
+            **_CAMERA,
+            "protocol_whitelist": "rtsp,rtp,rtcp,udp,tcp",
+            "rtsp_transport": _TRANSPORTS[self._source.transport],
+            "allowed_media_types": "video+audio",
+        }
+        if self._source.transport == "auto":
+            options["rtsp_flags"] = "prefer_tcp"
+        url = _local("rtsp", translator.local, self._url)
+        return av.open(url, "r", format="rtsp", options=options, timeout=(_OPEN_SECONDS, _STALL_SECONDS))
+
+    def _open_rtmp(self, connection: socket.socket) -> InputContainer:
+        self._relay = Relay(connection, Unchanged())
+        netloc = self._url.netloc.rpartition("@")[2]
+        app = self._url.path.strip("/").rpartition("/")[0]
+        options = {
+            **_CAMERA,
+            "protocol_whitelist": "rtmp,tcp",
+            "rtmp_tcurl": f"{self._url.scheme}://{netloc}/{app}",
+            "rtmp_live": "live",
+        }
+        userinfo, at, _ = self._url.netloc.rpartition("@")
+        url = _local("rtmp", f"{userinfo}{at}127.0.0.1:{self._relay.port}", self._url)
+        return av.open(url, "r", format="flv", options=options, timeout=(_OPEN_SECONDS, _STALL_SECONDS))
+
+
+def _local(scheme: str, netloc: str, url: SplitResult) -> str:
+    return url._replace(scheme=scheme, netloc=netloc).geturl()
+
+
+def _has_end(source: HttpSource, container: InputContainer) -> bool:
+    return bool(container.duration) or (source.has_length and container.format.name != "hls")
