@@ -195,7 +195,7 @@ async def killed(_: ExternalLiveKit, __: str, pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-async def told_to_end(_: ExternalLiveKit, __: str, pid: int) -> None:
+async def asked_to_end(_: ExternalLiveKit, __: str, pid: int) -> None:
     os.kill(pid, signal.SIGTERM)
 
 
@@ -213,7 +213,7 @@ async def deleted(livekit: ExternalLiveKit, room: str, _: int) -> None:
     ("end", "reason"),
     [
         (killed, "the process ended with -9"),
-        (told_to_end, "left"),
+        (asked_to_end, "left"),
         (removed, "PARTICIPANT_REMOVED"),
         (deleted, "ROOM_DELETED"),
     ],

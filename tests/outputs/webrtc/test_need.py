@@ -34,7 +34,7 @@ def test_it_lingers_from_when_the_last_one_left() -> None:
 
 
 @pytest.mark.parametrize("policy", ["demand", "always"])
-def test_who_was_sent_away_stays_away_while_the_same_people_are_there(policy: CameraBridge) -> None:
+def test_a_removed_camera_stays_away_while_the_same_people_are_there(policy: CameraBridge) -> None:
     need = Need(policy, linger=10)
     assert need.evaluate(0, FIRST)
     need.on_removed("RM_1")
@@ -49,7 +49,7 @@ def test_who_was_sent_away_stays_away_while_the_same_people_are_there(policy: Ca
 
 
 @pytest.mark.parametrize("policy", ["demand", "always"])
-def test_who_was_sent_away_comes_to_another_life_of_the_room(policy: CameraBridge) -> None:
+def test_a_removed_camera_comes_to_the_next_session_of_the_room(policy: CameraBridge) -> None:
     need = Need(policy, linger=10)
     need.evaluate(0, FIRST)
     need.on_removed("RM_1")
@@ -57,7 +57,7 @@ def test_who_was_sent_away_comes_to_another_life_of_the_room(policy: CameraBridg
     assert need.evaluate(2, SECOND)
 
 
-def test_who_was_sent_away_after_livekit_had_been_restarted_stays_away() -> None:
+def test_a_camera_removed_after_a_restart_of_livekit_stays_away() -> None:
     need = Need("demand", linger=10)
     assert need.evaluate(0, FIRST)
     assert need.evaluate(1, SECOND)
@@ -74,7 +74,7 @@ def test_always_does_not_make_a_deleted_room_again_by_itself() -> None:
     assert need.evaluate(1_001, SECOND)
 
 
-def test_a_new_connection_is_not_sent_away_and_knows_who_was_there() -> None:
+def test_a_new_connection_is_not_a_removed_one_and_knows_who_was_there() -> None:
     need = Need("demand", linger=10)
     need.evaluate(0, FIRST)
     need.on_removed("RM_1")

@@ -1,4 +1,4 @@
-"""Cameras come into their rooms when somebody does, and leave when nobody needs them; with a real LiveKit, whose
+"""Cameras come into their rooms when a participant does, and leave when none is left; with a real LiveKit, whose
 webhooks a real Stagedoor applies in this process."""
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ import pytest
 from stagedoor.access.grants import JoinRequest, decide
 from stagedoor.access.mint import mint
 from stagedoor.api.application import build
-from stagedoor.api.services import Services
 from stagedoor.app.datafolder import DataFolder
 from stagedoor.app.firstrun import APP, make_first
 from stagedoor.app.http import HttpServer
 from stagedoor.app.network import lay_out
-from stagedoor.app.services import make_services
+from stagedoor.app.service_factory import make_services
 from stagedoor.kernel.metrics import REGISTRY
+from stagedoor.mediaserver.snapshots import Permissions
 from stagedoor.outputs.webrtc.join_tokens import JoinTokens, NotReady
 from stagedoor.outputs.webrtc.settings import CameraBridge
 from stagedoor.outputs.webrtc.supervisor import Bridges
 from stagedoor.rooms import participants_store
+from stagedoor.services.services import Services
 from stagedoor.settings.resolve import resolve
 from stagedoor.sources.cameras.authentication import AuthenticatedCamera
+from stagedoor.sources.cameras.close_codes import REVOKED
 from stagedoor.sources.cameras.live import LiveCamera
 from stagedoor.sources.cameras.nouns import Camera
 from stagedoor.storage import migrate, open_database
@@ -71,12 +73,12 @@ class Stage:
         return self.connections.enter_context(self.parts.cameras.sending(admitted))
 
     def wake(self) -> None:
-        """Have the keeper look, although nothing has changed."""
+        """Have the supervisor look, although nothing has changed."""
         self.parts.feed.wake(self.app.id)
 
     @asynccontextmanager
     async def person(self, identity: str, *, hidden: bool = False) -> AsyncGenerator[Watcher]:
-        """Somebody in the camera's room."""
+        """A participant in the camera's room."""
         app = await self.parts.database.read(lambda tx: app_by_slug(tx, APP))
         assert app is not None
         grant = decide(app, JoinRequest(self.room, identity, hidden=hidden))
@@ -120,16 +122,16 @@ async def stage(tmp_path: Path) -> AsyncGenerator[Stage]:
     await migrate(data.database)
     database = await open_database(data.database)
     await database.write(make_first)
-    parts, ban_enforcer = make_services(
-        settings, secrets, lay_out(settings, secrets), database, "operator", lambda: None
-    )
+    parts = make_services(settings, secrets, lay_out(settings, secrets), database, "operator", lambda: None)
     http = HttpServer(settings)
     await http.start(build(parts, []))
     app = await database.read(lambda tx: app_by_slug(tx, APP))
     assert app is not None
     tickets = JoinTokens(parts.database, parts.gateway, parts.issuer)
-    bridges = Bridges(database, parts.feed, parts.senders, tickets, linger_seconds=LINGER_SECONDS)
-    work = [asyncio.create_task(part.run()) for part in (bridges, parts.applier, ban_enforcer)]
+    bridges = Bridges(
+        database, parts.feed, parts.senders, tickets, linger_seconds=LINGER_SECONDS, reconnect_seconds=LINGER_SECONDS
+    )
+    work = [asyncio.create_task(part.run()) for part in (bridges, parts.applier, parts.ban_enforcer)]
     try:
         yield Stage(parts, livekit, app, bridges)
     finally:
@@ -204,7 +206,7 @@ async def test_off_it_stays_out(stage: Stage) -> None:
             assert not children()
 
 
-async def test_nobody_in_the_room_needs_no_bridge(stage: Stage) -> None:
+async def test_an_empty_room_needs_no_bridge(stage: Stage) -> None:
     async with stage.camera("demand"):
         stage.wake()
         async with stage.person("ann"):
@@ -266,7 +268,38 @@ async def test_a_camera_that_connects_again_at_once_keeps_its_bridge(stage: Stag
         assert await asyncio.to_thread(children) == before
 
 
-async def test_whoever_has_the_cameras_identity_already_is_left_in_peace(stage: Stage) -> None:
+async def test_a_camera_that_is_lost_and_connects_again_keeps_its_track(stage: Stage) -> None:
+    stage.bridges._reconnect = 29  # pyright: ignore[reportPrivateUsage]
+    async with stage.camera("always"), stage.person("ann") as ann:
+        await ann.until(lambda picture: picture.is_of(160, 120, BLUE))
+        flaps: list[object] = []
+
+        def flap(*track: object) -> None:
+            flaps.append(track)
+
+        ann.room.on("track_unsubscribed", flap)
+        before = await asyncio.to_thread(children)
+        for number in range(3):
+            stage.connections.close()
+            async with stage.person(f"bob-{number}"):  # by then the supervisor has looked
+                await stage.until_people_are("ann", "door-cam", f"bob-{number}")
+            stage.connect("always")
+            await ann.until(lambda picture: picture.is_of(160, 120, BLUE), count=5)
+        assert await asyncio.to_thread(children) == before
+        assert not flaps
+
+
+async def test_a_camera_that_is_disabled_leaves_at_once(stage: Stage) -> None:
+    stage.bridges._reconnect = 29  # pyright: ignore[reportPrivateUsage]
+    async with stage.camera("always"):
+        await stage.bridged()
+        [sender] = stage.parts.senders.current()
+        sender.close(REVOKED)
+        stage.connections.close()
+        await none_left()
+
+
+async def test_a_participant_with_the_cameras_identity_stays_in_the_room(stage: Stage) -> None:
     async with stage.person("door-cam") as namesake:
         async with stage.camera("always"):
             await eventually_refused(stage)
@@ -274,8 +307,24 @@ async def test_whoever_has_the_cameras_identity_already_is_left_in_peace(stage: 
         assert namesake.room.isconnected()
 
 
+async def test_a_namesake_that_claims_to_be_the_camera_stays_in_the_room(stage: Stage) -> None:
+    async with stage.person("door-cam") as namesake:
+        may = Permissions(can_update_metadata=True)
+        await stage.parts.gateway.update_participant(stage.room, "door-cam", permissions=may)
+        await namesake.room.local_participant.set_attributes({"stagedoor.source": "camera"})
+
+        async def claimed() -> bool:
+            found = await stage.parts.gateway.participant(stage.room, "door-cam")
+            return found.attributes == {"stagedoor.source": "camera"}
+
+        await eventually(claimed)
+        async with stage.camera("always"):
+            await eventually_refused(stage)
+        assert namesake.room.isconnected()
+
+
 async def eventually_refused(stage: Stage) -> None:
-    """Return when the keeper has tried, and was told that it cannot."""
+    """Return when the supervisor has tried to start a bridge, and was refused."""
     tickets = stage.bridges._join_tokens  # pyright: ignore[reportPrivateUsage]
     [sender] = stage.parts.senders.current()
     with pytest.raises(NotReady):

@@ -29,6 +29,7 @@ class FrameViewers:
         other_nodes: The senders of other nodes.
         running: Meters how long each viewer watches.
         is_registered: Whether a source is registered for an app's room, by the app's id and the room's LiveKit name.
+        starts_on_demand: Whether a source of an app's room begins to send once a viewer is there, likewise.
     """
 
     def __init__(
@@ -38,10 +39,12 @@ class FrameViewers:
         other_nodes: OtherNodes,
         running: RunningMeters,
         is_registered: Callable[[str, str], Awaitable[bool]],
+        starts_on_demand: Callable[[str, str], Awaitable[bool]],
     ) -> None:
         self._hub = hub
         self._senders = senders
         self._is_registered = is_registered
+        self._starts_on_demand = starts_on_demand
         self._other_nodes = other_nodes
         self._running = running
         self._scaler = Scaler()
@@ -80,13 +83,14 @@ class FrameViewers:
             readmission: How the viewer is admitted again while it watches; it is ended when it is refused.
 
         Raises:
-            NotFound: No camera sends to the room, and the app shows no placeholder frame for an absent one.
+            NotFound: No camera sends to the room, none begins to because of the viewer, and the app shows no
+                placeholder frame for an absent one.
             TooMany: The room has `cameraMaxViewers` viewers already.
         """
         room, settings = admission.livekit_room, admission.app.settings
         with self._place(admission):
             there = await self.there(room)
-            if not there and not await self._has_placeholder(admission):
+            if not there and not await self._is_worth_waiting(admission):
                 raise NotFound("No camera sends to this room.", code="no_camera")
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(self._other_nodes.watch(room, settings))
@@ -99,11 +103,7 @@ class FrameViewers:
                 if metered:
                     stack.enter_context(self._running.run("viewer", admission.app.id, room))
                 if not there:
-                    nothing = (
-                        placeholder()
-                        if width is None
-                        else await self._scaler.shrink(placeholder(), width, admission.app.id)
-                    )
+                    nothing = await self._placeholder(admission, width)
                     stack.enter_context(_until(source, viewer, nothing, settings.of(StreamSettings).resume))
                 yield viewer
 
@@ -140,21 +140,27 @@ class FrameViewers:
             finally:
                 self._viewers.discard(viewer)
 
-    async def _has_placeholder(self, admission: Admission) -> bool:
+    async def _is_worth_waiting(self, admission: Admission) -> bool:
+        place = admission.app.id, admission.livekit_room
+        if admission.app.settings.of(StreamSettings).placeholder and await self._is_registered(*place):
+            return True
+        return await self._starts_on_demand(*place)
+
+    async def _placeholder(self, admission: Admission, width: int | None) -> Frame | None:
         if not admission.app.settings.of(StreamSettings).placeholder:
-            return False
-        return await self._is_registered(admission.app.id, admission.livekit_room)
+            return None
+        return placeholder() if width is None else await self._scaler.shrink(placeholder(), width, admission.app.id)
 
 
 @contextmanager
-def _until(slot: Slot, viewer: Viewer, nothing: Frame, timeout: float) -> Generator[None]:
-    """Show `nothing` to the viewer, and end it when no camera has connected within `timeout` seconds."""
+def _until(slot: Slot, viewer: Viewer, nothing: Frame | None, timeout: float) -> Generator[None]:
+    """Show `nothing`, if given, to the viewer, and end it when no camera has connected within `timeout` seconds."""
 
     def give_up() -> None:
         if not slot.sending:
             viewer.end()
 
-    if not slot.sending:
+    if nothing is not None and not slot.sending:
         viewer.offer(nothing)
     waiting = asyncio.get_running_loop().call_later(timeout, give_up)
     try:

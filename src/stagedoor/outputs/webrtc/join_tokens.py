@@ -7,16 +7,15 @@ from typing import Final
 from stagedoor.access.grants import JoinRequest
 from stagedoor.access.issue import TokenIssuer
 from stagedoor.kernel.errors import NotFound, StagedoorError
+from stagedoor.kernel.texts import shows_nothing
 from stagedoor.mediaserver.gateway import LiveKitGateway
+from stagedoor.mediaserver.snapshots import SOURCE_ATTRIBUTE, source_of
 from stagedoor.outputs.webrtc.protocol import Order
 from stagedoor.outputs.webrtc.settings import BridgeSettings
 from stagedoor.storage import Database
-from stagedoor.streams.senders import Sender
+from stagedoor.streams.senders import Sender, Source
 from stagedoor.tenancy.store import app_by_id
 from stagedoor.tenancy.token_settings import TokenSettings
-
-SOURCE_ATTRIBUTE: Final = "stagedoor.source"
-"""The participant attribute that names the protocol by which a participant's media arrives."""
 
 _JOIN_SECONDS: Final = 300
 
@@ -33,14 +32,14 @@ class JoinTokens:
         self._gateway = gateway
         self._issuer = issuer
 
-    async def _check_identity_free(self, room: str, identity: str) -> None:
+    async def _check_identity_free(self, source: Source) -> None:
         """Raise `NotReady` when another participant has the camera's identity: LiveKit removes a participant when
         another one joins with its identity."""
         try:
-            other = await self._gateway.participant(room, identity)
+            other = await self._gateway.participant(source.room, source.identity)
         except NotFound:
             return
-        if other.attributes.get(SOURCE_ATTRIBUTE) != "camera":
+        if source_of(other) != source.protocol:
             raise NotReady("Another participant of the room has the camera's identity.")
 
     async def order(self, sender: Sender) -> Order:
@@ -57,19 +56,20 @@ class JoinTokens:
         app = await self._database.read(lambda tx: app_by_id(tx, source.app_id))
         if app is None:
             raise NotReady("The app is gone.")
-        await self._check_identity_free(room, source.identity)
+        await self._check_identity_free(source)
         if source.settings.of(BridgeSettings).bridge == "demand" and await self._gateway.find_room(room) is None:
             raise NotReady("LiveKit does not list the room any more.")  # to join would create another one
         request = JoinRequest(
             room=room,
             identity=source.identity,
-            name=source.name or None,
+            name=None if shows_nothing(source.name) else source.name,
+            metadata=source.metadata or None,
             can_publish=True,
             can_subscribe=False,
             can_publish_data=False,
             can_publish_sources=("camera",),
             ttl=min(_JOIN_SECONDS, app.settings.of(TokenSettings).max_token_ttl),
-            attributes={SOURCE_ATTRIBUTE: "camera"},
+            own_attributes={SOURCE_ATTRIBUTE: source.protocol},
         )
         issued = await self._issuer.issue(app, request, "camera")
         if not issued.grant.can_publish:

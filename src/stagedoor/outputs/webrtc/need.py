@@ -6,10 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
-from stagedoor.outputs.webrtc.settings import CameraBridge
-
-LINGER_SECONDS: Final = 10.0
-"""How long a bridge stays after the last other participant has left, so that reloading a page does not end it."""
+from stagedoor.outputs.webrtc.settings import LINGER_SECONDS, CameraBridge
 
 REMOVAL_REASONS: Final = frozenset({"PARTICIPANT_REMOVED", "ROOM_DELETED", "DUPLICATE_IDENTITY"})
 """LiveKit's disconnect reasons after which a camera does not rejoin by itself: an operator removed it, or another

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
 from stagedoor.kernel.feature_settings import FeatureSettings
+
+LINGER_SECONDS: Final = 10.0
+"""How long a bridge stays after the last other participant has left, so that reloading a page does not end it."""
 
 CameraBridge = Literal["off", "demand", "always"]
 

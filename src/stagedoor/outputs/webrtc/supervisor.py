@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,15 +18,20 @@ from stagedoor.kernel.errors import Problem, StorageUnavailable
 from stagedoor.outputs.webrtc.bridge import Bridge
 from stagedoor.outputs.webrtc.join_tokens import JoinTokens, NotReady
 from stagedoor.outputs.webrtc.metrics import BRIDGE_RESTARTS
-from stagedoor.outputs.webrtc.need import LINGER_SECONDS, REMOVAL_REASONS, Need
-from stagedoor.outputs.webrtc.settings import BridgeSettings
+from stagedoor.outputs.webrtc.need import REMOVAL_REASONS, Need
+from stagedoor.outputs.webrtc.settings import LINGER_SECONDS, BridgeSettings
 from stagedoor.processes.backoff import Backoff
 from stagedoor.rooms import presence
 from stagedoor.storage import Database
 from stagedoor.streams.hub import Slot
 from stagedoor.streams.senders import Sender, Senders
+from stagedoor.streams.settings import StreamSettings
 
 _log = structlog.get_logger()
+
+RECONNECT_SECONDS: Final = 10.0
+"""How long a bridge stays after its camera's connection was lost: the track lives on when the camera connects again. An
+end that was decided (idle, disabled, replaced by another camera) ends the bridge at once."""
 
 _GATHER_SECONDS: Final = 0.05
 """How long events are collected before the needs are evaluated, so that one evaluation serves many events."""
@@ -33,10 +39,17 @@ _GATHER_SECONDS: Final = 0.05
 
 @dataclass(slots=True)
 class _BridgedRoom:
-    """A room that a camera of this node sends to, whether it is bridged now or not."""
+    """A room that a camera of this node sends to, or sent to a moment ago, whether it is bridged now or not.
+
+    Attributes:
+        hold: Keeps the room's slot, so that the camera's next connection publishes to it.
+        lost_at: When the camera's connection was lost, on the monotonic clock; `None` while it sends.
+    """
 
     sender: Sender
     need: Need
+    hold: ExitStack
+    lost_at: float | None = None
     task: asyncio.Task[None] | None = None
     bridge: Bridge | None = None
 
@@ -54,6 +67,7 @@ class Bridges:
         senders: The senders of this node.
         join_tokens: Makes the orders with which cameras join.
         linger_seconds: How long a bridge stays after the last other participant has left.
+        reconnect_seconds: How long a bridge stays after its camera's connection was lost.
     """
 
     def __init__(
@@ -64,11 +78,13 @@ class Bridges:
         join_tokens: JoinTokens,
         *,
         linger_seconds: float = LINGER_SECONDS,
+        reconnect_seconds: float = RECONNECT_SECONDS,
     ) -> None:
         self._database = database
         self._senders = senders
         self._join_tokens = join_tokens
         self._linger = linger_seconds
+        self._reconnect = reconnect_seconds
         self._woken = asyncio.Event()
         self._rooms: dict[str, _BridgedRoom] = {}
         self._leaving: dict[str, asyncio.Task[None]] = {}
@@ -108,18 +124,20 @@ class Bridges:
 
     def _timeout(self) -> float:
         now = time.monotonic()
-        changes = [
-            at - now for bridged in self._rooms.values() if (at := bridged.need.changes_at()) is not None and at > now
+        changes = [bridged.need.changes_at() for bridged in self._rooms.values()]
+        changes += [
+            bridged.lost_at + self._reconnect_timeout(bridged) for bridged in self._rooms.values() if bridged.lost_at
         ]
-        return min([*changes, self._database.poll_seconds])
+        return min([*(at - now for at in changes if at is not None and at > now), self._database.poll_seconds])
 
     async def _evaluate(self) -> None:
         cameras = {sender.room: sender for sender in self._senders.current()}
-        self._apps = {sender.source.app_id for sender in cameras.values()}
         for room in self._rooms.keys() - cameras.keys():
-            self._leave(room)
+            if not self._waits_for_camera(self._rooms[room]):
+                self._leave(room)
         for room, sender in cameras.items():
             self._assign(room, sender)
+        self._apps = {bridged.sender.source.app_id for bridged in self._rooms.values()}
         rooms = [room for room, bridged in self._rooms.items() if bridged.need.policy != "off"]
         present = await self._database.read(lambda tx: presence.present(tx, rooms)) if rooms else []
         for room, bridged in list(self._rooms.items()):
@@ -135,19 +153,37 @@ class Bridges:
     def _assign(self, room: str, sender: Sender) -> None:
         """Assign the room to this sender. A camera that connects again while it sends keeps its bridge."""
         bridged = self._rooms.get(room)
-        if bridged is not None and bridged.sender is sender:
-            return
+        if bridged is not None:
+            bridged.lost_at = None
+            if bridged.sender is sender:
+                return
         if bridged is None or _appearance(bridged.sender) != _appearance(sender):
             if bridged is not None:
                 self._leave(room)
-            self._rooms[room] = _BridgedRoom(
-                sender, Need(sender.source.settings.of(BridgeSettings).bridge, self._linger)
-            )
+            hold = ExitStack()
+            hold.enter_context(self._senders.slot(room))
+            need = Need(sender.source.settings.of(BridgeSettings).bridge, self._linger)
+            self._rooms[room] = _BridgedRoom(sender, need, hold)
         else:
             bridged.sender, bridged.need = sender, bridged.need.reset(sender.source.settings.of(BridgeSettings).bridge)
 
+    def _waits_for_camera(self, bridged: _BridgedRoom) -> bool:
+        """Whether the room of a camera that does not send any more is kept for its next connection."""
+        if not bridged.busy or bridged.sender.closing.done():
+            return False
+        now = time.monotonic()
+        if bridged.lost_at is None:
+            bridged.lost_at = now
+        return now - bridged.lost_at < self._reconnect_timeout(bridged)
+
+    def _reconnect_timeout(self, bridged: _BridgedRoom) -> float:
+        """A bridge ends before the streams of the slot's viewers do, of which it is one."""
+        return min(self._reconnect, bridged.sender.source.settings.of(StreamSettings).resume - 1)
+
     def _leave(self, room: str) -> None:
-        self._end(room, self._rooms.pop(room))
+        bridged = self._rooms.pop(room)
+        self._end(room, bridged)
+        bridged.hold.close()
 
     def _end(self, room: str, bridged: _BridgedRoom) -> None:
         if bridged.task is None or bridged.task.done():
