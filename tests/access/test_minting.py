@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from livekit import api as livekit
 
-from stagedoor.access.grants import DEFAULT_TTL, SOURCES, Grant, JoinRequest, RoomConfig, decide, under_plan
+from stagedoor.access.grants import SOURCES, Grant, JoinRequest, RoomConfig, decide, under_plan
 from stagedoor.access.mint import mint, warning_of
+from stagedoor.access.settings import DEFAULT_TTL
 from stagedoor.kernel.errors import Invalid
 from stagedoor.kernel.texts import shows_nothing
 from stagedoor.mediaserver.endpoint import Endpoint
@@ -25,6 +26,7 @@ KEY, SECRET = "APItest", "a-secret-for-tests-that-is-long-enough"
 LIVEKIT = Endpoint("http://127.0.0.1:7880", "ws://127.0.0.1:7880", KEY, SECRET)
 APP = App("app_x", "org_x", "live", "Live", 0, 0, AppSettings(TokenSettings(max_token_ttl=86_400)))
 
+visible_texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=20)
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
 optional_texts = st.none() | texts
 room_configs = st.builds(
@@ -41,8 +43,8 @@ room_configs = st.builds(
 requests = st.builds(
     JoinRequest,
     room=st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._~-]{0,20}\Z"),
-    identity=st.none() | texts.filter(lambda text: not shows_nothing(text) and text not in {".", ".."}),
-    name=optional_texts,
+    identity=st.none() | visible_texts.filter(lambda text: not shows_nothing(text) and text not in {".", ".."}),
+    name=st.none() | texts.filter(lambda text: not text or not shows_nothing(text)),
     can_publish=st.none() | st.booleans(),
     can_subscribe=st.booleans(),
     can_publish_data=st.booleans(),

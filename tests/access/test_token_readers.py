@@ -115,7 +115,7 @@ CRIT: Final = [{"alg": "HS256", "crit": 5}, {"alg": "HS256", "crit": [5]}]
 
 
 @pytest.mark.parametrize("header", CRIT, ids=["a number", "a list of numbers"])
-async def test_strange_headers_tell_no_app_from_none(
+async def test_strange_headers_get_the_same_answer_for_any_app(
     managed_product: RunningProduct, http: aiohttp.ClientSession, header: dict[str, Any]
 ) -> None:
     url, text = managed_product.url, token(header, {}, None)

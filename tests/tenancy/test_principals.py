@@ -1,4 +1,4 @@
-"""What a scope allows, and that nobody gives what they do not have."""
+"""What a scope allows, and that no key gives what it does not have."""
 
 from __future__ import annotations
 

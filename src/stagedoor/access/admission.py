@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from stagedoor.access.grants import JoinRequest
-from stagedoor.access.links import LinkSigner, Use
+from stagedoor.access.links import LinkSigner, Use, refusal
 from stagedoor.access.settings import PlaybackSettings
-from stagedoor.kernel.errors import Invalid, NotFound
+from stagedoor.kernel.errors import Invalid
 from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.room_names import livekit_name
@@ -24,6 +24,12 @@ PAGE_TOKEN_TTL: Final = 600
 """Seconds that a page's join token lives. LiveKit renews it while the page is connected."""
 
 
+_PERMITTED: Final[dict[Use, tuple[Use, ...]]] = {"play": ("play",), "meet": ("meet", "play"), "publish": ("publish",)}
+"""What the holder of a link may do: who may take part may watch too, and no link allows more than it names."""
+
+_IDENTITIES: Final[dict[Use, str]] = {"play": "viewer", "meet": "guest", "publish": "publisher"}
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
     """The holder may come in.
@@ -31,6 +37,8 @@ class Admission:
     Attributes:
         join_token: A LiveKit join token that was in the link itself, to be used as it is.
         identity: Whom that token names.
+        ends_by: When the link, token or key ends that admitted the holder, in milliseconds since the epoch; `None` when
+            the app is public or the key has no end. What the holder is given ends then too.
     """
 
     app: App
@@ -39,12 +47,7 @@ class Admission:
     join_token: str | None = None
     identity: str | None = None
     can_publish: bool = False
-
-
-def refusal() -> NotFound:
-    """One answer for all that is refused: an unknown app, an unknown room, a bad link, an expired one and a banned
-    identity cannot be distinguished."""
-    return NotFound("This link leads nowhere: it is wrong or has expired.", code="no_such_page")
+    ends_by: int | None = None
 
 
 class AdmissionControl:
@@ -60,7 +63,7 @@ class AdmissionControl:
         self._endpoint = endpoint
 
     def admit(self, app: App | None, reference: str, use: Use, token: str | None) -> Admission:
-        """Admit the holder of `token` to the room, to watch (`play`) or to take part (`meet`).
+        """Admit the holder of `token` to the room, to watch (`play`), to take part (`meet`) or to send (`publish`).
 
         Raises:
             NotFound: They may not, or there is nothing here.
@@ -79,14 +82,14 @@ class AdmissionControl:
             raise refused
         return admission
 
-    def admit_key(self, app: App, reference: str) -> Admission:
-        """Admit a caller whose API key may read the app's rooms, to watch the room.
+    def admit_key(self, app: App, reference: str, ends_by: int | None) -> Admission:
+        """Admit a caller whose API key may read the app's rooms until `ends_by`, to watch the room.
 
         Raises:
             NotFound: There is no room of that name.
         """
         try:
-            return Admission(app, livekit_name(app.slug, reference), "play")
+            return Admission(app, livekit_name(app.slug, reference), "play", ends_by=ends_by)
         except Invalid:
             raise refusal() from None
 
@@ -99,9 +102,8 @@ class AdmissionControl:
     def _by_token(self, app: App, room: str, use: Use, token: str) -> Admission | None:
         link = self._signer.read(token)
         if link is not None:
-            # Who may take part may watch; who may watch may not take part.
-            fits = link.livekit_room == room and (link.use == use or use == "play")
-            return Admission(app, room, use, can_publish=use == "meet") if fits else None
+            fits = link.livekit_room == room and use in _PERMITTED[link.use]
+            return Admission(app, room, use, can_publish=use != "play", ends_by=link.expires_at) if fits else None
         try:
             claims = self._verifier.verify(token)
         except Exception:  # noqa: BLE001 - the library lets several of PyJWT's errors through, and all mean no
@@ -109,7 +111,7 @@ class AdmissionControl:
         video = claims.video
         if video is None or not video.room_join or video.room != room:
             return None
-        if use == "play" and not video.can_subscribe:
+        if (use == "play" and not video.can_subscribe) or (use == "publish" and not video.can_publish):
             return None
         return Admission(app, room, use, token, claims.identity, bool(video.can_publish))
 
@@ -123,16 +125,16 @@ def page_request(admission: Admission, name: str | None, visitor: str | None) ->
         visitor: A text that the page's tab made up. The same visitor is the same identity in a room, so one who comes
             back replaces the old self, and a ban holds for as long as the tab is open.
     """
-    meeting = admission.use == "meet"
-    someone = f"{admission.livekit_room}\n{visitor or secrets.token_hex(16)}"
-    mark = hashlib.sha256(someone.encode("utf-8", "replace")).hexdigest()[:16]
+    visitor_key = f"{admission.livekit_room}\n{visitor or secrets.token_hex(16)}"
+    mark = hashlib.sha256(visitor_key.encode("utf-8", "replace")).hexdigest()[:16]
     return JoinRequest(
         room=admission.livekit_room,
-        identity=f"{'guest' if meeting else 'viewer'}-{mark}",
+        identity=f"{_IDENTITIES[admission.use]}-{mark}",
         name=name,
-        can_publish=meeting,
-        can_publish_data=meeting,
+        can_publish=admission.use != "play",
+        can_subscribe=admission.use != "publish",
+        can_publish_data=admission.use == "meet",
         ttl=min(PAGE_TOKEN_TTL, admission.app.settings.of(TokenSettings).max_token_ttl),
         # Each of a thousand viewers would otherwise be announced to all participants of the room.
-        hidden=not meeting,
+        hidden=admission.use == "play",
     )

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from stagedoor.access.identities import check_identity
+from stagedoor.access.identities import check_attribute_names, check_identity, check_name
+from stagedoor.access.settings import DEFAULT_TTL
+from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.durations import format_duration, parse_duration
 from stagedoor.kernel.errors import Invalid
 from stagedoor.rooms.nouns import SESSION_ATTRIBUTE, SESSION_ID_LENGTH, Plan, RoomLimits
@@ -19,9 +21,6 @@ SOURCES: Final = ("camera", "microphone", "screen_share", "screen_share_audio")
 """What LiveKit lets a grant name in `canPublishSources`."""
 
 _SOUND: Final = ("microphone", "screen_share_audio")
-DEFAULT_TTL: Final = 3_600
-"""Seconds that a token lives when the request has no `ttl`."""
-
 LONGEST_ATTRIBUTES: Final = 65_536
 """Bytes of UTF-8 of all names and values. LiveKit counts the sum, and refuses a participant with more
 (`limit.max_attributes_size`)."""
@@ -43,7 +42,11 @@ class RoomConfig(RoomLimits):
 
 @dataclass(frozen=True, slots=True)
 class JoinRequest:
-    """What a caller asks for. `None` leaves the choice to the policy; `ttl` is a text or seconds."""
+    """What a caller asks for. `None` leaves the choice to the policy; `ttl` is a text or seconds.
+
+    Attributes:
+        own_attributes: Attributes that Stagedoor sets, whose names no caller may use.
+    """
 
     room: str
     identity: str | None = None
@@ -55,6 +58,7 @@ class JoinRequest:
     ttl: str | float | None = None
     metadata: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict[str, str])
+    own_attributes: Mapping[str, str] = field(default_factory=dict[str, str])
     hidden: bool = False
     audio_only: bool = False
     room_config: RoomConfig | None = None
@@ -78,7 +82,7 @@ class Grant:
     room_config: RoomConfig | None
 
 
-def decide(app: App, request: JoinRequest, livekit_room: str | None = None) -> Grant:
+def decide(app: App, request: JoinRequest, livekit_room: str | None = None, *, ends_by: int | None = None) -> Grant:
     """The grant that the app permits for the request.
 
     Args:
@@ -86,12 +90,15 @@ def decide(app: App, request: JoinRequest, livekit_room: str | None = None) -> G
         request: What was asked for.
         livekit_room: The room's LiveKit name, of one that is there; without it the request's room may be new, and its
             name follows the rule for new rooms.
+        ends_by: As for `time_to_live`.
 
     Raises:
         Invalid: The request contradicts itself, or goes beyond the limits of the app or of LiveKit.
     """
     if request.identity is not None:
         check_identity(request.identity)
+    check_name(request.name)
+    check_attribute_names(request.attributes)
     sources = _sources(request)
     # A hidden participant watches; people who cannot see that one is there would hear and see one that publishes.
     can_publish = not request.hidden if request.can_publish is None else request.can_publish
@@ -107,9 +114,9 @@ def decide(app: App, request: JoinRequest, livekit_room: str | None = None) -> G
         can_subscribe=request.can_subscribe,
         can_publish_data=request.can_publish_data,
         can_publish_sources=sources if can_publish else None,
-        ttl=time_to_live(app, request.ttl),
+        ttl=time_to_live(app, request.ttl, ends_by=ends_by),
         metadata=request.metadata,
-        attributes=request.attributes,
+        attributes={**request.attributes, **request.own_attributes},
         hidden=request.hidden,
         room_config=request.room_config,
     )
@@ -150,9 +157,8 @@ def under_plan(grant: Grant, plan: Plan) -> Grant:
         metadata=plan.metadata or None,
         agents=plan.agents,
     )
-    asked = {name: value for name, value in grant.attributes.items() if name != SESSION_ATTRIBUTE}
-    check_attributes(asked, announced=True)
-    attributes = {**asked, SESSION_ATTRIBUTE: plan.session_id}
+    check_attributes(grant.attributes, announced=True)
+    attributes = {**grant.attributes, SESSION_ATTRIBUTE: plan.session_id}
     grant = replace(grant, room_config=config, attributes=attributes)
     sources = grant.can_publish_sources
     if plan.kind == "voice" and grant.can_publish:
@@ -162,15 +168,22 @@ def under_plan(grant: Grant, plan: Plan) -> Grant:
     return replace(grant, can_publish_sources=sources)
 
 
-def time_to_live(app: App, ttl: str | float | None) -> int:
+def time_to_live(app: App, ttl: str | float | None, *, ends_by: int | None = None) -> int:
     """Seconds that a token or link may live.
+
+    Args:
+        app: Whose room it is for.
+        ttl: What was asked for.
+        ends_by: When the key or link ends that it is given for, in milliseconds since the epoch; `None` never does.
+            What it is asked for beyond that is cut, to whole seconds and one at least.
 
     Raises:
         Invalid: It is no duration, or longer than the app allows.
     """
     longest = app.settings.of(TokenSettings).max_token_ttl
+    left = longest if ends_by is None else max(1, (ends_by - now_ms()) // 1000)
     if ttl is None:
-        return min(DEFAULT_TTL, longest)
+        return min(DEFAULT_TTL, longest, left)
     try:
         seconds = parse_duration(ttl)
     except ValueError as error:
@@ -182,7 +195,7 @@ def time_to_live(app: App, ttl: str | float | None) -> int:
             code="ttl_too_long",
             extra={"maxTtl": limit},
         )
-    return seconds
+    return min(seconds, left)
 
 
 def _sources(request: JoinRequest) -> tuple[str, ...] | None:

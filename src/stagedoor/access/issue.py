@@ -19,7 +19,7 @@ from stagedoor.rooms.rooms import name_of
 from stagedoor.storage import Database
 from stagedoor.tenancy.nouns import App
 
-Requester = Literal["api", "session", "page", "camera"]
+Requester = Literal["api", "session", "page", "user", "camera", "ingress"]
 """On whose behalf a token is issued, as the metric counts them."""
 
 
@@ -56,19 +56,23 @@ class TokenIssuer:
         self._plans = plans
         self.endpoint = endpoint
 
-    async def issue(self, app: App, request: JoinRequest, requester: Requester) -> IssuedToken:
+    async def issue(
+        self, app: App, request: JoinRequest, requester: Requester, *, ends_by: int | None = None
+    ) -> IssuedToken:
         """A token for the request.
 
         Args:
             app: Whose room it is.
             request: What was asked for.
             requester: On whose behalf.
+            ends_by: When the key or link ends that it is issued for, in milliseconds since the epoch: the token ends
+                then at the latest.
 
         Raises:
             Invalid: The request contradicts itself, or goes beyond what the app or LiveKit allows.
             Conflict: The identity is banned from the room, or the session that the room was for is over.
         """
-        grant = await self._permitted(app, request)
+        grant = await self._permitted(app, request, ends_by)
         plan = await self._plans.of(grant.livekit_room)
         if plan is not None:
             grant = under_plan(grant, plan)
@@ -89,7 +93,7 @@ class TokenIssuer:
             return True
         return False
 
-    async def _permitted(self, app: App, request: JoinRequest) -> Grant:
-        grant = decide(app, request, await name_of(self._database, app, request.room))
+    async def _permitted(self, app: App, request: JoinRequest, ends_by: int | None = None) -> Grant:
+        grant = decide(app, request, await name_of(self._database, app, request.room), ends_by=ends_by)
         await self._bans.refuse_banned(grant.livekit_room, grant.identity)
         return grant

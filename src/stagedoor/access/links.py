@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from stagedoor.kernel.clock import now_ms
+from stagedoor.kernel.errors import NotFound
 from stagedoor.kernel.jwt import sign
 
 if TYPE_CHECKING:
     from joserfc.jwk import OctKey
 
-Use = Literal["play", "meet"]
+Use = Literal["play", "meet", "publish"]
 _ISSUER: Final = "stagedoor"
 
 
@@ -20,13 +21,19 @@ class Link:
     """What a link's token says.
 
     Attributes:
-        use: `play` watches; `meet` takes part.
+        use: `play` watches; `meet` takes part; `publish` sends camera, microphone and screen, and receives nothing.
         expires_at: Milliseconds since the epoch.
     """
 
     use: Use
     livekit_room: str
     expires_at: int
+
+
+def refusal() -> NotFound:
+    """One answer for all that is refused: an unknown app, an unknown room, a bad link, an expired one and a banned
+    identity cannot be distinguished."""
+    return NotFound("This link leads nowhere: it is wrong or has expired.", code="no_such_page")
 
 
 class LinkSigner:
@@ -56,7 +63,7 @@ class LinkSigner:
         except Exception:  # noqa: BLE001 - joserfc raises TypeError and more for odd headers, and all of them mean no
             return None
         use, room, expires = claims.get("use"), claims.get("room"), claims.get("exp")
-        if claims.get("iss") != _ISSUER or use not in ("play", "meet") or not isinstance(room, str):
+        if claims.get("iss") != _ISSUER or use not in ("play", "meet", "publish") or not isinstance(room, str):
             return None
         if not isinstance(expires, int) or expires * 1000 <= now_ms():
             return None

@@ -8,6 +8,7 @@ from stagedoor.access.grants import Grant, RoomConfig
 from stagedoor.kernel.errors import Invalid
 from stagedoor.mediaserver.endpoint import Endpoint
 from stagedoor.mediaserver.signing import access_token
+from stagedoor.mediaserver.snapshots import OWN_IDENTITY
 
 if TYPE_CHECKING:
     from livekit.protocol.room import RoomConfiguration
@@ -19,6 +20,8 @@ LONGEST_TOKEN: Final = 1_000_000
 LONGEST_IN_URLS: Final = 7_168
 """Bytes. Browsers can send a token in the URL only. nginx takes request lines of 8 KiB by default, as do many WebSocket
 servers; 1 KiB is left for the rest of the line."""
+
+_OWN_SECONDS: Final = 300
 
 
 def mint(endpoint: Endpoint, grant: Grant) -> str:
@@ -55,6 +58,31 @@ def mint(endpoint: Endpoint, grant: Grant) -> str:
             extra={"limit": LONGEST_TOKEN},
         )
     return token
+
+
+def own_token(endpoint: Endpoint, livekit_room: str, name: str) -> str:
+    """A join token for a hidden participant of Stagedoor's own that receives, and may do nothing else.
+
+    LiveKit counts agents neither among a room's participants nor as a participant for whom it stays open
+    (pkg/rtc/participant.go `IsDependent`, room.go `CloseIfEmpty`), and what it reports of identities like this one is
+    not applied.
+
+    Args:
+        endpoint: The LiveKit that it is for.
+        livekit_room: The room.
+        name: What it does there; two of one name are not in a room at once.
+    """
+    from livekit import api  # not at the start, which it would make a tenth longer
+
+    grants = api.VideoGrants(
+        room_join=True,
+        room=livekit_room,
+        hidden=True,
+        can_subscribe=True,
+        can_publish=False,
+        can_publish_data=False,
+    )
+    return access_token(endpoint, grants, _OWN_SECONDS, identity=f"{OWN_IDENTITY}{name}", kind="agent")
 
 
 def warning_of(token: str) -> str | None:

@@ -33,10 +33,18 @@ class Directory:
 
     async def may_have(self, slug: str) -> bool:
         """Whether there is an app with this slug; true where another node may make one at any time."""
+        known = self.known_to_have(slug)
+        if known is not None:
+            return known
+        slugs = await self._slugs.get("", lambda tx: frozenset(store.slugs(tx)))
+        return slugs is None or slug in slugs
+
+    def known_to_have(self, slug: str) -> bool | None:
+        """As `may_have`, when that is known without asking the database; else `None`."""
         if not self._sole_writer:
             return True
-        slugs = self._slugs.peek("") or await self._slugs.get("", lambda tx: frozenset(store.slugs(tx)))
-        return slugs is None or slug in slugs
+        slugs = self._slugs.peek("")
+        return None if slugs is None else slug in slugs
 
     @property
     def generation(self) -> int:

@@ -20,6 +20,8 @@ from stagedoor.tenancy.scopes import SCOPES, expand
 MOST_KEYS: Final = 1_000
 """Of an organisation, and of the installation itself."""
 
+KEY_PREFIX: Final = "sk_"
+
 
 def digest(secret: str) -> str:
     """The hash that is stored. The secret has 256 bits of chance, so a fast hash is the right one."""
@@ -58,7 +60,7 @@ def create(
             code="too_many_keys",
             extra={"limit": MOST_KEYS},
         )
-    secret = f"sk_{secrets.token_urlsafe(32)}"
+    secret = f"{KEY_PREFIX}{secrets.token_urlsafe(32)}"
     key = ApiKey(
         new_id("key"),
         name,

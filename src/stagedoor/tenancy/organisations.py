@@ -49,9 +49,8 @@ def update(
     """Change the name or the slug."""
     before = get(tx, principal, reference)
     after = replace(before, name=name or before.name, slug=slug or before.slug, updated_at=now_ms())
-    if after.slug != before.slug and store.organisation_slug_taken(tx, after.slug):
+    if not store.update_organisation(tx, after):
         raise Conflict(f"An organisation with the slug {after.slug!r} exists already.", code="slug_taken")
-    store.update_organisation(tx, after)
     return after
 
 
@@ -66,9 +65,8 @@ def delete(tx: Transaction, organisation: Organisation) -> None:
     Raises:
         Conflict: It still has apps.
     """
-    if store.apps_of_organisation(tx, organisation.id):
+    if store.apps_of_organisation(tx, organisation.id) or not store.delete_organisation(tx, organisation.id):
         raise Conflict(
             "The organisation still has apps; delete them first, or use force=true.",
             code="organisation_not_empty",
         )
-    store.delete_organisation(tx, organisation.id)

@@ -1,4 +1,4 @@
-"""What an API key may do. A scope says which verbs; the key's bounds say on whose things."""
+"""What a caller may do. A scope says which verbs; the caller's bounds say on whose things."""
 
 from __future__ import annotations
 
@@ -16,12 +16,19 @@ SCOPES: Final[dict[str, str]] = {
     "tokens:write": "Mint join tokens and links.",
     "rooms:read": "Read rooms, participants and tracks.",
     "rooms:write": "Create and end rooms, send data, change, mute and remove participants.",
+    "rooms:join": "Join rooms as a user, with the role that the user has there; of no use to an API key.",
     "sessions:read": "Read sessions, ended ones included.",
     "sessions:write": "Announce sessions and end them.",
     "transcripts:read": "Read transcripts.",
     "transcripts:write": "Begin, stop and delete transcripts.",
     "cameras:read": "Read cameras, without their keys.",
     "cameras:write": "Create, change and delete cameras, and renew their keys.",
+    "ingress:read": "Read ingresses and their state, without their keys.",
+    "ingress:write": "Create, change and delete ingresses, renew their keys, and probe URLs.",
+    "members:read": "Read the members of an organisation and its invitations.",
+    "members:write": "Invite and remove members and give them roles, none above the caller's own.",
+    "users:read": "Read the users of the installation.",
+    "users:write": "Create, change and disable users, and make links that set their passwords.",
     "audit:read": "Read the audit trail.",
     "events:read": "Follow the live feed.",
     "usage:read": "Read what was used.",
@@ -39,7 +46,10 @@ _IMPLIED: Final[dict[str, frozenset[str]]] = {
     "sessions:write": frozenset({"sessions:read"}),
     "transcripts:write": frozenset({"transcripts:read"}),
     "cameras:write": frozenset({"cameras:read"}),
+    "ingress:write": frozenset({"ingress:read"}),
     "webhooks:write": frozenset({"webhooks:read"}),
+    "users:write": frozenset({"users:read"}),
+    "members:write": frozenset({"members:read"}),
 }
 
 

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
+    Executable,
     ForeignKey,
     Index,
     Row,
@@ -108,16 +109,15 @@ def list_organisations(tx: Transaction, principal: Principal, *, after: str | No
     return [Organisation(**record(row)) for row in tx.execute(query.limit(limit))]
 
 
-def organisation_slug_taken(tx: Transaction, slug: str) -> bool:
-    return tx.execute(select(organisations.c.id).where(organisations.c.slug == slug)).first() is not None
+def update_organisation(tx: Transaction, organisation: Organisation) -> bool:
+    """False when the slug is taken, by another transaction too."""
+    values = values_of(organisation)
+    return _unrefused(tx, update(organisations).where(organisations.c.id == organisation.id).values(values))
 
 
-def update_organisation(tx: Transaction, organisation: Organisation) -> None:
-    tx.execute(update(organisations).where(organisations.c.id == organisation.id).values(values_of(organisation)))
-
-
-def delete_organisation(tx: Transaction, organisation_id: str) -> None:
-    tx.execute(delete(organisations).where(organisations.c.id == organisation_id))
+def delete_organisation(tx: Transaction, organisation_id: str) -> bool:
+    """False when it has apps, one that another transaction makes included."""
+    return _unrefused(tx, delete(organisations).where(organisations.c.id == organisation_id))
 
 
 # Apps
@@ -274,9 +274,14 @@ def touch_keys(tx: Transaction, used: Mapping[str, int]) -> None:
 
 
 def _insert(tx: Transaction, table: Table, values: dict[str, Any]) -> bool:
+    return _unrefused(tx, insert(table).values(values))
+
+
+def _unrefused(tx: Transaction, statement: Executable) -> bool:
+    """False when a constraint refuses the statement, which then has done nothing."""
     try:
         with tx.savepoint():
-            tx.execute(insert(table).values(values))
+            tx.execute(statement)
     except IntegrityError:
         return False
     return True
