@@ -42,7 +42,7 @@ export default defineConfig({
     // The API reference is one bundle as its makers ship it.
     chunkSizeWarningLimit: 1600,
     rolldownOptions: {
-      input: ['play', 'embed', 'meet', 'docs', 'unavailable'].map((page) => here(`./${page}.html`)),
+      input: ['play', 'embed', 'meet', 'publish', 'account', 'docs', 'unavailable'].map((page) => here(`./${page}.html`)),
     },
   },
   test: { include: ['src/**/*.test.ts'] },

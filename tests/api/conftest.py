@@ -9,9 +9,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from stagedoor.api.services import Services
 from stagedoor.app.firstrun import make_first, make_first_key
 from stagedoor.app.http import HttpServer
+from stagedoor.services.services import Services
 from tests.support.api_routes import application
 from tests.support.api_tenant import Tenant, new_app, new_tenant
 from tests.support.product import Api, RunningProduct, free_ports, running

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,10 +18,14 @@ import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from stagedoor.api.access import scope_of
+from stagedoor.access.roles import ROLE_SCOPES
+from stagedoor.access.room_roles import DEFAULT_ROLES, ROLE_ACTIONS, RoomAction
+from stagedoor.api.authentication import credential_of, scope_of
+from stagedoor.people.nouns import ROLES, Role
 from stagedoor.tenancy.scopes import SCOPES, expand
 from tests.support.api_routes import application
 from tests.support.api_tenant import Tenant, fresh, new_key, new_tenant
+from tests.support.browser_session import BrowserSession, new_browser, use_link
 from tests.support.product import Api, RunningProduct, eventually
 
 PREFIX = "/api/v1"
@@ -37,6 +42,9 @@ class Call:
         other_organisation: The same for a key of another organisation.
         query: The query.
         installation: Whether only a key of the whole installation may.
+        as_user: What a member gets, where that is not what a key gets.
+        as_stranger: What a member of another organisation gets, likewise.
+        action: What a member's role in the room needs besides the scope.
     """
 
     right: int
@@ -45,12 +53,17 @@ class Call:
     other_organisation: int = 404
     query: str = ""
     installation: bool = False
+    as_user: int | None = None
+    as_stranger: int | None = None
+    action: RoomAction | None = None
 
 
+ORGANISATION = "/organisations/{organisation}"
 APP_ROOM = "/apps/{app}/rooms/{room}"
 HOOK = "https://hooks.example.invalid/here"
 WHO = APP_ROOM + "/participants/{identity}"
 CAMERAS = "/apps/{app}/ws-ingest"
+INGRESSES = "/apps/{app}/ingress"
 TRANSCRIPT = "/apps/{app}/sessions/{session}/transcript"
 CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/organisations"): Call(201, {"name": "{new}"}, 403, 403, installation=True),
@@ -74,19 +87,28 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/apps/{app}/rooms"): Call(200),
     ("GET", APP_ROOM): Call(200),
     ("PATCH", APP_ROOM): Call(200, {"metadata": "y"}),
-    ("DELETE", APP_ROOM): Call(204),
+    ("DELETE", APP_ROOM): Call(204, action="end"),
+    # Only users join as such.
+    ("GET", "/me/rooms"): Call(403, None, 403, 403, as_user=200, as_stranger=200),
+    ("POST", APP_ROOM + "/join"): Call(403, {}, 403, 403, as_user=201, as_stranger=404),
+    ("GET", APP_ROOM + "/access"): Call(200, action="admit"),
+    ("PUT", APP_ROOM + "/access"): Call(200, {"level": "invited"}, action="admit"),
+    ("GET", APP_ROOM + "/roles"): Call(200, action="admit"),
+    ("PUT", APP_ROOM + "/roles/{member}"): Call(200, {"role": "speaker"}, action="promote"),
+    # The user has no role of its own there: 404 by another code than a stranger's.
+    ("DELETE", APP_ROOM + "/roles/{member}"): Call(404, action="promote"),
     ("POST", APP_ROOM + "/data"): Call(202, {"data": "x"}),
     ("POST", APP_ROOM + "/links"): Call(201, {"page": "meet"}),
     ("GET", APP_ROOM + "/participants"): Call(200),
-    # Nobody of this identity is there: 404 by another code than a stranger's.
+    # No participant of this identity is there: 404 by another code than a stranger's.
     ("GET", WHO): Call(404),
-    ("PATCH", WHO): Call(404, {"name": "y"}),
-    ("DELETE", WHO): Call(404),
-    ("POST", WHO + "/tracks/{sid}/mute"): Call(404, {"muted": True}),
+    ("PATCH", WHO): Call(404, {"name": "y"}, action="promote"),
+    ("DELETE", WHO): Call(404, action="remove"),
+    ("POST", WHO + "/tracks/{sid}/mute"): Call(404, {"muted": True}, action="mute"),
     ("GET", "/apps/{app}/sessions"): Call(200),
     ("GET", "/apps/{app}/sessions/{session}"): Call(200),
     ("POST", "/apps/{app}/sessions"): Call(201, {}),
-    ("POST", "/apps/{app}/sessions/{session}/end"): Call(200),
+    ("POST", "/apps/{app}/sessions/{session}/end"): Call(200, action="end"),
     ("POST", TRANSCRIPT): Call(201),
     # It has no transcript yet: 404 by another code than a stranger's.
     ("GET", TRANSCRIPT): Call(404),
@@ -99,6 +121,25 @@ CALLS: dict[tuple[str, str], Call] = {
     ("PATCH", CAMERAS + "/{camera}"): Call(200, {"name": "y"}),
     ("POST", CAMERAS + "/{camera}/rotate"): Call(200),
     ("DELETE", CAMERAS + "/{camera}"): Call(204),
+    ("POST", INGRESSES + "/probe"): Call(200, {"url": "rtsp://10.0.0.1/door"}),
+    ("POST", INGRESSES): Call(201, {"inputType": "rtmp", "room": "stage"}),
+    ("GET", INGRESSES): Call(200),
+    ("GET", INGRESSES + "/{ingress}"): Call(200),
+    ("PATCH", INGRESSES + "/{ingress}"): Call(200, {"participantName": "y"}),
+    ("POST", INGRESSES + "/{ingress}/rotate"): Call(200),
+    ("DELETE", INGRESSES + "/{ingress}"): Call(204),
+    ("GET", ORGANISATION + "/members"): Call(200),
+    ("PATCH", ORGANISATION + "/members/{member}"): Call(403, {"role": "owner"}),
+    ("DELETE", ORGANISATION + "/members/{member}"): Call(403),
+    ("POST", ORGANISATION + "/invitations"): Call(403, {"role": "owner"}),
+    ("GET", ORGANISATION + "/invitations"): Call(200),
+    # There is no such invitation: 404 by another code than a stranger's.
+    ("DELETE", ORGANISATION + "/invitations/{invitation}"): Call(404),
+    ("POST", "/users"): Call(201, {"email": "{new}@example.com"}, 403, 403, installation=True),
+    ("GET", "/users"): Call(200, None, 403, 403, installation=True),
+    ("GET", "/users/{user}"): Call(200, None, 403, 403, installation=True),
+    ("PATCH", "/users/{user}"): Call(200, {"name": "y"}, 403, 403, installation=True),
+    ("POST", "/users/{user}/password-link"): Call(201, None, 403, 403, installation=True),
     ("GET", "/audit"): Call(200, other_app=200, other_organisation=200),
     ("GET", "/apps/{app}/events"): Call(200, query="?after=0"),
     ("GET", "/inbox"): Call(200, None, 403, 403, installation=True),
@@ -124,6 +165,24 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/webhooks/{webhook}/deliveries/{delivery}"): Call(404),
     ("POST", "/webhooks/{webhook}/deliveries/{delivery}/redeliver"): Call(404),
 }
+FOR_USERS = {
+    ("POST", "/auth/sign-out"),
+    ("POST", "/auth/password"),
+    ("PATCH", "/me"),
+    ("GET", "/me/sessions"),
+    ("DELETE", "/me/sessions"),
+    ("DELETE", "/me/sessions/{session}"),
+    ("GET", "/me/tokens"),
+    ("POST", "/me/tokens"),
+    ("DELETE", "/me/tokens/{token}"),
+    ("POST", "/organisations/{organisation}/leave"),
+    ("POST", "/auth/invitations/accept"),
+}
+"""Routes for users who are signed in, whatever their scopes, and for no key."""
+
+FOR_ANY = {("GET", "/me")}
+"""Routes for every caller with a credential."""
+
 STRANGERS_CODES = {"app_not_found", "organisation_not_found", "key_not_found", "webhook_not_found", "session_not_found"}
 
 
@@ -150,7 +209,8 @@ async def test_every_route_states_a_scope_or_why_it_needs_none(routes: list[Base
     assert len(routes) > 40
     for route in routes:
         scope, reason = scope_of(route), public_reason(route)
-        assert (scope is None) != (reason is None), f"{path_of(route)} states neither, or both"
+        stated = [scope, credential_of(route), reason]
+        assert stated.count(None) == 2, f"{path_of(route)} states none of them, or several"
         assert scope is None or scope in SCOPES
         assert reason is None or reason.strip()
 
@@ -164,11 +224,44 @@ async def test_every_route_with_a_scope_is_tried_here(routes: list[BaseRoute]) -
     assert known == set(CALLS)
 
 
+async def test_routes_for_users_and_for_any_caller_are_these(routes: list[BaseRoute]) -> None:
+    found: dict[str, set[tuple[str, str]]] = {"user": set(), "any": set()}
+    for route in routes:
+        who = credential_of(route)
+        if who is not None:
+            methods = set(getattr(route, "methods", ())) - {"HEAD"}
+            found[who] |= {(method, path_of(route).removeprefix(PREFIX)) for method in methods}
+    assert found == {"user": FOR_USERS, "any": FOR_ANY}
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(FOR_USERS), ids=lambda part: part)
+async def test_what_users_do_themselves_no_key_does(managed_api: Api, method: str, path: str) -> None:
+    target = path.format(session="sis_none", token="tok_none", organisation="default")
+    for key, expected in (
+        (None, (401, "no_key")),
+        ("sk_garbage", (401, "bad_key")),
+        (await new_key(managed_api, "admin"), (403, "session_required")),
+    ):
+        status, body, _ = await managed_api.as_key(key).raw(method, target, {} if method != "GET" else None)
+        assert (status, body["code"]) == expected
+
+
+async def test_a_caller_sees_what_its_credential_is(managed_api: Api) -> None:
+    me = (await managed_api.as_key(await new_key(managed_api, "rooms:write")).raw("GET", "/me"))[1]["data"]
+    assert (me["kind"], me["user"], me["scopes"]) == ("key", None, ["rooms:read", "rooms:write"])
+    assert (await managed_api.as_key(None).raw("GET", "/me"))[0] == 401
+
+
 async def test_under_the_prefix_only_these_are_public(routes: list[BaseRoute]) -> None:
-    public = {path_of(route) for route in routes if scope_of(route) is None}
+    public = {path_of(route) for route in routes if scope_of(route) is None and credential_of(route) is None}
     assert public == {
         "/",
         "/assets/{path}",
+        "/sign-in",
+        "/welcome",
+        "/invitation",
+        "/account",
+        "/rooms",
         "/health",
         "/ready",
         "/metrics",
@@ -177,13 +270,17 @@ async def test_under_the_prefix_only_these_are_public(routes: list[BaseRoute]) -
         f"{PREFIX}/metrics",
         f"{PREFIX}/openapi.json",
         f"{PREFIX}/docs",
+        *(f"{PREFIX}/auth/{end}" for end in ("sign-in", "links", "links/use", "invitations", "invitations/sign-up")),
         "/webhooks/livekit",
         "/voice/livekit/webhooks",
         "/ingest/ws",
         "/ingest/frame",
         "/live/ws",
         *(f"/live/{{app}}/{{room}}{end}" for end in ("", "/mjpeg", "/frame.jpg")),
-        *(f"/{page}/{{app}}/{{room}}{end}" for page in ("play", "embed", "meet") for end in ("", "/join")),
+        *(f"/{page}/{{app}}/{{room}}{end}" for page in ("play", "embed", "meet", "publish") for end in ("", "/join")),
+        *(f"/whip/{end}" for end in ("{app}/{room}", "{app}/{room}/", "{streamKey}", "{streamKey}/")),
+        "/whip/{app}/{room}/{session}",
+        *(f"/hls/{{app}}/{{room}}/{end}" for end in ("index.m3u8", "video.m3u8", "m/{secret}/{name}")),
     }
 
 
@@ -230,7 +327,7 @@ async def answer(api: Caller, method: str, path: str, call: Call, values: dict[s
 
 @dataclass(frozen=True)
 class Scene:
-    """Two tenants, and the things of the first that everybody tries to get at."""
+    """Two tenants, and the things of the first that every caller tries to get at."""
 
     operator: Caller
     one: Tenant
@@ -247,7 +344,15 @@ async def scene(managed_api: Api) -> Scene:
     key = (await one.api("POST", "/keys", body | {"app": one.app}, expect=201))["data"]
     webhook = (await one.api("POST", f"/apps/{one.app}/webhooks", {"url": HOOK}, expect=201))["data"]
     camera = (await one.api("POST", f"/apps/{one.app}/ws-ingest", {"room": "door"}, expect=201))["data"]
+    stage = {"inputType": "rtmp", "room": "stage"}
+    ingress = (await one.api("POST", f"/apps/{one.app}/ingress", stage, expect=201))["data"]
+    user = (await managed_api("POST", "/users", {"email": f"{fresh('user')}@example.com"}, expect=201))["data"]
+    body = {"email": f"{fresh('owner')}@example.com", "organisation": one.organisation, "role": "owner"}
+    owner = (await managed_api("POST", "/users", body, expect=201))["data"]
     values = {
+        "user": user["id"],
+        "member": owner["id"],
+        "invitation": "inv_unknown",
         "organisation": one.organisation,
         "app": one.app,
         "room": "demo",
@@ -260,6 +365,7 @@ async def scene(managed_api: Api) -> Scene:
         "webhook": webhook["id"],
         "delivery": "dlv_unknown",
         "camera": camera["id"],
+        "ingress": ingress["ingressId"],
         "new": fresh("new"),
     }
     return Scene(operator, one, two, values)
@@ -327,12 +433,84 @@ async def test_every_caller_gets_what_is_due(
     assert str(body) not in STRANGERS_CODES
 
 
+@dataclass(frozen=True)
+class Members:
+    """Users of a tenant, by role, and one who owns another tenant alone."""
+
+    by_role: dict[Role, BrowserSession]
+    stranger: BrowserSession
+
+
+@pytest.fixture
+async def members(scene: Scene, managed_product: RunningProduct, managed_api: Api) -> AsyncGenerator[Members]:
+    async with AsyncExitStack() as stack:
+
+        async def member(organisation: str, role: Role) -> BrowserSession:
+            browser = await stack.enter_async_context(new_browser(managed_product.url))
+            user = {"email": f"{fresh('user')}@example.com", "organisation": organisation, "role": role}
+            await use_link(browser, (await managed_api("POST", "/users", user, expect=201))["data"]["url"])
+            return browser
+
+        by_role: dict[Role, BrowserSession] = {role: await member(scene.one.organisation, role) for role in ROLES}
+        yield Members(by_role, await member(scene.two.organisation, "owner"))
+
+
+@pytest.mark.parametrize(("method", "path"), list(CALLS), ids=[" ".join(call) for call in CALLS])
+async def test_every_role_may_what_the_table_of_roles_says(
+    scene: Scene, members: Members, scopes: dict[tuple[str, str], str], method: str, path: str
+) -> None:
+    """From the role that may least on. The first with the scope makes the call, so that what it deletes is there."""
+    call, scope, values = CALLS[method, path], scopes[method, path], scene.values
+
+    async def tried(browser: BrowserSession, **headers: str) -> tuple[int, Any]:
+        if path.endswith("/events"):
+            cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies().items())
+            stream = Caller(browser.http, browser.url, None)
+            stream._headers = {"Cookie": cookies} | headers  # pyright: ignore[reportPrivateUsage]
+            status, body = await stream.status_of_stream(filled(path, values) + call.query)
+        else:
+            status, body = await browser.raw(
+                method, filled(path, values) + call.query, body_of(call, values), **headers
+            )
+        return status, body["code"] if status >= 400 else body
+
+    status, body = await tried(members.stranger)
+    assert status == (call.as_stranger or call.other_organisation), body
+    if status == 404:
+        assert body in STRANGERS_CODES
+    for role in reversed(ROLES):
+        browser = members.by_role[role]
+        if scope not in ROLE_SCOPES[role]:
+            assert await tried(browser) == (403, "missing_scope")
+            continue
+        lesser = await personal_token(browser, *(other for other in ROLE_SCOPES["viewer"] if other != scope))
+        if scope not in expand(ROLE_SCOPES["viewer"] - {scope}):
+            assert await tried(browser, Authorization=f"Bearer {lesser}") == (403, "missing_scope")
+        if call.installation:
+            assert await tried(browser) == (403, "installation_key_required")
+            continue
+        if call.action is not None and call.action not in ROLE_ACTIONS[DEFAULT_ROLES[role]]:
+            assert await tried(browser) == (403, "missing_room_action")
+            continue
+        got, body = await tried(browser)
+        assert got == (call.as_user or call.right), body
+        assert str(body) not in STRANGERS_CODES
+        break
+
+
+async def personal_token(browser: BrowserSession, *scopes: str) -> str:
+    """A token of the user."""
+    body = {"name": "x", "scopes": sorted(scopes)}
+    secret: str = (await browser("POST", "/me/tokens", body, expect=201))["data"]["token"]
+    return secret
+
+
 REFERENCES = ("organisation", "app", "session", "key")
 
 
 @pytest.mark.parametrize(("method", "path"), list(CALLS), ids=[" ".join(call) for call in CALLS])
 async def test_what_is_anothers_answers_exactly_as_what_is_not(scene: Scene, method: str, path: str) -> None:
-    """An admin key of another tenant cannot tell an id that exists from one that does not."""
+    """An admin key of another tenant gets the same answer for an id that exists and one that does not."""
     call = CALLS[method, path]
     stranger = Caller(scene.two.api._session, scene.two.api._url, None)  # pyright: ignore[reportPrivateUsage]
     stranger._headers = scene.two.api._headers  # pyright: ignore[reportPrivateUsage]

@@ -128,7 +128,7 @@ async def test_it_lasts_no_longer_than_it_may(managed_api: Api, app: str, http: 
 
 
 async def comes_to_nothing(token: dict[str, Any]) -> None:
-    """Who joins with it is sent away."""
+    """A participant who joins with it is removed."""
     async with joined(token) as guest:
         await guest.gone
 
@@ -212,7 +212,7 @@ async def test_a_limit_that_an_operator_lets_run_too_early_holds_all_the_same(ma
     assert (await until_state(managed_api, app, made["id"], "ended"))["disposition"] == "timed_out"
 
 
-async def test_what_was_announced_holds_whoever_makes_the_room(
+async def test_what_was_announced_holds_however_the_room_is_made(
     managed_api: Api, managed_product: RunningProduct, app: str
 ) -> None:
     made = await announced(

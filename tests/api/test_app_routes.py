@@ -20,6 +20,28 @@ CAMERAS = {
     "cameraResume": "30s",
     "cameraMaxViewers": 1_000,
 }
+OUTPUTS = {
+    "hlsStart": "demand",
+    "hlsSegment": "2s",
+    "hlsWindow": 10,
+    "hlsIdle": "30s",
+    "hlsMaxViewers": 1_000,
+    "compositionLayout": "grid",
+    "compositionSize": "720p",
+    "compositionFps": 25,
+    "compositionBitrate": 0,
+}
+INGRESSES = {
+    "engine": "embedded",
+    "ingressLimit": 1_000,
+    "ingressStreams": 50,
+    "ingressMaxBitrate": 20_000_000,
+    "ingressMaxWidth": 3_840,
+    "ingressMaxHeight": 2_160,
+    "ingressMaxFps": 60,
+    "ingressConflict": "takeover",
+    "ingressStaySeconds": 30,
+}
 
 
 async def test_an_app_is_created_read_changed_and_deleted(managed_api: Api) -> None:
@@ -31,10 +53,13 @@ async def test_an_app_is_created_read_changed_and_deleted(managed_api: Api) -> N
         "playbackPolicy": "signed",
         "frameAncestors": None,
         "maxTokenTtl": "7d",
+        "roomAccess": "organisation",
         "transcript": "off",
         "transcriptRetention": None,
         "eventRetention": None,
         **CAMERAS,
+        **INGRESSES,
+        **OUTPUTS,
     }
     for reference in (made["id"], slug):
         assert (await managed_api("GET", f"/apps/{reference}", expect=200))["data"] == made
@@ -42,6 +67,8 @@ async def test_an_app_is_created_read_changed_and_deleted(managed_api: Api) -> N
     change = {"playbackPolicy": "public", "frameAncestors": ["https://a.example"], "maxTokenTtl": "2h"}
     change |= CAMERAS | {"cameraLimit": 5, "cameraMaxFps": 15, "cameraIdleTimeout": "1m", "cameraBridge": "always"}
     change |= {"cameraConflict": "takeover", "cameraQueryKey": True, "cameraSlate": True, "cameraResume": "10s"}
+    change |= INGRESSES | {"ingressMaxWidth": 1_280, "ingressConflict": "refuse", "engine": "livekit"}
+    change |= OUTPUTS | {"hlsIdle": "1m", "compositionLayout": "speaker", "roomAccess": "invited"}
     change |= {"transcript": "speech", "transcriptRetention": "90d", "eventRetention": "1h"}
     changed = (await managed_api("PATCH", f"/apps/{slug}", {"settings": change}, expect=200))["data"]
     assert (changed["name"], changed["settings"]) == ("Another", change)

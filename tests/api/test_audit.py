@@ -39,7 +39,7 @@ async def test_administration_leaves_a_trail(managed_api: Api) -> None:
     assert key["key"] not in text
 
 
-async def test_nobody_reads_anothers_trail(managed_api: Api) -> None:
+async def test_no_tenant_reads_the_audit_trail_of_another(managed_api: Api) -> None:
     slugs = [fresh("app"), fresh("app")]
     apps = [(await managed_api("POST", "/apps", {"slug": slug}, expect=201))["data"] for slug in slugs]
     mine = managed_api.as_key(await new_key(managed_api, "audit:read", app=slugs[0]))

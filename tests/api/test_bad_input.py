@@ -58,6 +58,24 @@ async def test_fields_of_the_wrong_type(managed_product: RunningProduct, wrong: 
             assert status in {404, 413, 422}, (path, name, code)
 
 
+@pytest.mark.parametrize("blank", ["   ", "\u200b\u200d", "\u00a0\u3164"], ids=["spaces", "zero width", "fillers"])
+async def test_a_name_that_shows_nothing_is_refused(managed_api: Api, blank: str) -> None:
+    bodies: dict[str, dict[str, Any]] = {
+        "/organisations": {},
+        "/keys": {"scopes": ["apps:read"]},
+        "/apps": {"slug": "blank"},
+        "/apps/live/ws-ingest": {"room": "blank"},
+        "/apps/live/tokens": {"room": "x"},
+        "/apps/live/sessions": {"roomName": "blank", "participants": [{"identity": "a", "name": blank}]},
+    }
+    for path, body in bodies.items():
+        sent = body if "participants" in body else body | {"name": blank}
+        status, problem, _ = await managed_api.raw("POST", path, sent)
+        assert (status, "it shows nothing; give it a letter" in problem["detail"]) == (422, True), (path, problem)
+    token = await managed_api("POST", "/apps/live/tokens", {"room": "x", "name": " Ada\u200b"}, expect=201)
+    assert token["data"]["token"]
+
+
 async def test_an_unknown_field_is_named(managed_product: RunningProduct) -> None:
     for path, right in POSTS.items():
         body = json.dumps(right | {"nonsense": 1}).encode()

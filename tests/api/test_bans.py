@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 import aiohttp
 import pytest
 
-from tests.support.api_participant import joined, token_for
+from tests.support.api_participant import Guest, joined, token_for
 from tests.support.api_tenant import new_app, problem
 from tests.support.product import Api, RunningProduct, eventually
 
@@ -80,7 +82,7 @@ async def test_no_way_leads_the_banned_to_a_token(
     """Bridged cameras are the fifth way, in tests of bridges."""
     app = await new_app(managed_api)
     await managed_api("POST", f"/apps/{app}/rooms", {"name": "demo"}, expect=201)
-    for page in ("play", "embed", "meet"):
+    for page in ("play", "embed", "meet", "publish"):
         link = (await managed_api("POST", f"/apps/{app}/rooms/demo/links", {"page": page}, expect=201))["data"]["url"]
         join = link.replace("?", "/join?")
         async with http.post(join, json={"visitor": f"tab of {page}"}) as answer:
@@ -91,7 +93,7 @@ async def test_no_way_leads_the_banned_to_a_token(
 
     old = await token_for(managed_api, app, "demo", "mallory")
     await ban(managed_api, app, "mallory")
-    for page in ("play", "embed", "meet"):
+    for page in ("play", "embed", "meet", "publish"):
         url = f"{managed_product.url}/{page}/{app}/{app}-demo"
         async with http.post(f"{url}/join?token={old['token']}") as answer:
             assert (answer.status, (await answer.json())["code"]) == (404, "no_such_page")
@@ -111,3 +113,44 @@ async def test_no_way_leads_the_banned_to_a_token(
 
 async def ban(api: Api, app: str, identity: str) -> None:
     await api("DELETE", f"/apps/{app}/rooms/demo/participants/{identity}?ban=10m", expect=204)
+
+
+async def test_who_is_banned_while_a_token_is_minted_does_not_stay(
+    every_product: RunningProduct, http: aiohttp.ClientSession
+) -> None:
+    """Minting reads the bans, a ban is set, and the token is issued all the same: neither order is a way in."""
+    api = Api(http, every_product.url, every_product.api_key)
+    app = await new_app(api)
+    await api("POST", f"/apps/{app}/rooms", {"name": "demo"}, expect=201)
+    identities = [f"eve-{number}" for number in range(6)]
+
+    async def mint(identity: str) -> list[Any]:
+        answers = [
+            await api.raw("POST", f"/apps/{app}/tokens", {"room": "demo", "identity": identity}) for _ in range(6)
+        ]
+        assert {status for status, _, _ in answers} <= {201, 409}
+        return [answer["data"] for status, answer, _ in answers if status == 201]
+
+    minted = await asyncio.gather(*map(mint, identities), *(ban(api, app, identity) for identity in identities))
+    last = [tokens[-1] for tokens in minted if tokens]
+    assert last, "every token was refused, which shows nothing"
+    async with all_in(last) as guests:
+        for guest in guests:
+            await asyncio.wait_for(guest.gone, 30)
+    for identity in identities:
+        assert await refused(api, app, identity)
+
+
+@asynccontextmanager
+async def all_in(tokens: list[Any]) -> AsyncGenerator[list[Guest]]:
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(joined(token)) for token in tokens]
+
+
+async def test_two_bans_of_one_identity_at_once(every_product: RunningProduct, http: aiohttp.ClientSession) -> None:
+    api = Api(http, every_product.url, every_product.api_key)
+    app = await new_app(api)
+    await api("POST", f"/apps/{app}/rooms", {"name": "demo"}, expect=201)
+    for number in range(5):
+        await asyncio.gather(*(ban(api, app, f"eve-{number}") for _ in range(8)))
+        assert await refused(api, app, f"eve-{number}")

@@ -45,6 +45,21 @@ async def test_after_an_unforeseen_error_the_connection_goes_on(
     assert not caplog.records  # uvicorn logs what is raised to it
 
 
+async def test_a_stream_key_in_a_path_is_not_logged_with_an_unforeseen_error(
+    here: Here, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("unforeseen")
+
+    headers = {"Content-Type": "application/sdp"}
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr(here.services.whip, "create", broken)
+        body = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
+        async with http.post(f"{here.url}/whip/stk_secret", data=body, headers=headers) as answer:
+            assert answer.status == 500
+    assert [(entry["event"], entry["route"]) for entry in logs] == [("request_failed", "/whip/{streamKey}")]
+
+
 @pytest.mark.parametrize("path", ["/organisations", "/apps/live/tokens"])
 async def test_a_long_name_comes_back_shortened(here: Here, path: str) -> None:
     right = {"name": "x"} if path == "/organisations" else {"room": "x"}
@@ -111,7 +126,7 @@ async def test_what_the_api_answers_is_not_stored_by_caches(here: Here) -> None:
 
 
 async def test_a_key_has_so_many_calls_under_way(here: Here, http: aiohttp.ClientSession) -> None:
-    """The slow ones of one key keep nobody else from being answered."""
+    """Slow requests of one key do not keep other callers from being answered."""
     most = here.services.settings.api_max_calls
     other = (await here.api("POST", "/keys", {"name": "x", "scopes": ["apps:read"]}, expect=201))["data"]["key"]
     slow = f"POST /api/v1/apps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {here.key}\r\nContent-Length: 9\r\n\r\n"

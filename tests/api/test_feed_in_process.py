@@ -14,8 +14,8 @@ from starlette.types import Message
 
 from stagedoor.api.live.raw_writer import PIPE, RawWriter
 from stagedoor.api.routes import events
-from stagedoor.api.services import Services
 from stagedoor.events.nouns import FeedEvent, NewEvent
+from stagedoor.services.services import Services
 from stagedoor.tenancy import apps, keys, organisations
 from stagedoor.tenancy.nouns import App, AppSettings
 from stagedoor.tenancy.principals import OPERATOR

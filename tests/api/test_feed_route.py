@@ -164,10 +164,10 @@ async def test_who_goes_away_at_once_gives_the_place_back(
     for _ in range(5):
         await asyncio.gather(*map(hit_and_run, range(50)))
 
-    async def nobody() -> bool:
+    async def no_readers() -> bool:
         return await clients(managed_api, managed_product.url, http) == 0
 
-    await eventually(nobody)
+    await eventually(no_readers)
 
 
 async def test_an_app_has_only_so_many_readers(limited_product: RunningProduct, http: aiohttp.ClientSession) -> None:
@@ -194,7 +194,7 @@ async def test_an_app_has_only_so_many_readers(limited_product: RunningProduct, 
 async def test_a_number_of_another_database_misses_nothing(
     managed_product: RunningProduct, http: aiohttp.ClientSession, managed_api: Api
 ) -> None:
-    """The store was put back from a backup, or made anew: the reader's last number is beyond what there is."""
+    """The store was put back from a backup, or created again: the reader's last number is beyond what there is."""
     app = await new_app(managed_api)
     product = managed_product
     async with following(http, product.url, product.api_key, app, after=10**12) as events:

@@ -12,7 +12,7 @@ from starlette.types import Message
 from stagedoor.api.application import build
 from stagedoor.api.front import FrontedApp
 from stagedoor.api.metrics import HTTP_REQUESTS
-from stagedoor.api.services import Services
+from stagedoor.services.services import Services
 from stagedoor.tenancy import apps, organisations
 from stagedoor.tenancy.nouns import AppSettings
 from tests.support.api_routes import application

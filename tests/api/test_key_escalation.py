@@ -1,4 +1,4 @@
-"""Nobody gives, takes or changes more than they have."""
+"""No key gives, takes or changes more than it has."""
 
 from __future__ import annotations
 

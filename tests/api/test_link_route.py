@@ -9,7 +9,7 @@ from tests.support.api_tenant import new_app, problem
 from tests.support.product import Api
 
 
-@pytest.mark.parametrize("page", ["play", "embed", "meet"])
+@pytest.mark.parametrize("page", ["play", "embed", "meet", "publish"])
 async def test_a_link_works_as_it_is(managed_api: Api, http: aiohttp.ClientSession, page: str) -> None:
     link = (await managed_api("POST", "/apps/live/rooms/demo/links", {"page": page, "ttl": "5m"}, expect=201))["data"]
     assert f"/{page}/live/live-demo?token=" in link["url"]

@@ -1,4 +1,4 @@
-"""Rooms that somebody made with a key of LiveKit's, under names that Stagedoor would not give."""
+"""Rooms made with a key of LiveKit's, under names that Stagedoor would not give."""
 
 from __future__ import annotations
 

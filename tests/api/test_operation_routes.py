@@ -24,7 +24,7 @@ async def test_health_and_readiness(product: RunningProduct, http: aiohttp.Clien
         )
 
 
-async def test_metrics_count_what_happens_and_name_nobody(
+async def test_metrics_count_what_happens_without_names(
     managed_product: RunningProduct, http: aiohttp.ClientSession, managed_api: Api
 ) -> None:
     async def metrics() -> dict[str, float]:

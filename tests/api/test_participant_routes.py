@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from livekit import rtc
 
-from tests.support.api_participant import guest_in
+from tests.support.api_participant import guest_in, reachable
 from tests.support.api_tenant import problem
 from tests.support.product import Api, eventually
 
@@ -55,11 +55,11 @@ async def test_changes_arrive_at_the_client(api: Api, app: str) -> None:
         assert (changed["name"], changed["metadata"]) == ("Countess", '{"x":1}')
         assert changed["attributes"] == {"a": "1", "c": "3"}
 
-        async def told() -> bool:
+        async def notified() -> bool:
             me = ada.me
             return (me.name, me.metadata, dict(me.attributes)) == ("Countess", '{"x":1}', {"a": "1", "c": "3"})
 
-        await eventually(told)
+        await eventually(notified)
 
 
 async def test_permissions_change_one_by_one(api: Api, app: str) -> None:
@@ -73,20 +73,20 @@ async def test_permissions_change_one_by_one(api: Api, app: str) -> None:
         assert changed["permissions"] == before | again
 
 
-def _tell(told: asyncio.Queue[None], *_: object) -> None:
-    told.put_nowait(None)
+def _notify(notified: asyncio.Queue[None], *_: object) -> None:
+    notified.put_nowait(None)
 
 
 async def test_a_permission_that_was_taken_is_felt(api: Api, app: str) -> None:
     async with guest_in(api, app, "demo", "ada") as ada, guest_in(api, app, "demo", "bob") as bob:
-        await present(api, app, "bob")
-        told: asyncio.Queue[None] = asyncio.Queue()
-        ada.room.on("participant_permissions_changed", partial(_tell, told))
+        await reachable(api, app, "demo", bob)
+        notified: asyncio.Queue[None] = asyncio.Queue()
+        ada.room.on("participant_permissions_changed", partial(_notify, notified))
         for payload, allowed in (("one", True), ("two", False), ("three", True)):
             change = {"permissions": {"canPublishData": allowed, "canPublishSources": [] if allowed else ["camera"]}}
             await api("PATCH", f"/apps/{app}/rooms/demo/participants/ada", change, expect=200)
             if payload != "one":
-                await asyncio.wait_for(told.get(), 10)
+                await asyncio.wait_for(notified.get(), 10)
             with contextlib.suppress(rtc.participant.PublishDataError):
                 await ada.me.publish_data(payload)
 
@@ -106,7 +106,7 @@ async def test_who_is_removed_is_gone_and_may_return(api: Api, app: str) -> None
         await present(api, app, "ada")
 
 
-async def test_a_published_track_is_muted_for_everybody(api: Api, app: str) -> None:
+async def test_a_published_track_is_muted_for_all_participants(api: Api, app: str) -> None:
     async with guest_in(api, app, "demo", "ada") as ada, guest_in(api, app, "demo", "bob") as bob:
         publication = await ada.publish_camera()
 
@@ -146,7 +146,7 @@ async def test_what_is_no_change(managed_api: Api, change: dict[str, Any]) -> No
     assert await problem(managed_api, "PATCH", path, change) == (422, "validation_failed")
 
 
-async def test_nobody_is_in_an_idle_room(api: Api, app: str) -> None:
+async def test_an_idle_room_has_no_participants(api: Api, app: str) -> None:
     async with guest_in(api, app, "demo", "ada", roomConfig={"departureTimeout": 1}):
         await present(api, app, "ada")
 
@@ -161,3 +161,28 @@ async def test_nobody_is_in_an_idle_room(api: Api, app: str) -> None:
     assert await problem(api, "DELETE", f"{path}/ada") == missing
     assert await problem(api, "POST", f"{path}/ada/tracks/TR_x/mute", {"muted": True}) == missing
     await api("DELETE", f"{path}/ada?ban=1m", expect=204)
+
+
+@pytest.mark.parametrize("name", ["stagedoor.source", "stagedoor.session", "stagedoor."])
+async def test_stagedoors_own_attributes_are_set_by_no_caller(managed_api: Api, managed_app: str, name: str) -> None:
+    app, reserved = managed_app, (422, "attribute_reserved")
+    asked = {"identity": "ada", "attributes": {"seat": "12", name: "camera"}}
+    assert await problem(managed_api, "POST", f"/apps/{app}/tokens", {"room": "demo", **asked}) == reserved
+    assert await problem(managed_api, "POST", f"/apps/{app}/sessions", {"participants": [asked]}) == reserved
+    async with guest_in(managed_api, app, "demo", "ada") as ada:
+        path = f"/apps/{app}/rooms/demo/participants/ada"
+        assert await problem(managed_api, "PATCH", path, {"attributes": {name: "camera"}}) == reserved
+        assert dict(ada.me.attributes) == {}
+
+
+async def test_a_client_that_claims_to_be_a_camera_is_not_believed(managed_api: Api, managed_app: str) -> None:
+    async with guest_in(managed_api, managed_app, "demo", "ada") as ada:
+        path = f"/apps/{managed_app}/rooms/demo/participants/ada"
+        await managed_api("PATCH", path, {"permissions": {"canUpdateMetadata": True}})
+        await ada.me.set_attributes({"stagedoor.source": "camera"})
+
+        async def claimed() -> Any:
+            body = (await managed_api("GET", path))["data"]
+            return body if body["attributes"] == {"stagedoor.source": "camera"} else None
+
+        assert (await eventually(claimed))["source"] == "webrtc"

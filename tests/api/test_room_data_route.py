@@ -7,20 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.api_participant import Guest, guest_in
+from tests.support.api_participant import Guest, guest_in, reachable
 from tests.support.api_tenant import problem
 from tests.support.product import Api, eventually
-
-
-async def there(api: Api, app: str, *identities: str) -> None:
-    """Wait until the room is known and has these people."""
-
-    async def complete() -> bool:
-        status, answer, _ = await api.raw("GET", f"/apps/{app}/rooms/demo/participants")
-        people: list[dict[str, Any]] = answer["data"] if status == 200 else []
-        return set(identities) <= {who["identity"] for who in people if who["state"] == "active"}
-
-    await eventually(complete)
 
 
 async def packets(guest: Guest, count: int) -> list[tuple[bytes, str | None]]:
@@ -33,7 +22,7 @@ async def packets(guest: Guest, count: int) -> list[tuple[bytes, str | None]]:
 
 async def test_data_goes_to_all_or_to_some(api: Api, app: str) -> None:
     async with guest_in(api, app, "demo", "ada") as ada, guest_in(api, app, "demo", "bob") as bob:
-        await there(api, app, "ada", "bob")
+        await reachable(api, app, "demo", ada, bob)
         path = f"/apps/{app}/rooms/demo/data"
         sent = (await api("POST", path, {"data": "héllo", "topic": "chat"}, expect=202))["data"]
         assert sent == {"room": f"{app}-demo", "bytes": 6, "identities": []}
@@ -51,7 +40,7 @@ async def test_data_goes_to_all_or_to_some(api: Api, app: str) -> None:
 
 async def test_the_largest_data_arrives_whole(api: Api, app: str) -> None:
     async with guest_in(api, app, "demo", "ada") as ada:
-        await there(api, app, "ada")
+        await reachable(api, app, "demo", ada)
         await api("POST", f"/apps/{app}/rooms/demo/data", {"data": "x" * 15_000}, expect=202)
         ((payload, _),) = await packets(ada, 1)
         assert payload == b"x" * 15_000
@@ -60,8 +49,8 @@ async def test_the_largest_data_arrives_whole(api: Api, app: str) -> None:
 async def test_an_idle_room_takes_no_data(api: Api, app: str) -> None:
     path = f"/apps/{app}/rooms/demo/data"
     assert await problem(api, "POST", path, {"data": "x"}) == (404, "room_not_found")
-    async with guest_in(api, app, "demo", "ada", roomConfig={"departureTimeout": 1}):
-        await there(api, app, "ada")
+    async with guest_in(api, app, "demo", "ada", roomConfig={"departureTimeout": 1}) as ada:
+        await reachable(api, app, "demo", ada)
 
     async def over() -> bool:
         return (await api("GET", f"/apps/{app}/rooms/demo"))["data"]["state"] == "idle"

@@ -65,7 +65,7 @@ def _fill(value: Any, app: str, room: str) -> Any:
 
 
 def _without_timeline(data: Any) -> Any:
-    """Sessions without what is still being told about them."""
+    """Sessions without what is still being reported about them."""
     if isinstance(data, list):
         return [item["id"] for item in data]  # pyright: ignore[reportUnknownVariableType]
     return data
@@ -74,7 +74,7 @@ def _without_timeline(data: Any) -> Any:
 async def test_whatever_livekit_calls_a_room_it_is_its_prefixs(
     managed_api: Api, managed_product: RunningProduct
 ) -> None:
-    """Nobody announced it through us; its name is of a form that we would not give."""
+    """It was not announced through Stagedoor; its name is of a form that we would not give."""
     app = await new_app(managed_api)
     for short in ("we ird/ü", " blanks ", "a/b/participants", "100%", "%2F"):
         name = f"{app}-{short}"

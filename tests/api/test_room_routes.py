@@ -44,10 +44,10 @@ async def test_new_metadata_and_the_end_reach_who_is_there(api: Api, app: str) -
         assert ada.room.metadata == "one"
         await api("PATCH", f"/apps/{app}/rooms/demo", {"metadata": "two"}, expect=200)
 
-        async def told() -> bool:
+        async def notified() -> bool:
             return ada.room.metadata == "two"
 
-        await eventually(told)
+        await eventually(notified)
 
         async def counted() -> bool:
             return (await api("GET", f"/apps/{app}/rooms/demo"))["data"]["participants"] == 1
@@ -65,7 +65,7 @@ async def test_a_live_room_is_not_created_again(api: Api, app: str) -> None:
     assert again["state"] == "live"
 
 
-async def test_a_room_that_nobody_announced_is_adopted_by_the_app_of_its_prefix(api: Api, app: str) -> None:
+async def test_a_room_that_was_not_announced_is_adopted_by_the_app_of_its_prefix(api: Api, app: str) -> None:
     async with guest_in(api, app, "surprise", "ada"):
 
         async def known() -> Any:

@@ -28,7 +28,7 @@ async def test_the_answer_of_the_first_document(managed_api: Api, managed_produc
     assert abs(ends - time.time() - 3600) < 10
 
 
-async def test_an_identity_is_made_up_and_told(managed_api: Api) -> None:
+async def test_an_identity_is_made_up_and_returned(managed_api: Api) -> None:
     one = (await managed_api("POST", "/apps/live/tokens", {"room": "demo"}, expect=201))["data"]["identity"]
     other = (await managed_api("POST", "/apps/live/tokens", {"room": "demo"}, expect=201))["data"]["identity"]
     assert one

@@ -11,7 +11,7 @@ from tests.support.api_tenant import fresh
 from tests.support.product import Api, eventually
 
 
-async def test_a_sessions_minutes_are_told_once_and_rolled_up(managed_api: Api) -> None:
+async def test_a_sessions_minutes_are_reported_once_and_rolled_up(managed_api: Api) -> None:
     app, room = fresh("app"), "demo"
     await managed_api("POST", "/apps", {"slug": app, "organisation": "default"}, expect=201)
     async with guest_in(managed_api, app, room, "ada") as guest:

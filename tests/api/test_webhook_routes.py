@@ -1,4 +1,4 @@
-"""Outgoing webhooks as a backend uses them: made over REST, told of real rooms, tested, looked into, sent again."""
+"""Outgoing webhooks as a backend uses them: made over REST, notified of real rooms, tested, looked into, sent again."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def delivered(api: Api, hook: dict[str, Any], *types: str) -> list[dict[st
     return await eventually(look)
 
 
-async def test_a_real_room_is_told_of(hooks_api: Api, receiver: Receiver) -> None:
+async def test_the_events_of_a_real_room_are_delivered(hooks_api: Api, receiver: Receiver) -> None:
     hook = await made(hooks_api, receiver, types=["room.*"])
     room = fresh("room")
     await hooks_api("POST", "/apps/live/rooms", {"name": room}, expect=201)
@@ -150,7 +150,7 @@ async def test_bad_endpoints_are_refused(hooks_api: Api, managed_api: Api) -> No
         assert refused["code"] == "bad_webhook_url"
 
 
-async def test_what_is_said_is_in_the_catalogue(hooks_api: Api, receiver: Receiver) -> None:
+async def test_every_delivered_type_is_in_the_catalogue(hooks_api: Api, receiver: Receiver) -> None:
     hook = await made(hooks_api, receiver)
     room = fresh("room")
     await hooks_api("POST", "/apps/live/rooms", {"name": room, "metadata": "a"}, expect=201)
@@ -173,7 +173,7 @@ async def test_what_is_said_is_in_the_catalogue(hooks_api: Api, receiver: Receiv
 async def test_an_event_about_no_room_ends_no_feed(
     product_of_hooks: RunningProduct, http: aiohttp.ClientSession, hooks_api: Api
 ) -> None:
-    """`webhook.disabled` is about an endpoint: all readers of the app were cut off there, at each return anew."""
+    """`webhook.disabled` is about an endpoint: all readers of the app were cut off there, again at each return."""
     app = await new_app(hooks_api)
     product = product_of_hooks
     async with receiving() as receiver, following(http, product.url, product.api_key, app) as connected:

@@ -1,4 +1,4 @@
-"""Where the data folder is: what is not to be trusted is said, and a folder's name is no part of a URL."""
+"""Where the data folder is: what is not to be trusted is reported, and a folder's name is no part of a URL."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_local_one_is_trusted(tmp_path: Path, kind: str | None) -> None:
     assert doubts_about(tmp_path, kind) == []
 
 
-def test_permissions_that_do_not_stick_are_told(tmp_path: Path) -> None:
+def test_permissions_that_do_not_stick_are_reported(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     secrets = tmp_path / "secrets.json"
     secrets.touch()

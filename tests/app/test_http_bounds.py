@@ -1,4 +1,4 @@
-"""What a connection can make the HTTP server keep, do and wait for, before anybody knows who is there."""
+"""What a connection can make the HTTP server keep, do and wait for, before the client is known."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ async def test_what_is_no_http(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks at connections often, so that a second of patience is one."""
+    """Looks at connections often, so that a timeout of a second is one."""
     monkeypatch.setattr(http_server, "_TICK_SECONDS", 0.05)
 
 
@@ -331,7 +331,7 @@ async def test_when_there_are_too_many_connections_the_idle_ones_go(tmp_path: Pa
             writer.transport.abort()
 
 
-async def test_when_all_connections_are_busy_a_further_one_is_told_so(tmp_path: Path) -> None:
+async def test_when_all_connections_are_busy_a_further_one_gets_503(tmp_path: Path) -> None:
     async def endless(_: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         while (await receive())["type"] != "http.disconnect":
@@ -376,7 +376,7 @@ Sent = Callable[[dict[str, str]], Awaitable[str]]
 
 
 @asynccontextmanager
-async def told_client(tmp_path: Path, **settings: Any) -> AsyncGenerator[Sent]:
+async def forwarded_client(tmp_path: Path, **settings: Any) -> AsyncGenerator[Sent]:
     """What the application takes for the client's address."""
 
     async def who(scope: Any, _: Any, send: Any) -> None:
@@ -397,10 +397,10 @@ async def told_client(tmp_path: Path, **settings: Any) -> AsyncGenerator[Sent]:
 
 async def test_only_trusted_proxies_say_who_the_client_is(tmp_path: Path) -> None:
     forwarded = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7", "X-Forwarded-Proto": "https"}
-    async with told_client(tmp_path) as sent:
+    async with forwarded_client(tmp_path) as sent:
         assert await sent(forwarded) == "198.51.100.7 https"
         assert await sent({}) == "127.0.0.1 http"
-    async with told_client(tmp_path, trusted_proxies=("10.0.0.0/8",)) as sent:
+    async with forwarded_client(tmp_path, trusted_proxies=("10.0.0.0/8",)) as sent:
         assert await sent(forwarded) == "127.0.0.1 http"
-    async with told_client(tmp_path, trusted_proxies=("127.0.0.0/8", "198.51.100.7")) as sent:
+    async with forwarded_client(tmp_path, trusted_proxies=("127.0.0.0/8", "198.51.100.7")) as sent:
         assert await sent(forwarded) == "203.0.113.9 https"

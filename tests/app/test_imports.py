@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,7 @@ def imported_by(code: str) -> set[str]:
         "joserfc",
         "obstore",
         "redis",
+        "limits",
     ],
 )
 def test_the_product_does_without(package: str) -> None:
@@ -52,3 +54,22 @@ def test_the_help_does_without(package: str) -> None:
 def test_a_verb_to_a_running_instance_does_without(package: str) -> None:
     names = "import stagedoor.cli.client, stagedoor.cli.requests, stagedoor.settings.resolve"
     assert package not in imported_by(names)
+
+
+@pytest.mark.parametrize(
+    ("words", "folder", "reached"),
+    [
+        (["up"], "/proc/none", "stagedoor.app.datafolder"),
+        (["organisations", "list", "--json"], None, "stagedoor.api.application"),
+    ],
+)
+def test_coloured_tracebacks_are_not_imported(
+    words: list[str], folder: str | None, reached: str, tmp_path: Path
+) -> None:
+    """structlog would: for `up`, and for a verb that is answered in its own process."""
+    tmp_path.chmod(0o700)
+    command = ["-X", "importtime", "-m", "stagedoor", *words, "--data-dir", folder or str(tmp_path)]
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, env=clean_environment())
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time")}
+    assert {"structlog", reached} <= imported, done.stderr[-500:]
+    assert not {name for name in imported if name.startswith(("rich.", "pygments"))}

@@ -1,4 +1,4 @@
-"""A start waits for what does not answer yet, and says so; it does not wait for what somebody has to mend."""
+"""A start waits for what does not answer yet, and says so; it does not wait for what an operator has to fix."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def locked(url: str, table: str) -> AsyncGenerator[None]:
 
 
 async def says(product: RunningProduct, text: str) -> None:
-    """Return once the product has said it."""
+    """Return once the product has logged it."""
     deadline = time.monotonic() + START_SECONDS
     while text not in product.log:
         assert time.monotonic() < deadline, product.log
@@ -93,7 +93,7 @@ async def test_a_wrong_password_ends_the_start(tmp_path: Path, postgres_server: 
     assert "Waiting" not in done.stderr
 
 
-async def test_patience_ends(tmp_path: Path) -> None:
+async def test_the_wait_ends_at_the_timeout(tmp_path: Path) -> None:
     product = RunningProduct(
         tmp_path, STAGEDOOR_DATABASE_URL="postgresql://nobody@127.0.0.1:9/none", STAGEDOOR_START_TIMEOUT="1"
     )

@@ -23,10 +23,21 @@ from tests.support.product import Mode, RunningProduct, clean_environment, runni
 def test_the_ready_line(tmp_path: Path, mode: Mode) -> None:
     with running(tmp_path, mode) as product:
         ready = product.ready
-        assert list(ready) == ["ready", "url", "apiKey", "organisation", "app", "livekit", "dataDir"]
+        assert list(ready) == [
+            "ready",
+            "url",
+            "rtmp",
+            "apiKey",
+            "ownerUrl",
+            "organisation",
+            "app",
+            "livekit",
+            "dataDir",
+        ]
         assert ready["ready"] is True
         assert ready["url"] == product.url
         assert ready["apiKey"].startswith("sk_")
+        assert re.fullmatch(rf"{re.escape(product.url)}/welcome#lnk_\S{{43}}", ready["ownerUrl"])
         assert (ready["organisation"], ready["app"]) == ("default", "live")
         assert ready["livekit"]["mode"] == mode
         assert ready["livekit"]["url"].startswith("ws://127.0.0.1:")
@@ -38,7 +49,7 @@ def test_the_ready_line(tmp_path: Path, mode: Mode) -> None:
         assert product.stop() == 0
         assert not (product.data_dir / "operator.json").exists()
         again = product.start()
-        assert again["apiKey"] is None
+        assert (again["apiKey"], again["ownerUrl"]) == (None, None)
         assert product.stop() == 0
 
 
@@ -48,7 +59,7 @@ def test_the_key_and_secrets_are_nowhere_in_the_log(managed_product: RunningProd
         assert secret not in managed_product.log
 
 
-def test_a_person_is_told_what_to_open(tmp_path: Path) -> None:
+def test_the_summary_for_a_person_has_the_link_to_open(tmp_path: Path) -> None:
     product = RunningProduct(tmp_path)
     ports = free_ports(4)
     flags = ("--http", f"127.0.0.1:{ports[0]}", "--livekit-port", str(ports[1]))
@@ -70,6 +81,7 @@ def test_a_person_is_told_what_to_open(tmp_path: Path) -> None:
     assert process.wait(30) == 0
     process.stdout.close()
     assert re.search(r"sk_\S{43}", said)
+    assert re.search(rf"http://127\.0\.0\.1:{ports[0]}/welcome#lnk_\S{{43}}   \(for an hour, once\)", said)
     assert f"http://127.0.0.1:{ports[0]}/api/v1" in said
 
 

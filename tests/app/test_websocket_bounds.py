@@ -124,7 +124,7 @@ async def test_who_only_watches_may_say_little(tmp_path: Path) -> None:
             assert (await closed(client))[0] == 1009
 
 
-async def test_pings_of_somebody_who_reads_nothing_are_not_kept(tmp_path: Path) -> None:
+async def test_pings_of_a_client_that_reads_nothing_are_not_kept(tmp_path: Path) -> None:
     async with serving(tmp_path, mirror) as (port, _), connected(port) as client:
         await upgrade(client)
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -142,7 +142,7 @@ async def test_pings_of_somebody_who_reads_nothing_are_not_kept(tmp_path: Path) 
         assert psutil.Process().memory_info().rss - before < 16_000_000
 
 
-async def test_tiny_frames_hold_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_tiny_frames_do_not_delay_other_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two slices of what one connection sent, the others have their turn."""
     parsed_in_turn: Counter[int] = Counter()
     turn = 0
@@ -224,7 +224,7 @@ async def test_what_follows_a_mistake_is_read_up_to_a_bound(tmp_path: Path, monk
             await client.send(bytes(100_000_000))
 
 
-async def test_text_that_is_not_utf_8_is_told_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_text_that_is_not_utf_8_closes_with_1007(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with serving(tmp_path, mirror) as (port, _), connected(port) as client:
         await upgrade(client)
         await client.send(frame(1, b"\xff\xfe"))

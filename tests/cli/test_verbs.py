@@ -22,9 +22,19 @@ NOT_FOR_OPERATORS = {
     "GET apps/{}/events",  # a stream
     "POST apps/{}/sessions",  # a backend announces a session, with tokens for its people
     "GET apps/{}/sessions/{}/transcript",  # `transcripts show` needs no app
+    "POST apps/{}/rooms/{}/join",  # a user joins
+    "GET me/rooms",
     "PATCH apps/{}/rooms/{}/participants/{}",  # permissions and attributes, a document
     "POST apps/{}/webhooks",  # `webhooks create --organisation`; an app's own are made with its key
     "GET apps/{}/webhooks",
+    *(f"POST auth/{end}" for end in ("sign-in", "sign-out", "links", "links/use", "password")),  # a browser's
+    *(f"POST auth/invitations{end}" for end in ("", "/accept", "/sign-up")),
+    "POST organisations/{}/leave",
+    *(f"{verb} me" for verb in ("GET", "PATCH")),
+    *(f"{verb} me/sessions" for verb in ("GET", "DELETE")),
+    "DELETE me/sessions/{}",
+    *(f"{verb} me/tokens" for verb in ("GET", "POST")),
+    "DELETE me/tokens/{}",
     "GET openapi.json",
     "GET health",
     "GET ready",
@@ -49,7 +59,7 @@ def run(managed_product: RunningProduct) -> Run:
 
 
 @pytest.fixture
-def said(run: Run) -> Callable[..., Any]:
+def printed(run: Run) -> Callable[..., Any]:
     """Runs a verb with `--json`, and reads what it printed."""
 
     def one(*arguments: str) -> Any:
@@ -75,23 +85,39 @@ async def test_every_verb_is_an_operation_and_every_operation_has_a_verb(tmp_pat
 
 
 @pytest.mark.slow
-def test_a_room_from_its_making_to_its_end(said: Callable[..., Any], run: Run) -> None:
-    assert said("rooms", "create", "cli-room", "--metadata", "told")["metadata"] == "told"
-    assert said("rooms", "change", "cli-room", "--metadata", "else")["metadata"] == "else"
-    assert "cli-room" in [room["name"] for room in said("rooms", "list")]
-    assert said("participants", "list", "cli-room") == []
-    assert said("rooms", "send", "cli-room", "hello")["bytes"] == 5
-    assert said("rooms", "end", "cli-room") == {}
+def test_a_room_from_its_making_to_its_end(printed: Callable[..., Any], run: Run) -> None:
+    assert printed("rooms", "create", "cli-room", "--metadata", "told")["metadata"] == "told"
+    assert printed("rooms", "change", "cli-room", "--metadata", "else")["metadata"] == "else"
+    assert "cli-room" in [room["name"] for room in printed("rooms", "list")]
+    assert printed("participants", "list", "cli-room") == []
+    assert printed("rooms", "send", "cli-room", "hello")["bytes"] == 5
+    assert printed("rooms", "end", "cli-room") == {}
     gone = run("participants", "show", "cli-room", "nobody", "--json")
     assert gone.returncode == 2
     assert json.loads(gone.stderr)["status"] == 404
     assert gone.stdout == ""
-    assert isinstance(said("sessions", "list", "--room", "cli-room"), list)
+    assert isinstance(printed("sessions", "list", "--room", "cli-room"), list)
 
 
 @pytest.mark.slow
-def test_a_token_and_a_link_that_open_the_room(said: Callable[..., Any], run: Run) -> None:
-    token = said("tokens", "create", "--room", "demo", "--identity", "ann", "--ttl", "10m")
+def test_a_user_is_made_disabled_and_given_a_new_password(printed: Callable[..., Any], run: Run) -> None:
+    made = printed(
+        "users", "create", "cli@example.com", "--name", "Cli", "--organisation", "default", "--role", "admin"
+    )
+    assert "/welcome#lnk_" in made["url"]
+    assert "cli@example.com" in [user["email"] for user in printed("users", "list")]
+    assert printed("users", "show", "cli@example.com")["id"] == made["id"]
+    assert printed("users", "disable", made["id"])["disabledAt"] is not None
+    assert run("users", "reset-password", made["id"]).returncode == 2
+    assert printed("users", "enable", made["id"])["disabledAt"] is None
+    link = run("users", "reset-password", "cli@example.com").stdout.strip()
+    assert "/welcome#lnk_" in link
+    assert link != made["url"]
+
+
+@pytest.mark.slow
+def test_a_token_and_a_link_that_open_the_room(printed: Callable[..., Any], run: Run) -> None:
+    token = printed("tokens", "create", "--room", "demo", "--identity", "ann", "--ttl", "10m")
     assert (token["identity"], token["room"]) == ("ann", "live-demo")
     link = run("tokens", "create", "--room", "demo", "--join").stdout.strip()
     assert re.fullmatch(r"http://\S+/meet/live/live-demo\?token=\S+", link)
@@ -103,20 +129,20 @@ def test_a_token_and_a_link_that_open_the_room(said: Callable[..., Any], run: Ru
 
 
 @pytest.mark.slow
-def test_webhooks_usage_audit_jobs_and_inbox(said: Callable[..., Any]) -> None:
-    webhook = said(
+def test_webhooks_usage_audit_jobs_and_inbox(printed: Callable[..., Any]) -> None:
+    webhook = printed(
         "webhooks", "create", "https://example.com/hook", "--type", "session.ended", "--organisation", "default"
     )
     assert webhook["secret"].startswith("whsec_")
-    assert said("webhooks", "disable", webhook["id"])["enabled"] is False
-    assert said("webhooks", "enable", webhook["id"])["enabled"] is True
-    assert said("webhooks", "deliveries", webhook["id"]) == []
-    assert said("webhooks", "rotate", webhook["id"])["secret"] != webhook["secret"]
-    assert said("webhooks", "delete", webhook["id"]) == {}
-    assert isinstance(said("usage", "show", "--bucket", "day"), list)
-    assert said("audit", "list", "--action", "webhook.deleted")[0]["target"] == webhook["id"]
-    assert isinstance(said("jobs", "list", "--limit", "2"), list)
-    assert isinstance(said("inbox", "list"), list)
+    assert printed("webhooks", "disable", webhook["id"])["enabled"] is False
+    assert printed("webhooks", "enable", webhook["id"])["enabled"] is True
+    assert printed("webhooks", "deliveries", webhook["id"]) == []
+    assert printed("webhooks", "rotate", webhook["id"])["secret"] != webhook["secret"]
+    assert printed("webhooks", "delete", webhook["id"]) == {}
+    assert isinstance(printed("usage", "show", "--bucket", "day"), list)
+    assert printed("audit", "list", "--action", "webhook.deleted")[0]["target"] == webhook["id"]
+    assert isinstance(printed("jobs", "list", "--limit", "2"), list)
+    assert isinstance(printed("inbox", "list"), list)
 
 
 @pytest.mark.slow

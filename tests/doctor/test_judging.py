@@ -77,7 +77,7 @@ def test_pages_that_are_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pages_of_which_one_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "play.html").touch()
     monkeypatch.setattr(files, "static_folder", lambda: tmp_path)
-    assert "embed, meet, docs, unavailable" in pages.check().finding
+    assert "embed, meet, publish, account, docs, unavailable" in pages.check().finding
 
 
 HERE = Candidate("udp", "127.0.0.1", 7882)
@@ -130,7 +130,7 @@ def test_every_webhook_that_is_not_taken_has_a_next_step(result: str) -> None:
     assert not_taken("webhook", result).next
 
 
-def test_a_stun_answer_is_told_from_others() -> None:
+def test_a_stun_answer_is_distinguished_from_others() -> None:
     transaction = bytes(range(12))
     request = binding_request(transaction, "theirs:ours", "password")
     assert len(request) % 4 == 0

@@ -20,11 +20,11 @@ CHECKS = {
     "webhook",
     "udp",
     "tcp",
-    "events",
+    "inbox",
     "jobs",
     "endpoints",
 }
-ABOUT_OTHERS = {"disk", "events", "jobs", "endpoints"}
+ABOUT_OTHERS = {"disk", "inbox", "jobs", "endpoints"}
 """The machine's disk may be small, and other tests of the session leave events of rooms that are no app's, and
 webhooks that nobody takes."""
 

@@ -9,7 +9,7 @@ from tests.doctor.support import run_doctor
 from tests.support.ports import free_ports
 from tests.support.product import KEY, SECRET, ExternalLiveKit, RunningProduct
 
-NEED_STAGEDOOR = {"stagedoor", "livekit", "livekit-key", "clock", "webhook", "tcp", "events", "jobs", "endpoints"}
+NEED_STAGEDOOR = {"stagedoor", "livekit", "livekit-key", "clock", "webhook", "tcp", "inbox", "jobs", "endpoints"}
 
 
 def _flags(data_dir: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""doctor tells one trouble from another: each is made for real."""
+"""doctor distinguishes one trouble from another: each is made for real."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ async def test_an_event_that_finds_no_session(tmp_path: Path, http: aiohttp.Clie
         code, findings = examine(product)
     assert code == 0
     assert findings["webhook"]["status"] == "ok"
-    assert findings["events"]["status"] == "warning"
-    assert "found no session: no app has the rooms 'nobodys'" in findings["events"]["finding"]
-    assert "Name rooms after their app" in findings["events"]["next"]
+    assert findings["inbox"]["status"] == "warning"
+    assert "found no session: no app has the rooms 'nobodys'" in findings["inbox"]["finding"]
+    assert "Name rooms after their app" in findings["inbox"]["next"]
 
 
 async def test_every_endpoint_that_takes_nothing_is_named_with_its_reason(
@@ -114,8 +114,8 @@ async def test_every_endpoint_that_takes_nothing_is_named_with_its_reason(
     assert "redirects to https://www.example.com/hooks; use that address" in told
     assert delivered not in told
     assert "SECRET" not in told
-    assert f"/webhooks/{disabled}/test" in findings["endpoints"]["next"]
-    assert "/webhooks/{id}/deliveries" in findings["endpoints"]["next"]
+    assert f"`stagedoor webhooks test {disabled}`" in findings["endpoints"]["next"]
+    assert "`stagedoor webhooks deliveries WEBHOOK`" in findings["endpoints"]["next"]
     assert "given up (webhook.deliver)" in findings["jobs"]["finding"]
     assert "stagedoor jobs retry" in findings["jobs"]["next"]
 
@@ -145,7 +145,7 @@ def test_a_page_over_https_with_a_livekit_without(tmp_path: Path) -> None:
 
 
 def test_a_livekit_left_behind_by_a_killed_stagedoor(tmp_path: Path) -> None:
-    """It is ours and will be taken over, so its ports are in nobody's way."""
+    """It is ours and will be taken over, so its ports are no conflict."""
     product = RunningProduct(tmp_path)
     try:
         product.start()

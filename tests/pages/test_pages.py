@@ -12,10 +12,10 @@ import pytest
 from livekit import api as livekit
 
 from tests.support.api_participant import joined
-from tests.support.api_tenant import fresh, new_app
+from tests.support.api_tenant import fresh, new_app, new_key
 from tests.support.product import Api, RunningProduct, eventually
 
-PAGES = ["play", "embed", "meet"]
+PAGES = ["play", "embed", "meet", "publish"]
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -90,7 +90,50 @@ async def test_who_may_watch_may_not_take_part(http: aiohttp.ClientSession, mana
     watch, meet = await link(managed_api, "live", "play"), await link(managed_api, "live", "meet")
     assert (await got(http, watch.replace("/play/", "/embed/")))[0] == 200
     assert (await got(http, watch.replace("/play/", "/meet/")))[0] == 404
+    assert (await got(http, watch.replace("/play/", "/publish/")))[0] == 404
     assert (await got(http, meet.replace("/meet/", "/play/")))[0] == 200
+    assert (await got(http, meet.replace("/meet/", "/publish/")))[0] == 404
+
+
+async def test_who_may_publish_may_do_nothing_else(http: aiohttp.ClientSession, managed_api: Api) -> None:
+    publish = await link(managed_api, "live", "publish")
+    for page in ("play", "embed", "meet"):
+        assert (await got(http, publish.replace("/publish/", f"/{page}/")))[0] == 404
+
+
+async def test_an_api_key_that_reads_rooms_opens_the_pages_to_watch(
+    http: aiohttp.ClientSession, managed_api: Api, managed_product: RunningProduct
+) -> None:
+    app, other = await new_app(managed_api), await new_app(managed_api)
+    public = await new_app(managed_api, playbackPolicy="public")
+
+    async def opened(page: str, bearer: str, *, slug: str = app, ending: str = "", query: str = "") -> Answer:
+        url = f"{managed_product.url}/{page}/{slug}/demo{ending}{query}"
+        headers = {"Authorization": f"Bearer {bearer}"}
+        async with http.request("POST" if ending else "GET", url, headers=headers) as answer:
+            return answer.status, dict(answer.headers), await answer.read()
+
+    key = await new_key(managed_api, "rooms:read", app=app)
+    for page in ("play", "embed"):
+        status, headers, body = await opened(page, key)
+        assert (status, headers["Content-Type"].partition(";")[0]) == (200, "text/html")
+        # The page works in a browser, which sends no key; and the key is not in it.
+        assert key.encode() not in body
+        status, _, joined_with = await got(http, managed_product.url + config(body)["joinUrl"], "POST")
+        assert (status, json.loads(joined_with)["data"]["canPublish"]) == (200, False)
+        assert (await got(http, managed_product.url + config(body)["liveUrl"]))[0] == 200
+        assert (await opened(page, key, ending="/join"))[0] == 200
+        for ending in ("", "/join"):
+            assert (await opened(page, await new_key(managed_api, "usage:read", app=app), ending=ending))[0] == 403
+            assert (await opened(page, "sk_unknown", ending=ending))[0] == 401
+            assert (await opened(page, await new_key(managed_api, "rooms:read", app=other), ending=ending))[0] == 404
+            assert (await opened(page, key, slug=fresh("none"), ending=ending))[0] == 404
+            # A wrong token is not made good by a key beside it.
+            assert (await opened(page, key, ending=ending, query="?token=nonsense"))[0] == 404
+        # What a proxy that signs people in sends along is no key.
+        assert (await opened(page, "eyJhbGciOiJub25lIn0.e30.", slug=public))[0] == 200
+    for page in ("meet", "publish"):
+        assert (await opened(page, key))[0] == 404
 
 
 async def test_public_playback_needs_no_token_and_a_meeting_does(http: aiohttp.ClientSession, managed_api: Api) -> None:
@@ -142,7 +185,7 @@ async def test_every_refusal_is_the_same_byte_for_byte(
     await managed_api("DELETE", "/apps/live/rooms/there", expect=204)
 
 
-@pytest.mark.parametrize(("page", "publishes"), [("play", False), ("embed", False), ("meet", True)])
+@pytest.mark.parametrize(("page", "publishes"), [("play", False), ("embed", False), ("meet", True), ("publish", True)])
 async def test_what_a_page_joins_with_works(
     http: aiohttp.ClientSession,
     api: Api,
@@ -165,8 +208,8 @@ async def test_what_a_page_joins_with_works(
             return answer["data"] if status == 200 else None
 
         permissions = (await eventually(there))["permissions"]
-        assert (permissions["canPublish"], permissions["canPublishData"]) == (publishes, publishes)
-        assert permissions["canSubscribe"] is True
+        assert (permissions["canPublish"], permissions["canPublishData"]) == (publishes, page == "meet")
+        assert permissions["canSubscribe"] is (page != "publish")
         assert permissions["hidden"] is not publishes
 
 
@@ -233,7 +276,7 @@ async def test_names_in_a_page_do_not_end_its_script(http: aiohttp.ClientSession
     assert b"<script>alert" not in body
 
 
-async def test_assets_are_kept_for_ever(http: aiohttp.ClientSession, managed_api: Api) -> None:
+async def test_assets_may_be_cached_indefinitely(http: aiohttp.ClientSession, managed_api: Api) -> None:
     url = await link(managed_api, "live", "play")
     _, _, body = await got(http, url)
     found = re.search(rb'src="(/assets/[^"]+\.js)"', body)

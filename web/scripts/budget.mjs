@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 
 const LIMIT = 200_000;
 const built = fileURLToPath(new URL('../../src/stagedoor/pages/static/', import.meta.url));
-const pages = ['play', 'embed', 'meet', 'docs', 'unavailable'];
+const pages = ['play', 'embed', 'meet', 'publish', 'account', 'docs', 'unavailable'];
 let failed = false;
 
 function fail(sentence) {

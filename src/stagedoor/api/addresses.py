@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from stagedoor.access.links import Use
 from stagedoor.access.settings import PlaybackSettings
-from stagedoor.api.services import Services
+from stagedoor.services.services import Services
 from stagedoor.tenancy.nouns import App
 
-PageKind = Literal["play", "embed", "meet"]
+PageKind = Literal["play", "embed", "meet", "publish"]
 FramesKind = Literal["mjpeg", "frame", "ws"]
 
 
@@ -40,16 +40,39 @@ def frames_url(services: Services, kind: FramesKind, app: App, livekit_room: str
     return plain + (query.replace("?", "&", 1) if "?" in plain else query)
 
 
+def hls_url(services: Services, app: App, livekit_room: str, ttl: int) -> str:
+    """The URL of a room's HLS that works as it is, likewise."""
+    plain = f"{services.public_url}/hls/{app.slug}/{quote(livekit_room, safe='')}/index.m3u8"
+    return plain + _query(services, "play", app, livekit_room, ttl)
+
+
 def is_public(app: App) -> bool:
     """Whether the app's rooms may be watched without a token."""
     return app.settings.of(PlaybackSettings).playback_policy == "public"
 
 
 def _query(services: Services, kind: PageKind, app: App, livekit_room: str, ttl: int) -> str:
-    if kind != "meet" and is_public(app):
+    use: Use = "play" if kind == "embed" else kind
+    if use == "play" and is_public(app):
         return ""
-    use: Use = "meet" if kind == "meet" else "play"
     return f"?token={services.signer.sign(use, livekit_room, ttl)}"
+
+
+def rtmp_url(services: Services) -> str | None:
+    """Where encoders push to by RTMP, with their key as the last part of the path; `None` when RTMP is off."""
+    settings = services.settings
+    if settings.rtmp_url is not None:
+        return settings.rtmp_url
+    _, colon, port = settings.rtmp_listen.rpartition(":")
+    if not colon:  # it is off
+        return None
+    host = urlsplit(services.public_url).hostname or "127.0.0.1"
+    return f"rtmp://{f'[{host}]' if ':' in host else host}:{port}/live"
+
+
+def whip_url(services: Services, app: App, livekit_room: str) -> str:
+    """Where encoders push to by WHIP, with their key as Bearer."""
+    return f"{services.public_url}/whip/{app.slug}/{quote(livekit_room, safe='')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +120,13 @@ class FrameAddresses:
     @property
     def _query(self) -> str:
         return urlencode({"app": self.app, "room": self.livekit_room})
+
+
+def account_link_url(services: Services, secret: str) -> str:
+    """The page that an account link opens. Browsers send what is behind the # to no server, and no proxy logs it."""
+    return f"{services.public_url}/welcome#{secret}"
+
+
+def invitation_url(services: Services, secret: str) -> str:
+    """The page that an invitation opens; what is behind the # is sent to no server."""
+    return f"{services.public_url}/invitation#{secret}"

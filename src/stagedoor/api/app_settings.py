@@ -13,16 +13,19 @@ import msgspec
 from msgspec import Meta
 from pydantic import AfterValidator, Field, StringConstraints, create_model
 
-from stagedoor.access.settings import PlaybackSettings
+from stagedoor.access.settings import PlaybackSettings, RoomAccessSettings
 from stagedoor.api.wire import RequestModel, ResponseModel
 from stagedoor.events.settings import EventSettings
 from stagedoor.kernel.durations import PATTERN, format_duration, parse_duration
 from stagedoor.kernel.feature_settings import Bounds, FeatureSettings, Span, Written
+from stagedoor.outputs.composition.settings import CompositionSettings
 from stagedoor.outputs.frames.settings import ViewerSettings
+from stagedoor.outputs.hls.settings import HlsSettings
 from stagedoor.outputs.webrtc.settings import BridgeSettings
 from stagedoor.pages.settings import PageSettings
 from stagedoor.rooms.settings import SessionSettings
 from stagedoor.sources.cameras.settings import CameraSettings
+from stagedoor.sources.ingress.settings import IngressSettings
 from stagedoor.streams.settings import StreamSettings
 from stagedoor.tenancy.nouns import AppSettings
 from stagedoor.tenancy.token_settings import TokenSettings
@@ -30,6 +33,7 @@ from stagedoor.transcripts.settings import TranscriptSettings
 
 FEATURES: Final[tuple[type[FeatureSettings], ...]] = (
     PlaybackSettings,
+    RoomAccessSettings,
     PageSettings,
     TokenSettings,
     SessionSettings,
@@ -39,6 +43,9 @@ FEATURES: Final[tuple[type[FeatureSettings], ...]] = (
     BridgeSettings,
     StreamSettings,
     ViewerSettings,
+    HlsSettings,
+    IngressSettings,
+    CompositionSettings,
 )
 """Those that have settings of an app."""
 

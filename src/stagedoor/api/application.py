@@ -12,8 +12,9 @@ from starlette.routing import BaseRoute
 
 from stagedoor import __version__
 from stagedoor.api import livekit_webhook, openapi, problems
-from stagedoor.api.access import public
+from stagedoor.api.authentication import public
 from stagedoor.api.front import Front, FrontedApp
+from stagedoor.api.hls import routes as hls
 from stagedoor.api.idempotency.middleware import IdempotencyMiddleware
 from stagedoor.api.live import frame_post
 from stagedoor.api.live import routes as live
@@ -24,38 +25,59 @@ from stagedoor.api.routes import (
     announced_sessions,
     apps,
     audit,
+    auth,
     cameras,
     events,
     health,
     inbox,
+    ingress,
+    invitations,
     jobs,
+    joining,
     keys,
+    me,
+    members,
     organisations,
+    own_rooms,
+    own_tokens,
     participants,
+    room_access,
     rooms,
     sessions,
     tokens,
     transcripts,
     usage,
+    users,
     webhook_deliveries,
     webhooks,
 )
-from stagedoor.api.services import Services
 from stagedoor.api.slashes import EncodedSlashMiddleware
 from stagedoor.api.tracing import TracingMiddleware
+from stagedoor.api.whip import routes as whip
 from stagedoor.kernel import tracing
 from stagedoor.kernel.encodings import accepts
+from stagedoor.services.services import Services
 
 _ROUTERS: Final[tuple[APIRouter, ...]] = (
+    auth.router,
+    me.router,
+    own_tokens.router,
+    own_rooms.router,
+    users.router,
+    members.router,
+    invitations.router,
     organisations.router,
     keys.router,
     apps.router,
     rooms.router,
     participants.router,
+    joining.router,
+    room_access.router,
     announced_sessions.router,
     sessions.router,
     transcripts.router,
     cameras.router,
+    ingress.router,
     events.router,
     inbox.router,
     jobs.router,
@@ -87,13 +109,16 @@ def build(services: Services, pages: list[BaseRoute]) -> FastAPI:
     app.state.services = services
     problems.install(app)
     settings = services.settings
-    hooks = livekit_webhook.routes(
-        settings.livekit_webhook_path, WebhookEndpoint(services.receiver, settings.livekit_webhook_max_bytes)
-    )
+    endpoint = WebhookEndpoint(services.receiver, settings.livekit_webhook_max_bytes)
+    hooks = livekit_webhook.routes(settings.livekit_webhook_path, endpoint)
     fronted = [*hooks, tokens.route(PREFIX, services)]
     app.front = Front(fronted)
+    if not tracing.enabled():  # its spans are made around ASGI's messages
+        app.direct = endpoint.direct(hooks)
     app.router.routes.extend(fronted)
     app.router.routes.extend(live.routes())
+    app.router.routes.extend(whip.routes())
+    app.router.routes.extend(hls.routes())
     # Not include_router, which nests: a flat list is what the access test and the metrics walk.
     for router in (*_ROUTERS, health.router(""), health.router(PREFIX)):
         app.router.routes.extend(router.routes)

@@ -10,9 +10,10 @@ requests with another method, and for the access test and the OpenAPI document.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from fastapi import FastAPI
@@ -28,6 +29,9 @@ from stagedoor.api.raw_routes import HotRoute
 from stagedoor.api.tracing import TracingMiddleware
 from stagedoor.kernel import tracing
 from stagedoor.kernel.errors import Problem, StorageUnavailable
+
+if TYPE_CHECKING:
+    from stagedoor.api.direct import DirectRoute
 
 _log = structlog.get_logger()
 
@@ -86,6 +90,8 @@ class FrontedApp(FastAPI):
     """The framework's application with front routes before it; `front` is set once its routes are known."""
 
     front: Front | None = None
+    direct: Mapping[bytes, DirectRoute] = MappingProxyType({})
+    """By path: front routes that a connection of this process may give whole requests to."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.front is not None and scope["type"] == "http" and (route := self.front.find(scope)) is not None:
@@ -124,7 +130,7 @@ class Front:
         try:
             reply = await route.answer(scope, receive)
         except Exception as error:  # noqa: BLE001 - as the framework's handlers, which render whatever was raised
-            reply = _failed(error, scope)
+            reply = failed(error, route.path)
         route.count(reply.status, time.perf_counter() - began)
         headers = [*reply.headers, *route.common_headers]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
@@ -147,12 +153,13 @@ class _Pattern:
         return value if value and "/" not in value else None
 
 
-def _failed(error: Exception, scope: Scope) -> Reply:
+def failed(error: BaseException, route: str) -> Reply:
+    """The answer that an error makes."""
     if isinstance(error, Problem):
         response = render(error)
     elif isinstance(error, StorageUnavailable):
         response = storage_unavailable(error)
     else:
-        _log.error("request_failed", path=scope["path"], exc_info=error)
+        _log.error("request_failed", route=route, exc_info=error)
         response = render(Problem("Something went wrong here; the log has more."))
     return Reply(response.status_code, bytes(response.body), response.raw_headers)

@@ -149,7 +149,8 @@ class NewParticipant(RequestStruct, frozen=True, kw_only=True):
         dict[ShortText, Annotated[str, Meta(max_length=8_192, pattern=_NUL_FREE)]],
         Meta(
             max_length=64,
-            description="The participant's attributes; 65,536 bytes of names and values at the most.",
+            description="The participant's attributes; 65,536 bytes of names and values at the most."
+            " Names that begin with `stagedoor.` are Stagedoor's own.",
             examples=[{"seat": "12"}],
         ),
     ] = msgspec.field(default_factory=dict[str, str])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from starlette.types import Receive, Scope
 
 from stagedoor.api.bodies import read_body
+from stagedoor.api.direct import Answer, DirectRoute, Headers
 from stagedoor.api.front import FrontRoute, Reply
 from stagedoor.api.problems import documented
 from stagedoor.inbox.metrics import WEBHOOKS
-from stagedoor.inbox.receive import Receiver
+from stagedoor.inbox.receive import Received, Receiver
 from stagedoor.inbox.verify import signature_header
 from stagedoor.kernel.errors import TooLarge
 
@@ -33,14 +35,7 @@ class WebhookEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive) -> Reply:
         """200 once the event is durable; 401, 400, 413 or 503 otherwise."""
-        authorizations: list[str] = []
-        signature = None
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                authorizations.append(value.decode("latin-1"))
-            elif name == b"x-livekit-signature":
-                signature = value.decode("latin-1")
-        authorization = signature_header(authorizations)
+        authorization, signature = _signatures(scope["headers"])
         self._receiver.precheck(authorization, signature)
         try:
             body = await read_body(receive, self._limit)
@@ -49,6 +44,32 @@ class WebhookEndpoint:
             raise
         await self._receiver.receive(body, authorization, signature)
         return _TAKEN
+
+    def take(self, headers: Headers, body: bytes, answer: Answer) -> None:
+        """The same, for a request that is whole."""
+        authorization, signature = _signatures(headers)
+        self._receiver.precheck(authorization, signature)
+
+        def stored(received: Received | BaseException) -> None:
+            answer(received if isinstance(received, BaseException) else _TAKEN)
+
+        self._receiver.receive_then(body, authorization, signature, stored)
+
+    def direct(self, routes: Iterable[FrontRoute]) -> dict[bytes, DirectRoute]:
+        """The webhook's routes as direct routes, by path."""
+        return {route.path.encode(): DirectRoute(route, self.take, self._limit) for route in routes}
+
+
+def _signatures(headers: Headers) -> tuple[str | None, str | None]:
+    """The header `Authorization` that counts, and the other scheme's."""
+    authorizations: list[str] = []
+    signature = None
+    for name, value in headers:
+        if name == b"authorization":
+            authorizations.append(value.decode("latin-1"))
+        elif name == b"x-livekit-signature":
+            signature = value.decode("latin-1")
+    return signature_header(authorizations), signature
 
 
 def routes(configured_path: str, endpoint: WebhookEndpoint) -> list[FrontRoute]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stagedoor.api.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import render
+from stagedoor.api.route_template import route_of
 from stagedoor.kernel.errors import TooLarge
 
 DRAINED_BYTES: Final = 64 * 1024 * 1024
@@ -91,13 +92,6 @@ class MetricsMiddleware:
             await send(message)
 
         await self._app(scope, receive, watched)
-
-
-def route_of(scope: Scope) -> str:
-    """The route's template, so that no label grows with what callers send."""
-    route: Any = scope.get("route")
-    path = getattr(route, "path", None) if route is not None else None
-    return path if isinstance(path, str) else "other"
 
 
 SECURITY_HEADERS: Final = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))

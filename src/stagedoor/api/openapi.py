@@ -11,17 +11,22 @@ from starlette.routing import BaseRoute
 
 from stagedoor import __version__
 from stagedoor.api import examples
-from stagedoor.api.access import SECURITY_SCHEME, scope_of
+from stagedoor.api.authentication import SECURITY_SCHEME, SESSION_SCHEME, credential_of, scope_of
 from stagedoor.api.problems import ProblemBody, documented
 from stagedoor.api.raw_routes import HotRoute
 from stagedoor.tenancy.scopes import SCOPES
 
 _DESCRIPTION: Final = """The control plane of a self-hosted LiveKit server.
 
-Every call carries an API key: `Authorization: Bearer sk_…`. A success is `{"data": …}`, a list adds
-`{"page": {"next": cursor}}`, and an error is `application/problem+json` with a stable `code`. Times are RFC 3339, UTC.
+A call carries an API key or a user's personal access token, `Authorization: Bearer sk_…` or `pat_…`, or the cookie of a
+user who is signed in. A success is
+`{"data": …}`, a list adds `{"page": {"next": cursor}}`, and an error is `application/problem+json` with a stable
+`code`. Times are RFC 3339, UTC.
 A POST with an `Idempotency-Key` may be sent again: it gets the first answer again, marked `Idempotency-Replayed: true`.
 """
+
+_EITHER: Final[list[dict[str, list[str]]]] = [{SECURITY_SCHEME: []}, {SESSION_SCHEME: []}]
+"""Callers prove themselves in one of these ways."""
 
 _IDEMPOTENCY: Final[dict[str, Any]] = {
     "name": "Idempotency-Key",
@@ -69,8 +74,15 @@ def build(app: FastAPI, prefix: str) -> dict[str, Any]:
         SECURITY_SCHEME: {
             "type": "http",
             "scheme": "bearer",
-            "description": f"An API key. Scopes:\n\n{scopes}",
-        }
+            "description": f"An API key, or a personal access token. Scopes:\n\n{scopes}",
+        },
+        SESSION_SCHEME: {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "stagedoor_session",
+            "description": "A user who is signed in. Under https the cookie is `__Host-stagedoor_session`. The header"
+            " `Stagedoor-Organisation` names the organisation, by slug or id, of a user who belongs to several.",
+        },
     }
     for route in app.routes:
         if isinstance(route, HotRoute) and route.operation is not None:
@@ -81,7 +93,7 @@ def build(app: FastAPI, prefix: str) -> dict[str, Any]:
             _mark(operation, route)
     for path, methods in document["paths"].items():
         post = methods.get("post")
-        if post is not None and path.startswith(prefix):
+        if post is not None and path.startswith(prefix) and not path.startswith(f"{prefix}/auth/"):
             post.setdefault("parameters", []).append(_IDEMPOTENCY)
             for status in (400, 409, 422):
                 post["responses"].setdefault(str(status), documented(status)[status])
@@ -101,12 +113,18 @@ def _operations(document: dict[str, Any], route: BaseRoute) -> list[dict[str, An
 
 
 def _mark(operation: dict[str, Any], route: BaseRoute) -> None:
-    scope = scope_of(route)
+    scope, credential = scope_of(route), credential_of(route)
+    if credential is not None:
+        operation["security"] = [{SESSION_SCHEME: []}] if credential == "user" else _EITHER
+        operation["x-caller"] = credential
+        note = "Caller: a user who is signed in." if credential == "user" else "Caller: any with a credential."
+        operation["description"] = f"{operation.get('description', '')}\n\n{note}".strip()
+        return
     if scope is None:
         operation["security"] = []
         if isinstance(route, HotRoute):
             operation["x-access"] = f"public: {route.public_because}"
         return
-    operation["security"] = [{SECURITY_SCHEME: []}]
+    operation["security"] = _EITHER
     operation["x-scope"] = scope
     operation["description"] = f"{operation.get('description', '')}\n\nScope: `{scope}`.".strip()

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import IntegrityError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stagedoor.api.route_template import route_of
 from stagedoor.kernel import errors
 from stagedoor.kernel.errors import Problem, StorageUnavailable
 from stagedoor.kernel.wording import shortened, wording
@@ -190,8 +192,22 @@ class UnexpectedErrorMiddleware:
             await _unexpected(scope, error)(scope, receive, send)
 
 
+_FOREIGN_KEY: Final = "23503"
+"""PostgreSQL's `foreign_key_violation`."""
+
+
+def _is_of_something_deleted(error: Exception) -> bool:
+    """Whether a foreign key refused a row: what it belongs to was read, and deleted before the row was written."""
+    if not isinstance(error, IntegrityError):
+        return False
+    return getattr(error.orig, "sqlstate", None) == _FOREIGN_KEY or "FOREIGN KEY" in str(error.orig)
+
+
 def _unexpected(scope: Scope, error: Exception) -> Response:
-    _log.error("request_failed", path=scope["path"], exc_info=error)
+    if _is_of_something_deleted(error):
+        gone = "What this request needs was deleted at the same time."
+        return render(errors.Conflict(gone, code="deleted_meanwhile"))
+    _log.error("request_failed", route=route_of(scope), exc_info=error)
     return render(Problem("Something went wrong here; the log has more."))
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stagedoor.api.middleware import route_of
+from stagedoor.api.route_template import route_of
 from stagedoor.kernel import tracing
 
 _QUIET: Final = frozenset({"/health", "/ready", "/metrics"})

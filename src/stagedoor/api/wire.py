@@ -21,7 +21,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError, PydanticUseDefault
 
 from stagedoor.kernel.clock import from_rfc3339, rfc3339
-from stagedoor.kernel.texts import CONTROLS
+from stagedoor.kernel.texts import CONTROLS, SHOWS_NOTHING, shows_nothing
 from stagedoor.kernel.wording import form, shortened
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ NO_CONTROLS = form(f"^[^{CONTROLS}]*$", "it has no control characters and none t
 class ResponseModel(BaseModel):
     """What we send."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", defer_build=True)
 
 
 MOST_UNKNOWN_FIELDS: Final = 20
@@ -49,7 +49,9 @@ MOST_ENTRIES: Final = 1_000
 class RequestModel(BaseModel):
     """What we are sent: a field of the wrong type or an unknown one is an error, nothing is guessed."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=False, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=False, extra="forbid", strict=True, defer_build=True
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -134,7 +136,18 @@ behind `Query(...)` or `Header(...)`, so that OpenAPI still has the bounds.
 """
 
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_CONTROLS)]
+
+
+def _shown(text: str) -> str:
+    if shows_nothing(text):
+        raise PydanticCustomError("shows_nothing", SHOWS_NOTHING)
+    return text
+
+
+SHOWN: Final = AfterValidator(_shown)
+"""For names: a list of people or keys with a blank in it helps no reader."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_CONTROLS), SHOWN]
 Limit = Annotated[int, Query(ge=1, le=200, description="Items on a page.", examples=[50]), EMPTY_IS_ABSENT]
 NumberCursor = Annotated[
     int | None,

@@ -13,6 +13,7 @@ from stagedoor.app.datafolder import DataFolder
 from stagedoor.app.filesystem import warn_about
 from stagedoor.app.listening import listen
 from stagedoor.app.network import lay_out
+from stagedoor.app.rtmp_sockets import listen_rtmp
 from stagedoor.app.runtime import Runtime, Service
 from stagedoor.kernel import tracing
 from stagedoor.kernel.errors import OperatorError
@@ -53,6 +54,15 @@ async def _close_socket(rt: Runtime) -> None:
     rt.listening.close()
 
 
+async def _listen_rtmp(rt: Runtime) -> None:
+    rt.rtmp_sockets = listen_rtmp(rt.settings)
+
+
+async def _close_rtmp_sockets(rt: Runtime) -> None:
+    for listening in rt.rtmp_sockets:
+        listening.socket.close()
+
+
 async def _launch_livekit(rt: Runtime) -> None:
     rt.livekit_starting = asyncio.create_task(_start_livekit(rt), name="start of livekit")
 
@@ -81,10 +91,10 @@ async def _start_livekit(rt: Runtime) -> Started | None:
 
 
 def _lost(rt: Runtime, at: int) -> None:
-    if rt.watch is None:
+    if rt.reconcile_worker is None:
         rt.livekit_lost_at = at
     else:
-        rt.watch.lost(at)
+        rt.reconcile_worker.lost(at)
 
 
 def _ready(rt: Runtime, *, restarted: bool) -> None:
@@ -92,8 +102,8 @@ def _ready(rt: Runtime, *, restarted: bool) -> None:
         from stagedoor.mediaserver.metrics import LIVEKIT_RESTARTS  # a restart is long after the start
 
         LIVEKIT_RESTARTS.inc()
-    if rt.watch is not None:
-        rt.watch.ask()
+    if rt.reconcile_worker is not None:
+        rt.reconcile_worker.ask()
 
 
 async def _end_launch(rt: Runtime) -> None:
@@ -108,6 +118,7 @@ SERVICES: Final = (
     Service("data folder", _hold_folder, _release_folder),
     Service("tracing", _start_tracing, _stop_tracing),
     Service("listening socket", _listen, _close_socket, needs=("data folder",)),
+    Service("rtmp sockets", _listen_rtmp, _close_rtmp_sockets, needs=("listening socket",)),
     # LiveKit's first webhooks wait in the socket until HTTP is served.
     Service("launch of livekit", _launch_livekit, _end_launch, needs=("listening socket",)),
 )

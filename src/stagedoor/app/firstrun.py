@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from stagedoor.audit import store as trail
+from stagedoor.people import links
+from stagedoor.people import store as people
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, keys, organisations, store
 from stagedoor.tenancy.nouns import AppSettings
@@ -21,6 +23,17 @@ def make_first(tx: Transaction) -> None:
     if not store.list_organisations(tx, OPERATOR, after=None, limit=1):
         organisation = organisations.create(tx, "Default", ORGANISATION)
         apps.create(tx, organisation, APP, "Live", AppSettings())
+
+
+def make_first_link(tx: Transaction) -> str | None:
+    """Make a link for the account of the first owner, who operates the installation; its secret.
+
+    `None` where there is a user, or no first organisation any more.
+    """
+    organisation = store.find_organisation(tx, OPERATOR, ORGANISATION)
+    if organisation is None or people.count_users(tx):
+        return None
+    return links.for_first_owner(tx, organisation.id)
 
 
 def make_first_key(tx: Transaction) -> str | None:

@@ -14,7 +14,8 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from stagedoor.api.rate_limits import CallLimitMiddleware
+from stagedoor.api.call_limits import CallLimitMiddleware
+from stagedoor.api.front import FrontedApp
 from stagedoor.app.connection_limits import connection_limits
 from stagedoor.app.http_connection import HttpConnection
 from stagedoor.app.listening import listen
@@ -72,7 +73,9 @@ class HttpServer:
     async def start(self, app: ASGIApp) -> asyncio.Task[None]:
         """Serve `app`; the task ends when the server does."""
         limits = connection_limits(self._settings, _raise_file_limit())
-        connection: Any = partial(HttpConnection, limits=limits)
+        connection: Any = partial(
+            HttpConnection, limits=limits, direct=app.direct if isinstance(app, FrontedApp) else {}
+        )
         web_socket: Any = partial(WebSocketConnection, limits=limits)
         config = uvicorn.Config(
             CallLimitMiddleware(app, self._settings.api_max_calls),

@@ -7,11 +7,13 @@ This file and `websocket_connection.py` are the only ones that know uvicorn's pr
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from stagedoor.api.direct import DirectRoute
 from stagedoor.api.live.raw_writer import PIPE, RawWriter
 from stagedoor.api.middleware import DRAINED_BYTES
 from stagedoor.api.problems import MEDIA_TYPE, encoded
@@ -21,6 +23,7 @@ from stagedoor.app.connection_limits import (
     SLOWEST_BYTES_A_SECOND,
     ConnectionLimits,
 )
+from stagedoor.app.direct_request import DirectRequest
 from stagedoor.kernel.errors import BadRequest, HeadTooLarge, Problem, RequestTimeout, Unavailable
 
 _LINGER_SECONDS: Final = 2.0
@@ -53,9 +56,13 @@ class HttpConnection(HttpToolsProtocol):
         waited: Seconds for which the connection has waited for the same thing of its peer.
     """
 
-    def __init__(self, *args: Any, limits: ConnectionLimits, **named: Any) -> None:
+    def __init__(
+        self, *args: Any, limits: ConnectionLimits, direct: Mapping[bytes, DirectRoute] | None = None, **named: Any
+    ) -> None:
         super().__init__(*args, **named)
         self.limits = limits
+        self._direct = direct or {}
+        self._request: DirectRequest | None = None
         self.waited = 0.0
         self._waited_for: tuple[Waiting, int] = (Waiting.FIRST_BYTE, 0)
         self._extensions: dict[str, Any] = {}
@@ -116,10 +123,11 @@ class HttpConnection(HttpToolsProtocol):
             self.transport.close()
 
     def on_message_begin(self) -> None:
-        _parent.on_message_begin(self)
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
         self._messages += 1
         self._in_head = True
-        self.scope["extensions"] = self._extensions
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -132,6 +140,12 @@ class HttpConnection(HttpToolsProtocol):
         if len(self.pipeline) >= MOST_PIPELINED:
             raise ValueError
         before: Any = self.cycle  # None at first, whatever its type says
+        route = self._direct.get(self.url)
+        if route is not None and (before is None or before.response_complete) and self._may_be_direct(route):
+            self._begin_direct(route)
+            return
+        self._request = None
+        self._make_scope()
         _parent.on_headers_complete(self)
         if self.cycle is before:
             return  # a WebSocket
@@ -142,15 +156,63 @@ class HttpConnection(HttpToolsProtocol):
         if self.scope["http_version"] != "1.1":
             _end_with_the_connection(self.cycle)
 
+    def _make_scope(self) -> None:
+        """What uvicorn makes before it knows the head, which a direct request does not need."""
+        head = self.url, self.expect_100_continue, self.headers
+        _parent.on_message_begin(self)
+        self.url, self.expect_100_continue, self.headers = head
+        self.scope["headers"] = self.headers
+        self.scope["extensions"] = self._extensions
+
+    def _may_be_direct(self, route: DirectRoute) -> bool:
+        """Whether it is a plain request of a known size with something to be verified."""
+        parser: Any = self.parser
+        if parser.get_method() != route.method or parser.get_http_version() != "1.1" or parser.should_upgrade():
+            return False
+        if self.expect_100_continue or not parser.should_keep_alive():
+            return False
+        if self.flow.write_paused:  # it does not read its answers, so they wait where the next one waits for them
+            return False
+        size, signed = b"", False
+        for name, value in self.headers:
+            if name == b"content-length":
+                size = value
+            elif name == b"authorization":
+                signed = True
+            elif name == b"transfer-encoding":
+                return False
+        return signed and size.isdigit() and int(size) <= route.largest
+
+    def _begin_direct(self, route: DirectRoute) -> None:
+        request = DirectRequest(route, self.headers, self.transport, self.server_state, self.on_response_complete)
+        self._request = request
+        self.cycle = cast("RequestResponseCycle", request)
+        self._in_body = True
+        self._body_bytes = 0
+
     def on_body(self, body: bytes) -> None:
         self._unparsed = 0
         self._body_bytes += len(body)
-        _parent.on_body(self, body)
+        if self._request is None:
+            _parent.on_body(self, body)
+        else:
+            self._request.add(body)
 
     def on_message_complete(self) -> None:
         self._unparsed = 0
         self._in_body = False
-        _parent.on_message_complete(self)
+        if self._request is None:
+            _parent.on_message_complete(self)
+        elif not self._request.disconnected:
+            self._request.complete()
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, without a timer for each answer: `tick` ends the connections that are idle."""
+        if self.pipeline or self.transport.is_closing():
+            _parent.on_response_complete(self)
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
 
     def handle_websocket_upgrade(self) -> None:
         if not self._answered():

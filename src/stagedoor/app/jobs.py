@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stagedoor.api.services import Services
 from stagedoor.jobs import store as jobs
 from stagedoor.jobs.nouns import JobKind
 from stagedoor.jobs.worker import Worker
-from stagedoor.outbox import endpoints
-from stagedoor.outbox import store as outbox
+from stagedoor.outbox import delivery_store, endpoints
 from stagedoor.outbox.delivery import Deliverer
+from stagedoor.outbox.trimming import trim_kind
+from stagedoor.people import invitation_store, link_store, session_store
 from stagedoor.retention import rules
 from stagedoor.retention.sweep import Retention
 from stagedoor.rooms import final_usage
 from stagedoor.rooms.limit_jobs import Enforcer
+from stagedoor.services.services import Services
 from stagedoor.transcripts import archiving
 from stagedoor.transcripts.transcription import TranscriptionJobs
 
@@ -44,7 +45,8 @@ def kinds(services: Services) -> Sequence[JobKind]:
         TranscriptionJobs(services.database, services.queue, services.gateway, services.transcriber).kind(),
         *archiving.kinds(services.database, services.feed, services.queue, services.objects),
         *_retention(services).kinds(settings.retention_interval),
-        endpoints.recover_kind(services.database, services.queue),
+        trim_kind(services.database, settings.webhook_max_kept),
+        endpoints.recover_kind(services.database, services.queue, settings.webhook_max_pending),
     ]
 
 
@@ -54,6 +56,9 @@ def _retention(services: Services) -> Retention:
     retention = Retention(services.database, services.clock)
     retention.register("jobs.forget", settings.jobs_keep_done, jobs.delete_done)
     retention.register("jobs.forget", settings.jobs_keep_ended, jobs.delete_ended)
-    retention.register("webhook.forget", settings.webhook_keep_deliveries, outbox.delete_old_deliveries)
-    rules.register(retention, services.queue)
+    retention.register("webhook.forget", settings.webhook_keep_deliveries, delivery_store.delete_old_deliveries)
+    retention.register("sign_in.forget", settings.sign_in_idle_timeout, session_store.delete_unused)
+    retention.register("sign_in.forget", 0, link_store.delete_expired)
+    retention.register("sign_in.forget", 0, invitation_store.delete_expired)
+    rules.register(retention, services.queue, settings.retention_max_age)
     return retention

@@ -11,8 +11,14 @@ _UNSENT_BYTES: Final = 16_384
 _STALLED_SECONDS: Final = 60
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, name: str = "HTTP", flag: str = "--http") -> socket.socket:
     """A socket that takes connections, which wait in it until they are served.
+
+    Args:
+        host: An address of this machine, or a name of it.
+        port: The port.
+        name: The protocol, for messages.
+        flag: What the operator changes to choose another address.
 
     Raises:
         CallerMistake: The host is no address of this machine.
@@ -30,11 +36,12 @@ def listen(host: str, port: int) -> socket.socket:
         listening.listen(2048)
     except socket.gaierror:
         listening.close()
-        raise CallerMistake(f"The host {host} does not resolve to a local address; change --http.") from None
+        raise CallerMistake(f"The host {host} does not resolve to a local address; change {flag}.") from None
     except OSError as error:
         listening.close()
         raise OperatorError(
-            f"HTTP cannot listen on {host}:{port} ({error.strerror}); end what uses it, or choose another with --http."
+            f"{name} cannot listen on {host}:{port} ({error.strerror}); end what uses it, or choose another with"
+            f" {flag}."
         ) from None
     listening.setblocking(False)
     return listening

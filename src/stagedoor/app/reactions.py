@@ -13,6 +13,7 @@ from typing import Final
 from stagedoor.events.nouns import NewEvent, Reaction
 from stagedoor.jobs.queue import Queue
 from stagedoor.rooms import session_jobs
+from stagedoor.sources.ingress import livekit_engine
 from stagedoor.storage import Transaction
 from stagedoor.transcripts import transcription
 
@@ -21,6 +22,8 @@ REACTIONS: Final[Mapping[str, Sequence[Callable[[Transaction, Queue, NewEvent], 
     "session.reopened": (session_jobs.on_started, transcription.on_session_started),
     "session.ended": (session_jobs.on_ended,),
     "participant.joined": (session_jobs.on_joined,),
+    "ingress.started": (livekit_engine.on_started,),
+    "ingress.ended": (livekit_engine.on_ended,),
 }
 
 

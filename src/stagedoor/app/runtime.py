@@ -17,15 +17,16 @@ from stagedoor.settings.installation import Settings
 if TYPE_CHECKING:
     import socket
 
-    from stagedoor.api.services import Services
     from stagedoor.app.datafolder import DataFolder, Secrets
     from stagedoor.app.http import HttpServer
     from stagedoor.app.network import Network
+    from stagedoor.app.rtmp_sockets import RtmpSocket
     from stagedoor.mediaserver.status import Started
     from stagedoor.mediaserver.supervisor import ManagedLiveKit
-    from stagedoor.rooms.ban_enforcer import BanEnforcer
     from stagedoor.rooms.reconcile import Reconciler
-    from stagedoor.rooms.reconcile_worker import Watch
+    from stagedoor.rooms.reconcile_worker import ReconcileWorker
+    from stagedoor.services.services import Services
+    from stagedoor.sources.rtmp.server import RtmpServer
     from stagedoor.storage import Database
 
 _log = structlog.get_logger()
@@ -47,11 +48,12 @@ class Runtime:
     secrets: Secrets
     network: Network
     listening: socket.socket
+    rtmp_sockets: list[RtmpSocket]
+    rtmp: RtmpServer
     livekit_starting: asyncio.Task[Started | None]
     operator_secret: str
     database: Database
     services: Services
-    ban_enforcer: BanEnforcer
     reconciler: Reconciler
     http: HttpServer
 
@@ -61,11 +63,12 @@ class Runtime:
         self.startup_wait = StartupWait(settings.start_timeout, progress)
         self.unready: str | None = "Stagedoor is starting."
         self.api_key: str | None = None
+        self.owner_link: str | None = None
         self.livekit: ManagedLiveKit | None = None
         self.livekit_version: str | None = None
         self.livekit_lost_at: int | None = None
         self.livekit_stopped_at: int | None = None
-        self.watch: Watch | None = None
+        self.reconcile_worker: ReconcileWorker | None = None
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks: dict[str, asyncio.Task[None]] = {}
 

@@ -17,11 +17,11 @@ import structlog
 
 from stagedoor.api.application import build
 from stagedoor.api.prefix import PREFIX
-from stagedoor.app.firstrun import make_first, make_first_key
+from stagedoor.app.firstrun import make_first, make_first_key, make_first_link
 from stagedoor.app.http import HttpServer
 from stagedoor.app.jobs import make_worker
 from stagedoor.app.runtime import Runtime, Service
-from stagedoor.app.services import close_services, make_services
+from stagedoor.app.service_factory import make_services
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import OperatorError, StorageUnavailable
 from stagedoor.kernel.secretfile import write_private
@@ -29,7 +29,9 @@ from stagedoor.mediaserver.snapshots import ServerState
 from stagedoor.outbox.fanout import Fanout
 from stagedoor.pages.pages import Pages
 from stagedoor.rooms.reconcile import Reconciler
-from stagedoor.rooms.reconcile_worker import Watch
+from stagedoor.rooms.reconcile_worker import ReconcileWorker
+from stagedoor.sources.rtmp.certificate import Certificate
+from stagedoor.sources.rtmp.server import RtmpServer
 from stagedoor.storage import migrate, open_database
 
 _log = structlog.get_logger()
@@ -54,23 +56,24 @@ async def _make_first(rt: Runtime) -> None:
 
 async def _make_services(rt: Runtime) -> None:
     rt.operator_secret = secrets.token_urlsafe(32)
-    rt.services, rt.ban_enforcer = make_services(
+    rt.services = make_services(
         rt.settings, rt.secrets, rt.network, rt.database, rt.operator_secret, lambda: rt.unready, rt.folder.node
     )
     rt.reconciler = Reconciler(rt.database, rt.services.feed, rt.services.queue)
-    rt.watch = Watch(
+    rt.reconcile_worker = ReconcileWorker(
         rt.services.gateway,
         rt.reconciler,
-        rt.ban_enforcer,
+        rt.services.ban_enforcer,
         rt.settings.reconcile_interval,
         rt.services.applier.catch_up,
+        rt.services.user_enforcer.sweep,
     )
     if rt.livekit_lost_at is not None:
-        rt.watch.lost(rt.livekit_lost_at)
+        rt.reconcile_worker.lost(rt.livekit_lost_at)
 
 
 async def _close_services(rt: Runtime) -> None:
-    await close_services(rt.services)
+    await rt.services.close()
 
 
 async def _end_sessions(rt: Runtime) -> None:
@@ -100,7 +103,7 @@ async def _record_use(rt: Runtime) -> None:
 
 async def _serve(rt: Runtime) -> None:
     services = rt.services
-    pages = Pages(rt.database, services.issuer, services.admission_control, f"{PREFIX}/openapi.json")
+    pages = Pages(services, f"{PREFIX}/openapi.json")
     rt.http = HttpServer(rt.settings, rt.listening)
     rt.supervise(await rt.http.start(build(services, pages.routes(f"{PREFIX}/docs"))))
 
@@ -108,12 +111,13 @@ async def _serve(rt: Runtime) -> None:
 async def _stop_serving(rt: Runtime) -> None:
     """Streams end first, or the server would wait for them."""
     rt.services.frame_viewers.close()
+    rt.services.hls.close()
     rt.services.feed.close()
     await rt.services.senders.close()
     await rt.http.stop()
 
 
-async def _tell_cli(rt: Runtime) -> None:
+async def _write_operator_file(rt: Runtime) -> None:
     text = msgspec.json.encode({"url": rt.network.local_url, "secret": rt.operator_secret}).decode()
     try:
         write_private(rt.folder.operator_file, text)
@@ -143,8 +147,8 @@ async def _write_usage(rt: Runtime) -> None:
 
 
 async def _compare(rt: Runtime) -> None:
-    assert rt.watch is not None  # noqa: S101 - made with the services, which this needs
-    await rt.startup_wait.attempt(rt.watch.once)
+    assert rt.reconcile_worker is not None  # noqa: S101 - made with the services, which this needs
+    await rt.startup_wait.attempt(rt.reconcile_worker.once)
     if rt.livekit is None:
         from stagedoor.mediaserver.version import server_version
 
@@ -153,6 +157,8 @@ async def _compare(rt: Runtime) -> None:
 
 async def _make_first_key(rt: Runtime) -> None:
     rt.api_key = await rt.startup_wait.attempt(lambda: rt.database.write(make_first_key))
+    if rt.api_key is not None:
+        rt.owner_link = await rt.startup_wait.attempt(lambda: rt.database.write(make_first_link))
 
 
 def _background(
@@ -169,9 +175,38 @@ def _background(
     return Service(name, start, stop, needs)
 
 
+def _give_out_events(rt: Runtime) -> Coroutine[Any, Any, None]:
+    return Fanout(rt.database, rt.services.feed, rt.services.queue, rt.settings.webhook_max_pending).run()
+
+
+async def _start_ingress(rt: Runtime) -> None:
+    await rt.startup_wait.attempt(rt.services.ingress.start)
+    rt.run("ingress", rt.services.ingress.run())
+
+
+async def _stop_ingress(rt: Runtime) -> None:
+    await rt.services.ingress.close()
+    await rt.cancel("ingress")
+
+
+async def _serve_rtmp(rt: Runtime) -> None:
+    settings = rt.settings
+    certificate, key = settings.rtmp_tls_certificate, settings.rtmp_tls_key
+    tls = None if certificate is None or key is None else Certificate(certificate, key)
+    rt.rtmp = RtmpServer(rt.services.rtmp_ingresses, settings, tls)
+    for listening in rt.rtmp_sockets:
+        rt.rtmp.listen(listening.socket, tls_only=listening.tls_only)
+    rt.run("rtmp", rt.rtmp.run())
+
+
+async def _stop_rtmp(rt: Runtime) -> None:
+    await rt.rtmp.stop()
+    await rt.cancel("rtmp")
+
+
 def _reconcile(rt: Runtime) -> Coroutine[Any, Any, None]:
-    assert rt.watch is not None  # noqa: S101 - as above
-    return rt.watch.run()
+    assert rt.reconcile_worker is not None  # noqa: S101 - as above
+    return rt.reconcile_worker.run()
 
 
 SERVICES: Final = (
@@ -182,22 +217,30 @@ SERVICES: Final = (
     Service("last use of keys", stop=_record_use_now, needs=("services",)),
     Service("end of sessions", stop=_end_sessions, needs=("services",)),
     _background("applier", lambda rt: rt.services.applier.run()),
-    _background("bans", lambda rt: rt.ban_enforcer.run()),
+    _background("bans", lambda rt: rt.services.ban_enforcer.run()),
+    _background("room roles", lambda rt: rt.services.user_enforcer.run()),
     _background("jobs", lambda rt: make_worker(rt.services, rt.folder.node).run()),
-    _background("webhooks", lambda rt: Fanout(rt.database, rt.services.feed, rt.services.queue).run()),
+    _background("webhooks", _give_out_events),
     _background("key use", _record_use),
     _background("clock", lambda rt: rt.services.clock.run()),
     _background("camera keys", lambda rt: rt.services.key_revocation.run()),
     _background("media usage", lambda rt: rt.services.media_usage.run()),
+    _background("hls", lambda rt: rt.services.hls.run()),
     _background("other nodes", lambda rt: rt.services.other_nodes.run()),
     # Stopped before the applier, which applies the events that come in until then.
     Service("http", _serve, _stop_serving, needs=("services", "listening socket", "applier")),
-    Service("operator file", _tell_cli, _remove_operator_file, needs=("http",)),
+    Service("operator file", _write_operator_file, _remove_operator_file, needs=("http",)),
     Service("livekit", _await_livekit, _stop_livekit, needs=("launch of livekit", "http")),
     Service("usage until now", stop=_write_usage, needs=("services",)),  # before sessions end with LiveKit
     Service("first comparison", _compare, needs=("livekit",)),
     _background("reconcile", _reconcile, needs=("first comparison",)),
-    # Cameras leave their rooms before LiveKit is stopped.
+    # Cameras and encoders leave their rooms before LiveKit is stopped.
+    _background("media workers", lambda rt: rt.services.media_workers.run(), needs=("livekit",)),
+    Service("ingress", _start_ingress, _stop_ingress, needs=("media workers",)),
+    Service("rtmp", _serve_rtmp, _stop_rtmp, needs=("ingress", "rtmp sockets")),
+    _background("whip", lambda rt: rt.services.whip.run(), needs=("ingress",)),
+    _background("compositions", lambda rt: rt.services.compositions.run(), needs=("media workers",)),
+    _background("pulls", lambda rt: rt.services.pulls.run(), needs=("ingress",)),
     _background("bridges", lambda rt: rt.services.bridges.run(), needs=("livekit",)),
     # Last, when nothing can fail any more between its making and its being shown.
     Service("first key", _make_first_key, needs=("first organisation",)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from stagedoor.api.addresses import account_link_url, rtmp_url
 from stagedoor.app.firstrun import APP, ORGANISATION
 from stagedoor.app.runtime import Runtime
 
@@ -14,9 +15,10 @@ _LINK_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Where everything is, and the first admin key when it was made now."""
+    """Where everything is, and what the first run made: an admin key, and a link for the account of the owner."""
 
     url: str
+    rtmp_url: str | None
     api_key: str | None
     organisation: str
     app: str
@@ -25,6 +27,7 @@ class Summary:
     livekit_version: str | None
     data_dir: str
     meet_url: str
+    owner_url: str | None
 
     def line(self) -> bytes:
         """The one line of `--json`."""
@@ -32,7 +35,9 @@ class Summary:
             {
                 "ready": True,
                 "url": self.url,
+                "rtmp": self.rtmp_url,
                 "apiKey": self.api_key,
+                "ownerUrl": self.owner_url,
                 "organisation": self.organisation,
                 "app": self.app,
                 "livekit": {
@@ -51,6 +56,7 @@ def summary_of(rt: Runtime) -> Summary:
     token = rt.services.signer.sign("meet", f"{APP}-demo", _LINK_SECONDS)
     return Summary(
         url=network.public_url,
+        rtmp_url=rtmp_url(rt.services),
         api_key=rt.api_key,
         organisation=ORGANISATION,
         app=APP,
@@ -59,4 +65,5 @@ def summary_of(rt: Runtime) -> Summary:
         livekit_version=rt.livekit_version,
         data_dir=str(rt.folder.path),
         meet_url=f"{network.public_url}/meet/{APP}/{APP}-demo?token={token}",
+        owner_url=None if rt.owner_link is None else account_link_url(rt.services, rt.owner_link),
     )

@@ -70,7 +70,7 @@ def main() -> None:
         else:
             make_app(arguments)()
     except OperatorError as error:
-        sys.stderr.write(_told(error) + "\n")
+        sys.stderr.write(_message_of(error) + "\n")
         raise SystemExit(error.exit_code) from None
 
 
@@ -90,7 +90,7 @@ def _run_for_a_program(app: typer.Typer) -> None:
         raise SystemExit(code)
 
 
-def _told(error: OperatorError) -> str:
+def _message_of(error: OperatorError) -> str:
     from stagedoor.cli.output import visible
 
     if not _wants_json():

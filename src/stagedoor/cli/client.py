@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 import msgspec
 
 from stagedoor.app.datafolder import DataFolder
+from stagedoor.cli.options import set_up_logs
 from stagedoor.kernel.errors import CallerMistake, OperatorError
 from stagedoor.settings.installation import Settings
 
@@ -109,11 +110,10 @@ def _over_http(running: _Running, method: str, url: str, body: Any) -> tuple[int
 async def _in_process(
     settings: Settings, folder: DataFolder, method: str, url: str, body: Any
 ) -> tuple[int, str, bytes]:
+    set_up_logs(settings)
     from stagedoor.api.application import build
-    from stagedoor.app.logs import configure
-    from stagedoor.app.services import services_without_serving
+    from stagedoor.app.service_factory import services_without_serving
 
-    configure(settings)
     async with services_without_serving(settings, folder) as (services, operator):
         return await _asgi(build(services, []), method, url, operator, body)
 

@@ -61,10 +61,11 @@ class Verb:
         text: The answer may be a text, and is then printed as it is.
         prepare: Changes the body before it is sent, knowing what was given.
         line: The one line that a person wants to see of the answer.
+        error: A field of the answer; when it is not null, the verb fails after it has printed the answer.
     """
 
     name: str
-    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     help: str
     parameters: tuple[Parameter, ...] = ()
@@ -73,6 +74,7 @@ class Verb:
     text: bool = False
     prepare: Callable[[dict[str, Any], dict[str, Any]], None] | None = None
     line: Callable[[dict[str, Any], dict[str, Any]], str | None] | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ def _opt(name: str, help: str, type: Type = "text", **more: Any) -> Parameter:
 
 
 APP: Final = _opt("app", "The app's slug or id.", default="live")
+IN_ORGANISATION: Final = _opt("organisation", "The organisation's slug or id.", default="default")
 FORCE: Final = _opt("force", "Also when something in it is live.", "flag")
 LIMIT: Final = _opt("limit", "How many; 200 at the most.", "number", default=50)
 SINCE: Final = _opt("since", "RFC 3339 time: from then on.")
@@ -115,7 +118,12 @@ _ORGANISATION: Final = ("id", "slug", "name", "createdAt")
 _APP: Final = ("id", "slug", "name", "organisation", "createdAt")
 _APP_SETTINGS: Final = (*_APP, "settings")
 _KEY: Final = ("id", "name", "hint", "scopes", "organisation", "app", "expiresAt", "lastUsedAt")
+_USER: Final = ("id", "email", "name", "operator", "disabledAt", "createdAt")
+_MEMBER: Final = ("id", "email", "name", "role", "disabled", "joinedAt")
+_INVITATION: Final = ("id", "role", "email", "invitedBy", "expiresAt")
 _ROOM: Final = ("name", "livekitRoom", "state", "participants", "metadata", "createdAt")
+_ACCESS: Final = ("level", "users", "emails", "own")
+_ROOM_ROLE: Final = ("user", "role", "applied", "reason")
 _PARTICIPANT: Final = ("identity", "name", "kind", "state", "joinedAt", "sid")
 _SESSION: Final = (
     "id",
@@ -130,9 +138,22 @@ _SESSION: Final = (
 )
 _CAMERA: Final = ("id", "name", "room", "enabled", "live", "bridged", "viewers", "lastSeenAt")
 _CAMERA_KEY: Final = ("id", "room", "streamKey", "wsUrl")
+_INGRESS: Final = ("ingressId", "inputType", "roomName", "participantIdentity", "enabled", "state.status", "url")
+_INGRESS_KEY: Final = ("ingressId", "roomName", "url", "streamKey")
 _INBOX: Final = ("seq", "id", "event", "livekitRoom", "receivedAt", "state", "attempts", "error")
 _JOB: Final = ("id", "kind", "state", "runAt", "attempts", "error")
-_WEBHOOK: Final = ("id", "url", "types", "enabled", "ordered", "organisation", "app", "failingSince", "disabledReason")
+_WEBHOOK: Final = (
+    "id",
+    "url",
+    "types",
+    "enabled",
+    "ordered",
+    "organisation",
+    "app",
+    "failingSince",
+    "behindSince",
+    "disabledReason",
+)
 _DELIVERY: Final = ("id", "type", "state", "attempts", "createdAt", "deliveredAt", "lastOutcome", "lastStatus")
 _TRANSCRIPT: Final = ("session", "room", "state", "startedAt", "endedAt", "interruptions")
 _AUDIT: Final = ("at", "actor", "action", "target", "organisation", "app")
@@ -142,6 +163,7 @@ _ROOM_PATH: Final = "apps/{app}/rooms/{room}"
 _PERSON_PATH: Final = "apps/{app}/rooms/{room}/participants/{identity}"
 _SESSION_PATH: Final = "apps/{app}/sessions/{session}"
 _CAMERA_PATH: Final = "apps/{app}/ws-ingest/{camera}"
+_INGRESS_PATH: Final = "apps/{app}/ingress/{ingress}"
 _DELIVERY_PATH: Final = "webhooks/{webhook}/deliveries/{delivery}"
 
 
@@ -172,6 +194,16 @@ def _disabled(body: dict[str, Any], given: dict[str, Any]) -> None:
     body["enabled"] = False
 
 
+def _barred(body: dict[str, Any], given: dict[str, Any]) -> None:
+    del given
+    body["disabled"] = True
+
+
+def _admitted(body: dict[str, Any], given: dict[str, Any]) -> None:
+    del given
+    body["disabled"] = False
+
+
 def _muted(body: dict[str, Any], given: dict[str, Any]) -> None:
     body["muted"] = not given["off"]
 
@@ -182,6 +214,8 @@ def _url(answer: dict[str, Any], given: dict[str, Any]) -> str:
 
 
 _CAMERA_ID: Final = _arg("camera", "The camera's id, cam_…")
+_INGRESS_ID: Final = _arg("ingress", "The ingress's id, igr_…")
+_USER_ID: Final = _arg("user", "The user's id or e-mail.")
 _KEY_ID: Final = _arg("key", "The key's id.")
 _JOB_ID: Final = _arg("job", "The job's id, job_…")
 _EVENT_ID: Final = _arg("event", "LiveKit's id of the event, EV_…")
@@ -247,7 +281,7 @@ GROUPS: Final = (
                 "create", "POST", "keys", "Create an API key; its secret is printed this once.",
                 (
                     _arg("name", "Name for people."),
-                    _opt("scope", "What it may do; may be repeated.", "texts", field="scopes", required=True),
+                    _opt("scope", "A scope of the key; may be repeated.", "texts", field="scopes", required=True),
                     _opt("organisation", "Bind it to this organisation."),
                     _opt("app", "Bind it to this app."),
                     _opt("expires_at", "RFC 3339 time."),
@@ -261,12 +295,85 @@ GROUPS: Final = (
                 (
                     _KEY_ID,
                     NAME,
-                    _opt("scope", "What it may do; may be repeated.", "texts", field="scopes"),
+                    _opt("scope", "A scope of the key; may be repeated.", "texts", field="scopes"),
                     _opt("expires_at", "RFC 3339 time."),
                 ),
                 _KEY,
             ),
             Verb("revoke", "DELETE", "keys/{key}", "Revoke an API key at once.", (_KEY_ID,)),
+        ),
+    ),
+    Group(
+        "members",
+        "Members of an organisation, and invitations to it.",
+        (
+            Verb(
+                "list", "GET", "organisations/{organisation}/members", "List members.", (IN_ORGANISATION,), _MEMBER,
+                "all",
+            ),
+            Verb(
+                "change", "PATCH", "organisations/{organisation}/members/{user}", "Give a member another role.",
+                (
+                    _arg("user", "The user's id."),
+                    _opt("role", "owner, admin, member or viewer.", required=True),
+                    IN_ORGANISATION,
+                ),
+                _MEMBER,
+            ),
+            Verb(
+                "remove", "DELETE", "organisations/{organisation}/members/{user}", "Remove a member.",
+                (_arg("user", "The user's id."), IN_ORGANISATION),
+            ),
+            Verb(
+                "invite", "POST", "organisations/{organisation}/invitations",
+                "Invite to the organisation; the link is printed this once.",
+                (
+                    _opt("role", "owner, admin, member or viewer.", default="member"),
+                    _opt("email", "The only e-mail that it is for."),
+                    _opt("expires_in", "How long it works, such as 7d."),
+                    IN_ORGANISATION,
+                ),
+                line=_url,
+            ),
+            Verb(
+                "invitations", "GET", "organisations/{organisation}/invitations", "List invitations that wait.",
+                (IN_ORGANISATION,), _INVITATION, "all",
+            ),
+            Verb(
+                "uninvite", "DELETE", "organisations/{organisation}/invitations/{invitation}",
+                "Take an invitation back.", (_arg("invitation", "The invitation's id, inv_…"), IN_ORGANISATION),
+            ),
+        ),
+    ),
+    Group(
+        "users",
+        "Users of the installation.",
+        (
+            Verb(
+                "create", "POST", "users", "Create a user; the link that sets the password is printed this once.",
+                (
+                    _arg("email", "E-mail; the user signs in with it."),
+                    NAME,
+                    _opt("operator", "The user operates the installation.", "flag"),
+                    _opt("organisation", "Slug or id of an organisation that the user joins."),
+                    _opt("role", "Role there: owner, admin, member or viewer."),
+                ),
+                line=_url,
+            ),
+            Verb("list", "GET", "users", "List users.", (), _USER, "all"),
+            Verb("show", "GET", "users/{user}", "Show one user.", (_USER_ID,), _USER),
+            Verb(
+                "disable", "PATCH", "users/{user}", "Sign a user out and keep the user from signing in.",
+                (_USER_ID,), _USER, prepare=_barred,
+            ),
+            Verb(
+                "enable", "PATCH", "users/{user}", "Let a disabled user sign in again.",
+                (_USER_ID,), _USER, prepare=_admitted,
+            ),
+            Verb(
+                "reset-password", "POST", "users/{user}/password-link",
+                "Print a link that sets the password of a user, for an hour and once.", (_USER_ID,), line=_url,
+            ),
         ),
     ),
     Group(
@@ -294,6 +401,36 @@ GROUPS: Final = (
                     _opt("to", "Only to this identity; may be repeated.", "texts", field="identities"),
                 ),
                 ("room", "bytes", "identities"),
+            ),
+            Verb("access", "GET", f"{_ROOM_PATH}/access", "Show which users may join a room.", (ROOM, APP), _ACCESS),
+            Verb(
+                "set-access", "PUT", f"{_ROOM_PATH}/access", "Set which users may join a room.",
+                (
+                    ROOM,
+                    _opt("level", "public, organisation or invited.", required=True),
+                    _opt("user", "Id of a user who is invited; may be repeated.", "texts", field="users"),
+                    _opt("email", "E-mail of a member who is invited; may be repeated.", "texts", field="emails"),
+                    APP,
+                ),
+                _ACCESS,
+            ),
+            Verb(
+                "roles", "GET", f"{_ROOM_PATH}/roles", "List users with a role of their own in a room.", (ROOM, APP),
+                ("user", "role"), "all",
+            ),
+            Verb(
+                "give-role", "PUT", f"{_ROOM_PATH}/roles/{{user}}", "Give a user a role in a room.",
+                (
+                    ROOM,
+                    _arg("user", "The user's id."),
+                    _opt("role", "host, cohost, speaker or listener.", required=True),
+                    APP,
+                ),
+                _ROOM_ROLE,
+            ),
+            Verb(
+                "take-role", "DELETE", f"{_ROOM_PATH}/roles/{{user}}", "Take a user's own role in a room.",
+                (ROOM, _arg("user", "The user's id."), APP), _ROOM_ROLE,
             ),
         ),
     ),
@@ -372,7 +509,7 @@ GROUPS: Final = (
         (
             Verb(
                 "create", "POST", f"{_ROOM_PATH}/links", "Create a link to take part (meet) or to watch (the others).",
-                (ROOM, APP, _opt("page", "meet, play, embed, mjpeg, frame or ws.", default="meet"), _TTL),
+                (ROOM, APP, _opt("page", "meet, publish, play, embed, hls, mjpeg, frame or ws.", default="meet"), _TTL),
                 ("url", "expiresAt"),
                 line=_url,
             ),
@@ -425,6 +562,53 @@ GROUPS: Final = (
                 (_CAMERA_ID, APP), _CAMERA_KEY,
             ),
             Verb("delete", "DELETE", _CAMERA_PATH, "Delete a camera, and end its connection.", (_CAMERA_ID, APP)),
+        ),
+    ),
+    Group(
+        "ingress",
+        "Ingresses: media by RTMP or WHIP, or pulled from a URL, becomes a participant of a room.",
+        (
+            Verb(
+                "create", "POST", "apps/{app}/ingress", "Create an ingress; its key is shown this once.",
+                (
+                    ROOM,
+                    APP,
+                    _opt("type", "rtmp or whip for encoders that push, url for what is pulled.", field="inputType",
+                         default="rtmp"),
+                    _opt("url", "What is pulled: rtsp://, rtmp:// or http:// with user and password in it."),
+                    _opt("identity", "Its participant's identity; made up if not given.", field="participantIdentity"),
+                    _opt("name", "Its participant's name.", field="participantName"),
+                    _opt("metadata", "Its participant's metadata.", field="participantMetadata"),
+                    _opt("transcoding", "auto, never or always."),
+                    _opt("layers", "single, or ladder for viewers on bad lines."),
+                    _opt("start", "When a URL is pulled: always, or on demand."),
+                ),
+                _INGRESS_KEY,
+            ),
+            Verb(
+                "list", "GET", "apps/{app}/ingress", "List an app's ingresses.",
+                (APP, _opt("room", "Only this room's."), LIMIT), _INGRESS, "limit",
+            ),
+            Verb(
+                "probe", "POST", "apps/{app}/ingress/probe",
+                "Look at a URL: what is there, whether it passes through, and what to change in the camera.",
+                (_arg("url", "rtsp://, rtmp:// or http:// with user and password in it."), APP), error="error",
+            ),
+            Verb("show", "GET", _INGRESS_PATH, "Show one ingress with its state.", (_INGRESS_ID, APP)),
+            Verb(
+                "enable", "PATCH", _INGRESS_PATH, "Let an ingress publish.", (_INGRESS_ID, APP), _INGRESS,
+                prepare=_enabled,
+            ),
+            Verb(
+                "disable", "PATCH", _INGRESS_PATH, "Keep an ingress out, and end its stream.", (_INGRESS_ID, APP),
+                _INGRESS, prepare=_disabled,
+            ),
+            Verb(
+                "rotate", "POST", f"{_INGRESS_PATH}/rotate",
+                "Give an ingress another key, shown this once; the old one opens nothing any more.",
+                (_INGRESS_ID, APP), _INGRESS_KEY,
+            ),
+            Verb("delete", "DELETE", _INGRESS_PATH, "Delete an ingress, and end its stream.", (_INGRESS_ID, APP)),
         ),
     ),
     Group(

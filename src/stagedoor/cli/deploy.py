@@ -39,7 +39,7 @@ def systemd(
     settings = resolved(config, http=http, public_url=public_url, node_ip=node_ip).settings
     plan = SystemdPlan(settings, output, user, managed, livekit_binary)
     files = systemd_files(plan)
-    _tell(output, write_all(output, files, force=force))
+    _print_outcome(output, write_all(output, files, force=force))
     if this_installation().in_home:
         typer.echo(
             "\nThis Stagedoor lies in a home directory, which the service may not be able to read: install it for all,"
@@ -78,10 +78,10 @@ def compose(
     plan = ComposePlan(settings, output, with_postgres, with_redis)
     if image is not None:
         plan = ComposePlan(settings, output, with_postgres, with_redis, image)
-    _tell(output, write_all(output, compose_files(plan), force=force))
+    _print_outcome(output, write_all(output, compose_files(plan), force=force))
     typer.echo(f"\nThen: docker compose --project-directory {output} up -d --wait")
 
 
-def _tell(folder: Path, outcome: dict[str, Outcome]) -> None:
+def _print_outcome(folder: Path, outcome: dict[str, Outcome]) -> None:
     for name, what in outcome.items():
         typer.echo(f"{what:<10}{folder / name}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from stagedoor.settings.installation import Settings
     from stagedoor.settings.resolve import Resolved
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of database, secrets and LiveKit's files.")]
@@ -36,10 +37,15 @@ def _left_out(package: str) -> Generator[None]:
 
 def resolved(config: Path | None = None, **flags: Any) -> Resolved:
     """The settings, and logs set up after them."""
-    with _left_out("rich"):
-        from stagedoor.app.logs import configure
     from stagedoor.settings.resolve import resolve
 
     found = resolve(flags, os.environ, config)
-    configure(found.settings)
+    set_up_logs(found.settings)
     return found
+
+
+def set_up_logs(settings: Settings) -> None:
+    """Set up logs. To be called before anything else imports structlog."""
+    with _left_out("rich"):
+        from stagedoor.app.logs import configure
+    configure(settings)

@@ -24,7 +24,8 @@ def print_json(value: Any) -> None:
 
 
 def print_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
-    """Rows under the names of their columns; nothing is cut off, because ids are there to be copied.
+    """Rows under the names of their columns, as `state.status` those in a field; nothing is cut off, because ids are
+    there to be copied.
 
     Cells hold what others wrote: they are no markup, and what would move the cursor is shown instead.
     """
@@ -36,7 +37,7 @@ def print_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(visible(_cell(row.get(column)))) for column in columns))
+        table.add_row(*(Text(visible(_cell(_field(row, column)))) for column in columns))
     console().print(table)
 
 
@@ -61,6 +62,14 @@ def _obeyed(character: str) -> bool:
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()
+
+
+def _field(row: dict[str, Any], column: str) -> Any:
+    """The row's field; `state.status` is the field `status` of its field `state`."""
+    value: Any = row
+    for name in column.split("."):
+        value = None if value is None else value.get(name)
+    return value
 
 
 def _cell(value: Any) -> str:

@@ -92,6 +92,9 @@ def _run(verb: Verb, given: dict[str, Any], data_dir: Path | None, *, as_json: b
             return
         data = None if answer is None else answer["data"]
     _show(verb, given, data, as_json=as_json)
+    answered: Any = data
+    if verb.error is not None and answered[verb.error] is not None:
+        raise typer.Exit(1)
 
 
 def _request(verb: Verb, given: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any] | None]:

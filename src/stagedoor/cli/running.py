@@ -47,7 +47,7 @@ async def _run(settings: Settings, *, as_json: bool) -> None:
         await asyncio.wait({starting})
         return
     try:
-        _tell(starting.result(), as_json=as_json)
+        _print_summary(starting.result(), as_json=as_json)
         failed = asyncio.create_task(product.failed(), name="failures")
         await asyncio.wait({asked, failed}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -58,7 +58,7 @@ async def _run(settings: Settings, *, as_json: bool) -> None:
     failed.cancel()
 
 
-def _tell(summary: Summary, *, as_json: bool) -> None:
+def _print_summary(summary: Summary, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(summary.line().decode() + "\n")
         sys.stdout.flush()
@@ -67,8 +67,10 @@ def _tell(summary: Summary, *, as_json: bool) -> None:
     rows = {
         "Open a room": summary.meet_url,
         "API key": f"{summary.api_key}   (shown this once)" if summary.api_key else None,
+        "Your account": f"{summary.owner_url}   (for an hour, once)" if summary.owner_url else None,
         "API": f"{summary.url}/api/v1   (readable at {summary.url}/api/v1/docs)",
         "LiveKit": f"{summary.livekit_url}   ({summary.livekit_mode}{version})",
+        "RTMP": f"{summary.rtmp_url}/<stream key>" if summary.rtmp_url else None,
         "App": f"{summary.app} of organisation {summary.organisation}",
         "Data": summary.data_dir,
     }

@@ -18,7 +18,7 @@ WARN_ABOVE_MS: Final = 2_000
 BROKEN_ABOVE_MS: Final = 60_000
 """LiveKit and Stagedoor let a signature be a minute early or late."""
 
-_MEND = "Let both machines set their clocks by NTP: `timedatectl set-ntp true`, or chrony."
+_FIX = "Let both machines set their clocks by NTP: `timedatectl set-ntp true`, or chrony."
 
 
 def check(probe: ProbeRoom) -> CheckResult:
@@ -52,7 +52,7 @@ def judge(ahead_ms: int, uncertain_ms: int) -> CheckResult:
     side = "ahead of" if ahead_ms > 0 else "behind"
     sentence = f"LiveKit's clock is {abs(ahead_ms) / 1000:.3f} s {side} ours (± {uncertain_ms / 1000:.3f} s)."
     if least > BROKEN_ABOVE_MS:
-        return broken(CHECK, f"{sentence} Tokens and webhooks are refused.", _MEND)
+        return broken(CHECK, f"{sentence} Tokens and webhooks are refused.", _FIX)
     if least > WARN_ABOVE_MS:
-        return warning(CHECK, f"{sentence} Times of calls will be wrong by as much.", _MEND)
+        return warning(CHECK, f"{sentence} Times of calls will be wrong by as much.", _FIX)
     return ok(CHECK, sentence)

@@ -15,7 +15,7 @@ from stagedoor.processes.filelock import FileLock
 from stagedoor.storage import open_database
 
 CHECK = "database"
-_MEND = "See that the disk has space and the database may be written by Stagedoor's user; its log says more."
+_FIX = "See that the disk has space and the database may be written by Stagedoor's user; its log says more."
 
 
 async def check(context: Context, instance: Instance | None) -> CheckResult:
@@ -42,7 +42,7 @@ async def _ask(instance: Instance) -> CheckResult:
         return skipped(CHECK, "The running Stagedoor does not say how its database is.", "Fix `stagedoor` first.")
     reasons = [str(reason) for reason in answer.json().get("reasons", ()) if "database" in str(reason)]
     if reasons:
-        return broken(CHECK, " ".join(reasons), _MEND)
+        return broken(CHECK, " ".join(reasons), _FIX)
     return ok(CHECK, "The running Stagedoor has just written to its database and read from it.")
 
 
@@ -58,7 +58,7 @@ async def _try_file(folder: Path) -> CheckResult:
             return skipped(CHECK, "A Stagedoor has just started.", "Run `stagedoor doctor` again.")
         return await _try(file)
     except OSError as error:
-        return broken(CHECK, f"The data folder {folder} cannot be written: {error.strerror}.", _MEND)
+        return broken(CHECK, f"The data folder {folder} cannot be written: {error.strerror}.", _FIX)
     finally:
         lock.release()
 
@@ -71,5 +71,5 @@ async def _try(url: str | Path) -> CheckResult:
         finally:
             await database.close()
     except (StorageUnavailable, OperatorError) as error:
-        return broken(CHECK, f"The database cannot be used: {error}", _MEND)
+        return broken(CHECK, f"The database cannot be used: {error}", _FIX)
     return ok(CHECK, "The database was opened, written and read.")

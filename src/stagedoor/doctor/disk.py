@@ -1,4 +1,4 @@
-"""Is there space for the data folder?"""
+"""The check for space on the data folder's disk."""
 
 from __future__ import annotations
 

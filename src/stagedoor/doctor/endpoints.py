@@ -14,13 +14,14 @@ _REASONS_ASKED_FOR: Final = 20
 
 
 async def check(instance: Instance) -> CheckResult:
-    """Look for endpoints that were disabled for their failures, and for those that fail now; all are named."""
+    """Look for endpoints that were disabled for their failures, that fail now, or that events wait for."""
     found = await _all(instance)
     if found is None:
         return skipped(CHECK, "The running Stagedoor does not show its endpoints.", "Fix `stagedoor` first.")
     disabled = [one for one in found if not one["enabled"] and one["disabledReason"] is not None]
     failing = [one for one in found if one["enabled"] and one["failingSince"] is not None]
-    if not disabled and not failing:
+    behind = [one for one in found if one["enabled"] and one["behindSince"] is not None]
+    if not disabled and not failing and not behind:
         return ok(CHECK, "Each takes what it is sent." if found else "There are none.")
     reasons = [await _last_failure(instance, one["id"]) for one in failing[:_REASONS_ASKED_FOR]]
     reasons += [""] * (len(failing) - len(reasons))
@@ -29,23 +30,36 @@ async def check(instance: Instance) -> CheckResult:
         f"{_name(one)} has taken nothing since {one['failingSince']}.{reason}"
         for one, reason in zip(failing, reasons, strict=True)
     ]
-    return warning(CHECK, " ".join(sentences), " ".join(_steps(disabled, failing)))
+    sentences += [
+        f"Events for {_name(one)} wait since {one['behindSince']}: {one['pending']} deliveries to it wait already."
+        for one in behind
+    ]
+    return warning(CHECK, " ".join(sentences), " ".join(_steps(disabled, failing, behind)))
 
 
-def _steps(disabled: list[dict[str, Any]], failing: list[dict[str, Any]]) -> list[str]:
+def _steps(disabled: list[dict[str, Any]], failing: list[dict[str, Any]], behind: list[dict[str, Any]]) -> list[str]:
     steps: list[str] = []
     if disabled:
+        one = _one_or_any(disabled)
         steps.append(
-            f"Try it with `POST /api/v1/webhooks/{_one_or_any(disabled)}/test`, whose answer says what fails; then"
-            " enable it (`PATCH` with `enabled`) and send again what it missed (`POST …/recover?since=…`)."
+            f"`stagedoor webhooks test {one}` says what fails. Then `stagedoor webhooks enable {one}`, and `stagedoor"
+            f" webhooks recover {one} --since TIME` sends again what it missed."
         )
     if failing:
-        steps.append(f"`GET /api/v1/webhooks/{_one_or_any(failing)}/deliveries` shows each attempt and what came back.")
+        steps.append(
+            f"`stagedoor webhooks deliveries {_one_or_any(failing)}` lists what was sent; `stagedoor webhooks delivery`"
+            " shows each attempt and what came back."
+        )
+    if behind:
+        steps.append(
+            "What waits is given out when the deliveries before it have ended; disable an endpoint that is not to come"
+            f" back with `stagedoor webhooks disable {_one_or_any(behind)}`."
+        )
     return steps
 
 
 def _one_or_any(endpoints: list[dict[str, Any]]) -> str:
-    return endpoints[0]["id"] if len(endpoints) == 1 else "{id}"
+    return endpoints[0]["id"] if len(endpoints) == 1 else "WEBHOOK"
 
 
 def _name(endpoint: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from stagedoor.kernel.errors import OperatorError
 from stagedoor.pages import files
 
 CHECK = "pages"
-PAGES: Final = ("play", "embed", "meet", "docs", "unavailable")
+PAGES: Final = ("play", "embed", "meet", "publish", "account", "docs", "unavailable")
 
 
 def check() -> CheckResult:

@@ -12,7 +12,7 @@ from stagedoor.doctor import (
     database,
     disk,
     endpoints,
-    events,
+    inbox,
     jobs,
     livekit,
     media,
@@ -32,7 +32,7 @@ from stagedoor.mediaserver.gateway import LiveKitGateway
 from stagedoor.settings.installation import Settings
 
 _KEPT: Final = (
-    (events.check, events.CHECK, "its inbox"),
+    (inbox.check, inbox.CHECK, "its inbox"),
     (jobs.check, jobs.CHECK, "its jobs"),
     (endpoints.check, endpoints.CHECK, "its webhooks"),
 )

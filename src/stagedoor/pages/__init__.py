@@ -1,1 +1,1 @@
-"""The pages: play, embed, meet and the readable API document, made by Vite and served with a strict policy."""
+"""The pages: play, embed, meet, accounts and the API document, made by Vite and served with a strict policy."""

@@ -1,4 +1,4 @@
-"""The routes of the pages: `/play`, `/embed` and `/meet`, what they join with, the API document, and their files."""
+"""The routes of the pages of rooms, of joining from them, of the pages of accounts, and of their files."""
 
 from __future__ import annotations
 
@@ -17,24 +17,30 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from stagedoor.access.admission import Admission, AdmissionControl, page_request, refusal
-from stagedoor.access.issue import TokenIssuer
+from stagedoor.access.admission import Admission, page_request
+from stagedoor.access.grants import time_to_live
 from stagedoor.access.links import Use
+from stagedoor.api.addresses import is_public
+from stagedoor.api.authentication import secret_in
 from stagedoor.api.raw_routes import HotRoute
+from stagedoor.api.viewer_admission import admit
 from stagedoor.kernel.encodings import accepts
 from stagedoor.kernel.errors import Invalid, NotFound
 from stagedoor.kernel.texts import unreadable
 from stagedoor.pages import files
 from stagedoor.pages.kinds import PageKind
 from stagedoor.pages.policy import content_security_policy
-from stagedoor.storage import Database
+from stagedoor.services.services import Services
+from stagedoor.tenancy.keys import KEY_PREFIX
 from stagedoor.tenancy.room_names import short_name
-from stagedoor.tenancy.store import app_by_slug
 
-_USES: Final[dict[PageKind, Use]] = {"play": "play", "embed": "play", "meet": "meet"}
+_USES: Final[dict[PageKind, Use]] = {"play": "play", "embed": "play", "meet": "meet", "publish": "publish"}
 _LONGEST_NAME: Final = 80
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-_LINK: Final = "the link's token or the app's playback policy decides"
+_LINK: Final = "the link's token, an API key with rooms:read (to watch) or the app's playback policy decides"
+
+_VIEWS: Final = ("sign-in", "welcome", "invitation", "account", "rooms")
+_ACCOUNT: Final = "the page is the same for every visitor; what it shows it asks the API for"
 
 
 class JoinBody(msgspec.Struct, rename="camel"):
@@ -48,22 +54,13 @@ class Pages:
     """Serves the pages.
 
     Args:
-        database: To find apps in.
-        issuer: Issues the tokens that pages join with.
-        admission_control: Admits to pages.
+        services: Admit to pages and issue the tokens that pages join with.
         openapi_path: Where the API document is.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        issuer: TokenIssuer,
-        admission_control: AdmissionControl,
-        openapi_path: str,
-    ) -> None:
-        self._database = database
-        self._issuer = issuer
-        self._admission_control = admission_control
+    def __init__(self, services: Services, openapi_path: str) -> None:
+        self._services = services
+        self._issuer = services.issuer
         self._openapi_path = openapi_path
 
     def routes(self, docs_path: str) -> list[BaseRoute]:
@@ -73,6 +70,9 @@ class Pages:
             path = f"/{kind}/{{app}}/{{room}}"
             routes.append(HotRoute(path, self._page_of(kind), method="GET", public_because=_LINK))
             routes.append(HotRoute(f"{path}/join", self._join_of(kind), method="POST", public_because=_LINK))
+        routes += [
+            HotRoute(f"/{view}", self._account_of(view), method="GET", public_because=_ACCOUNT) for view in _VIEWS
+        ]
         routes.append(HotRoute(docs_path, self._docs, method="GET", public_because="the contract is no secret"))
         routes.append(HotRoute("/", _home(docs_path), method="GET", public_because="leads to the API document"))
         routes.append(_AssetsMount("/assets", _Assets(directory=files.static_folder() / "assets")))
@@ -84,7 +84,7 @@ class Pages:
                 admission = await self._admit(request, kind)
             except NotFound:
                 return self._render("unavailable", {}, None, 404)
-            return self._render(kind, _config(kind, admission, request.query_params.get("token")), admission)
+            return self._render(kind, _config(kind, admission, self._token_for(request, kind, admission)), admission)
 
         return page
 
@@ -97,21 +97,34 @@ class Pages:
                 data |= {"token": admission.join_token, "identity": admission.identity or ""}
                 return _json(data | {"canPublish": admission.can_publish})
             request_to_join = page_request(admission, body.name, body.visitor)
-            issued = await self._issuer.issue(admission.app, request_to_join, "page")
+            issued = await self._issuer.issue(admission.app, request_to_join, "page", ends_by=admission.ends_by)
             grant = issued.grant
             return _json(data | {"token": issued.jwt, "identity": grant.identity, "canPublish": grant.can_publish})
 
         return join
 
+    def _account_of(self, view: str) -> Any:
+        async def account(_: Request) -> Response:
+            return self._render("account", {"view": view}, None)
+
+        return account
+
     async def _admit(self, request: Request, kind: PageKind) -> Admission:
         slug, room = request.path_params["app"], request.path_params["room"]
-        app = None
-        if "\x00" not in slug:
-            app = await self._database.read(lambda tx: app_by_slug(tx, slug))
-        admission = self._admission_control.admit(app, room, _USES[kind], request.query_params.get("token"))
-        if admission.identity is not None and await self._issuer.is_banned(admission.livekit_room, admission.identity):
-            raise refusal()
-        return admission
+        # Proxies that sign people in send a bearer of their own.
+        key = (secret_in(request.headers.get("authorization")) or "").startswith(KEY_PREFIX)
+        return await admit(request, self._services, slug, room, _USES[kind], key=key)
+
+    def _token_for(self, request: Request, kind: PageKind, admission: Admission) -> str | None:
+        """The token with which the page itself joins and fetches frames.
+
+        A caller that was admitted by an API key gets a new one: a page cannot send the key, and must not have it.
+        """
+        token = request.query_params.get("token")
+        if token or is_public(admission.app):
+            return token
+        ttl = time_to_live(admission.app, None, ends_by=admission.ends_by)
+        return self._services.signer.sign(_USES[kind], admission.livekit_room, ttl)
 
     async def _docs(self, _: Request) -> Response:
         return self._render("docs", {"openapiUrl": self._openapi_path}, None)

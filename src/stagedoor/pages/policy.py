@@ -37,7 +37,7 @@ def content_security_policy(kind: PageKind, settings: AppSettings | None, media_
 
 def frame_ancestors(kind: PageKind, settings: AppSettings | None) -> Sequence[str]:
     """Who may show the page in a frame."""
-    if kind in {"docs", "unavailable"} or settings is None:
+    if kind in {"account", "docs", "unavailable"} or settings is None:
         # A page that says no is framed where the page that says yes would be; it holds nothing to steal a click for.
         return ["*"] if kind == "unavailable" else ["'none'"]
     if settings.of(PageSettings).frame_ancestors is not None:

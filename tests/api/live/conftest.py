@@ -1,4 +1,4 @@
-"""Apps whose cameras anybody may look at, in a running product or in this process."""
+"""Apps with public playback, in a running product or in this process."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from stagedoor.api.services import Services
 from stagedoor.app.firstrun import make_first, make_first_key
 from stagedoor.app.http import HttpServer
+from stagedoor.services.services import Services
 from tests.support.api_routes import application
 from tests.support.api_tenant import fresh, new_app
 from tests.support.cameras import Device, new_device

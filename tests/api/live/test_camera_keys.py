@@ -115,7 +115,7 @@ async def test_every_change_is_in_the_audit_trail_without_the_key(managed_api: A
     assert rotated["streamKey"] not in str(trail)
 
 
-async def test_the_feed_tells_who_came_and_went(
+async def test_the_feed_reports_who_came_and_went(
     managed_product: RunningProduct, http: aiohttp.ClientSession, managed_api: Api, door: Device
 ) -> None:
     async with following(http, managed_product.url, managed_product.api_key, door.app) as events:

@@ -45,7 +45,7 @@ async def test_a_thousand_cameras_come_back_within_half_a_minute(managed_product
         took_first = loop.time() - began
         await eventually(live)
         for socket, _ in first:
-            socket._response.close()  # pyright: ignore[reportPrivateUsage] - the power goes: nobody says goodbye
+            socket._response.close()  # pyright: ignore[reportPrivateUsage] - the device loses power: no close message is sent
 
         began = loop.time()
         again = await asyncio.gather(*map(connect, devices))

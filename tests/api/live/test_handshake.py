@@ -1,4 +1,4 @@
-"""Who may not send is told so before the upgrade, in HTTP's words."""
+"""A sender that is refused gets an HTTP answer before the upgrade."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ async def test_the_same_key_takes_over_at_once(http: aiohttp.ClientSession, door
 
 @pytest.fixture
 def fresh_product(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningProduct]:
-    """One whose limits nobody has used up: they count by address, and all tests have the same."""
+    """One whose limits no other test has used up: they count by address, and all tests have the same."""
     with running(tmp_path_factory.mktemp("fresh")) as product:
         yield product
 
@@ -114,7 +114,7 @@ async def test_guessing_is_slowed_down_and_good_keys_of_the_same_address_are_not
             async with sending(http, good) as camera:
                 delays.append(loop.time() - at)
                 await camera.send(frame("good"))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # ten connections in the two seconds of guessing
 
     *answers, _ = await asyncio.gather(*map(guess, range(200)), connect())
     counted = {answer: answers.count(answer) for answer in set(answers)}
@@ -130,7 +130,7 @@ async def test_guessing_is_slowed_down_and_good_keys_of_the_same_address_are_not
     await eventually(none)
 
 
-async def test_one_that_comes_back_all_the_time_is_told_to_wait(
+async def test_a_camera_that_reconnects_all_the_time_gets_429_and_a_time_to_wait(
     http: aiohttp.ClientSession, managed_api: Api, door: Device
 ) -> None:
     other = await new_device(managed_api, door.app, "other")
@@ -138,7 +138,7 @@ async def test_one_that_comes_back_all_the_time_is_told_to_wait(
         async with sending(http, door):
             pass
     with suppress(aiohttp.WSServerHandshakeError):
-        for _ in range(61):  # as above, the window may have begun anew
+        for _ in range(61):  # as above, the window may have begun again
             async with sending(http, door):
                 pass
     status, code, headers, _ = await refusal(http, door.http_url, door.key)

@@ -16,7 +16,7 @@ _UPGRADE = (
 )
 
 
-async def test_a_request_behind_a_stream_keeps_nobody_there(
+async def test_a_request_behind_a_stream_does_not_keep_its_viewer_counted(
     http: aiohttp.ClientSession, managed_product: RunningProduct, door: Device
 ) -> None:
     state = door.body["mjpegUrl"].removesuffix("/mjpeg")
@@ -36,11 +36,11 @@ async def test_a_request_behind_a_stream_keeps_nobody_there(
                 await reader.read(1024)
                 writer.transport.abort()
 
-            async def nobody() -> bool:
+            async def no_viewers() -> bool:
                 await camera.send(frame("1"))
                 return await viewers() == 0
 
-            await eventually(nobody)
+            await eventually(no_viewers)
     assert '"level":"error"' not in managed_product.log
 
 

@@ -82,7 +82,7 @@ async def test_without_a_camera_it_is_not_there(http: aiohttp.ClientSession, man
     began = time.monotonic()
     assert await answer_of(http, url) == (404, "no_camera")
     assert await answer_of(http, url, "HEAD") == (404, None)
-    assert time.monotonic() - began < 2  # nobody waits for a frame
+    assert time.monotonic() - began < 2  # no viewer waits for a frame
     assert await answer_of(http, url.replace(door.app, "nothere")) == (404, "no_such_page")
     assert await answer_of(http, url.replace(door.app, "%00")) == (404, "no_such_page")
 
@@ -118,12 +118,12 @@ async def test_viewers_stay_while_the_camera_is_away_and_end_when_it_stays_away(
     assert await viewers(http, door) == 0
 
 
-async def test_a_slate_is_shown_while_the_camera_is_away_if_the_app_likes(
+async def test_a_placeholder_is_shown_while_the_camera_is_away_if_the_app_has_it_set(
     http: aiohttp.ClientSession, managed_api: Api, door: Device
 ) -> None:
     await managed_api("PATCH", f"/apps/{door.app}", {"settings": {"cameraSlate": True, "cameraResume": "2s"}})
     nothing = door.body["mjpegUrl"].replace("-door", "-other")
-    assert await answer_of(http, nothing) == (404, "no_camera")  # a room without any camera has no slate
+    assert await answer_of(http, nothing) == (404, "no_camera")  # a room without any camera has no placeholder
     async with watching(http, door) as stream:
         assert (await stream.part()).data == placeholder().data
         async with sending(http, door) as camera:
@@ -219,7 +219,7 @@ async def test_a_frame_is_made_narrower_once_for_all_who_want_it(
         await camera.send(frame("nobody", BLUE, 640, 480))
         async with watching(http, door) as stream:
             assert await stream.until("nobody") == ["nobody"]
-        assert len(made) == 6  # nobody wants a size, so nobody makes one
+        assert len(made) == 6  # no viewer wants a size, so none is made
 
 
 async def test_a_narrow_picture_is_not_made_wider(http: aiohttp.ClientSession, door: Device) -> None:
@@ -229,7 +229,7 @@ async def test_a_narrow_picture_is_not_made_wider(http: aiohttp.ClientSession, d
             assert (await stream.part()).data == frame("0")
 
 
-async def test_a_picture_that_cannot_be_decoded_costs_nobody_the_next_one(
+async def test_a_picture_that_cannot_be_decoded_does_not_delay_the_next_one(
     http: aiohttp.ClientSession, door: Device
 ) -> None:
     good = frame("0", BLUE, 320, 240)
@@ -246,7 +246,7 @@ async def test_a_picture_that_cannot_be_decoded_costs_nobody_the_next_one(
 async def test_a_camera_that_came_back_is_not_seen_as_it_was(
     http: aiohttp.ClientSession, managed_api: Api, door: Device
 ) -> None:
-    """Also by those who want another size, who are kept waiting by somebody who stayed."""
+    """Also by those who want another size, who are kept waiting by a viewer that stayed."""
     async with sending(http, door) as camera:
         await camera.send(frame("before", width=320, height=240))
         stays = watching(http, door, "?width=160")

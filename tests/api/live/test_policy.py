@@ -31,7 +31,7 @@ async def statuses(http: aiohttp.ClientSession, device: Device, token: str | Non
 
 @pytest.fixture
 async def signed(managed_api: Api) -> Device:
-    """A camera whose app wants links to be signed, which is what apps do unless they are told otherwise."""
+    """A camera whose app wants links to be signed, which is what apps do unless they are set otherwise."""
     return await new_device(managed_api, await new_app(managed_api))
 
 

@@ -42,7 +42,9 @@ async def test_a_frame_is_taken_and_seen(http: aiohttp.ClientSession, managed_ap
             assert await post(http, door, frame(str(number + 1)) + bytes(10)) == (204, None)
 
 
-async def test_who_may_not_send_is_told_why(http: aiohttp.ClientSession, managed_api: Api, door: Device) -> None:
+async def test_a_sender_that_is_refused_gets_the_reason(
+    http: aiohttp.ClientSession, managed_api: Api, door: Device
+) -> None:
     assert await post(http, door, frame("0"), key=None) == (401, "bad_camera_key")
     assert await post(http, door, frame("0"), key="wsk_wrong") == (401, "bad_camera_key")
     other = await new_device(managed_api, door.app, "other")
@@ -79,7 +81,7 @@ async def test_what_is_no_frame_is_refused_by_what_it_is(
     assert words in await detail(http, door, data)  # and while it does
     assert await post(http, door, frame("1") + b"x") == (204, None)
     body = (await managed_api("GET", door.path))["data"]
-    assert (body["live"], body["rejected"]) == (True, 1)
+    assert (body["live"], body["rejected"]) == (True, 2)
 
 
 async def test_the_largest_frame_is_taken_and_no_larger_one(http: aiohttp.ClientSession, door: Device) -> None:
@@ -109,6 +111,30 @@ async def test_frames_over_the_rate_are_dropped(http: aiohttp.ClientSession, man
     assert answers[:2] == [(204, None)] * 2
     assert (429, "too_fast") in answers
     assert {status for status, _ in answers} == {204, 429}
+    refused = sum(status == 429 for status, _ in answers)
+    assert (await managed_api("GET", door.path))["data"]["dropped"] == refused
+
+
+async def rejections(api: Api, device: Device) -> tuple[bool, int, str | None]:
+    body = (await api("GET", device.path))["data"]
+    return body["live"], body["rejected"], body["lastRejection"]
+
+
+async def test_refused_frames_show_in_the_cameras_state(
+    http: aiohttp.ClientSession, managed_api: Api, door: Device
+) -> None:
+    assert await rejections(managed_api, door) == (False, 0, None)
+    large = b"x" * 524_289
+    assert await post(http, door, large) == (413, "frame_too_big")
+    live, count, last = await rejections(managed_api, door)
+    assert (live, count) == (False, 1)
+    assert last == "the frame has more than 524288 bytes, which is the most"
+    assert await post(http, door, b"\x89PNG") == (422, "not_jpeg")
+    assert await rejections(managed_api, door) == (False, 2, "it is a PNG, not a JPEG")
+    assert await post(http, door, frame("0")) == (204, None)
+    assert await rejections(managed_api, door) == (True, 2, "it is a PNG, not a JPEG")
+    assert await post(http, door, large) == (413, "frame_too_big")
+    assert (await rejections(managed_api, door))[1:] == (3, last)
 
 
 async def test_one_that_sends_by_websocket_does_not_post(
@@ -138,7 +164,7 @@ async def test_it_is_there_for_as_long_as_frames_come(
     await managed_api("PATCH", f"/apps/{door.app}", {"settings": {"cameraIdleTimeout": "4s"}})
     async with following(http, managed_product.url, managed_product.api_key, door.app) as events:
         assert await post(http, door, frame("0")) == (204, None)
-        await asyncio.sleep(2)
+        await asyncio.sleep(2)  # half of the idle time-out, which the next frame restarts
         began = time.monotonic()
         assert await post(http, door, frame("1")) == (204, None)
         assert (await anext(events)).type == "camera.online"

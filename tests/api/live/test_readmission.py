@@ -1,4 +1,4 @@
-"""Who watches is let go within seconds of not being admitted any more, and nobody else is."""
+"""A viewer is disconnected within seconds of not being admitted any more, and no other viewer is."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def frames_coming(http: aiohttp.ClientSession, device: Device) -> AsyncGen
         async def send() -> None:
             while True:
                 await camera.send(frame("x"))
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # the pace of a camera
 
         task = asyncio.create_task(send())
         await camera.send(frame("x"))
@@ -98,12 +98,12 @@ async def test_a_viewer_that_is_not_admitted_any_more_is_let_go(
         ]
         async with http.get(addresses(device, good)[0]) as stays:
             assert await stays.content.readany()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5)  # several frames, of which the admitted viewers get each
             if what != "link":
                 assert not any(task.done() for task in watching)
             await lost(managed_api, app)
             await asyncio.wait_for(asyncio.gather(*watching), 30)
-            assert await asyncio.wait_for(stays.content.readany(), 10)  # and somebody with a good link goes on
+            assert await asyncio.wait_for(stays.content.readany(), 10)  # and a viewer with a good link goes on
 
 
 async def test_a_viewer_with_a_key_that_is_revoked_is_let_go(http: aiohttp.ClientSession, managed_api: Api) -> None:

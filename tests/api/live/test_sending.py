@@ -1,4 +1,4 @@
-"""A camera's connection: what it is told, what is taken from it, and why it ends."""
+"""A camera's connection: what it is sent, what is taken from it, and why it ends."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def newest(http: aiohttp.ClientSession, device: Device) -> bytes:
         return await answer.read()
 
 
-async def test_it_is_told_its_limits_first(http: aiohttp.ClientSession, managed_api: Api, door: Device) -> None:
+async def test_a_camera_gets_its_limits_first(http: aiohttp.ClientSession, managed_api: Api, door: Device) -> None:
     async with sending(http, door) as camera:
         assert camera.ready == {
             "type": "ready", "room": f"{door.app}-door", "streamId": door.id, "maxFps": 30,
@@ -102,7 +102,9 @@ async def test_a_bad_frame_costs_that_frame_and_nothing_else(
     assert await metric(http, managed_product.url, name) == before + 2
 
 
-async def test_what_is_wrong_is_told_no_more_than_once_a_second(http: aiohttp.ClientSession, door: Device) -> None:
+async def test_the_reason_of_a_drop_is_sent_no_more_than_once_a_second(
+    http: aiohttp.ClientSession, door: Device
+) -> None:
     loop = asyncio.get_running_loop()
     async with sending(http, door) as camera:
         began = loop.time()
@@ -159,6 +161,7 @@ TEXTS = {
     "ping": "the text is not JSON",
     '{"type":"stats"': "the text is not JSON",
     '{"type":"stats","a":NaN}': "the text is not JSON",
+    '{"type":"stats","a":1e400}': "a number in the text is larger than a double can hold",
     '{"type":"stats","a":' + "[" * 2000 + "]" * 2000 + "}": "the text is nested too deeply",
     '{"type":"stats","note":"' + "x" * 4071 + '"}': "the text has 4097 bytes, and 4096 is the most",
     '{"type":"stats","note":"' + "é" * 2100 + '"}': "the text has 4226 bytes",
@@ -167,7 +170,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("text", TEXTS)
-async def test_any_other_text_is_told_apart_and_ends_nothing(
+async def test_any_other_text_is_reported_and_does_not_end_the_connection(
     http: aiohttp.ClientSession, door: Device, text: str
 ) -> None:
     async with sending(http, door) as camera:
@@ -199,7 +202,7 @@ async def test_what_printf_and_editors_put_around_stats_is_no_matter(
         await eventually(shown)
 
 
-async def test_empty_messages_and_pongs_nobody_asked_for_mean_nothing(
+async def test_empty_messages_and_unsolicited_pongs_have_no_effect(
     http: aiohttp.ClientSession, managed_api: Api, door: Device
 ) -> None:
     async with sending(http, door) as camera:
@@ -267,7 +270,7 @@ async def test_who_sends_nothing_is_ended(http: aiohttp.ClientSession, managed_a
     async def one_frame() -> float:
         async with sending(http, second) as camera:
             began = loop.time()
-            await asyncio.sleep(2)
+            await asyncio.sleep(2)  # half of the idle time-out, which the frame restarts
             await camera.send(frame("a"))
             assert await camera.closed() == 4408
             return loop.time() - began

@@ -45,7 +45,7 @@ async def test_it_is_the_newest_frame_and_says_when_it_came(http: aiohttp.Client
         assert await viewers(http, door) == 0
 
 
-async def test_who_has_it_already_is_told_so(http: aiohttp.ClientSession, door: Device) -> None:
+async def test_a_client_that_has_the_frame_already_gets_304(http: aiohttp.ClientSession, door: Device) -> None:
     async with sending(http, door) as camera:
         await camera.send(frame("0", width=320, height=240))
         _, _, headers = await ask(http, door)
@@ -89,7 +89,7 @@ async def test_an_old_frame_is_waited_past(http: aiohttp.ClientSession, door: De
     async with sending(http, door) as camera:
         await camera.send(frame("0"))
         await ask(http, door)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # so that the frame is older than maxAge
         status, _, _ = await ask(http, door, "?maxAge=0.2&wait=0.1")
         assert status == 404
         assert (await ask(http, door, "?maxAge=60"))[0] == 200
@@ -110,7 +110,9 @@ async def test_the_first_frame_of_a_camera_that_has_just_come_is_waited_for(
     assert (await ask(http, door))[0] == 404
 
 
-async def test_the_slate_is_no_frame_of_any_age(http: aiohttp.ClientSession, managed_api: Api, door: Device) -> None:
+async def test_the_placeholder_is_no_frame_of_any_age(
+    http: aiohttp.ClientSession, managed_api: Api, door: Device
+) -> None:
     await managed_api("PATCH", f"/apps/{door.app}", {"settings": {"cameraSlate": True}})
     status, data, _ = await ask(http, door)
     assert (status, data) == (200, placeholder().data)
@@ -121,7 +123,7 @@ async def test_the_slate_is_no_frame_of_any_age(http: aiohttp.ClientSession, man
     assert time.monotonic() - began < 15
 
 
-async def test_a_frame_that_cannot_be_decoded_is_told_apart_from_none(
+async def test_a_frame_that_cannot_be_decoded_has_another_answer_than_no_frame(
     managed_product: RunningProduct, http: aiohttp.ClientSession, door: Device
 ) -> None:
     name = "stagedoor_camera_undecodable_frames_total"

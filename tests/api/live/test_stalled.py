@@ -1,4 +1,4 @@
-"""Those who don't read, and those who are not there any more: they cost little, and nobody else notices."""
+"""Those who don't read, and those who are not there any more: they cost little, and others do not notice."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import aiohttp
 import psutil
 import pytest
 
+from stagedoor.api.live import camera_socket
 from stagedoor.app import http as serving
 from stagedoor.app import listening
 from stagedoor.sources.cameras import intake
@@ -113,7 +114,7 @@ async def not_reading(url: str, *headers: str) -> AsyncGenerator[socket.socket]:
         client.close()
 
 
-async def test_viewers_that_stop_reading_cost_little_and_slow_nobody(
+async def test_viewers_that_stop_reading_cost_little_and_do_not_slow_others(
     managed_product: RunningProduct, http: aiohttp.ClientSession, door: Device
 ) -> None:
     process = psutil.Process(managed_product.pid)
@@ -133,7 +134,7 @@ async def test_viewers_that_stop_reading_cost_little_and_slow_nobody(
             for number in range(1, 75):
                 sent = time.monotonic()
                 await camera.send(pictures[number])
-                await asyncio.wait_for(stream.until(str(number)), 30)  # half of the patience with those who stall
+                await asyncio.wait_for(stream.until(str(number)), 30)  # half of the time that a stalled viewer gets
                 await asyncio.sleep(max(0.0, sent + 1 / 30 - time.monotonic()))
             grown = process.memory_info().rss - before
             # They would hold 20 * 74 frames, 300 MB, if frames were queued; and each holds a frame or two.
@@ -227,6 +228,31 @@ async def test_a_camera_that_reads_nothing_costs_nothing(here: Here, http: aioht
             assert await answer.read() == data
 
 
+async def test_a_camera_that_does_not_read_what_was_dropped_is_seen(
+    monkeypatch: pytest.MonkeyPatch, here: Here, http: aiohttp.ClientSession
+) -> None:
+    """One message waits for it, and no more are kept."""
+    monkeypatch.setattr(camera_socket, "_REPORT_SECONDS", 0.0)
+
+    def long(rejected: Any, count: int) -> str:
+        return "x" * 50_000
+
+    monkeypatch.setattr(camera_socket, "_dropped", long)
+    door = await here.door(cameraIdleTimeout="5m")
+    path = "http" + door.body["wsUrl"].removeprefix("ws")
+    async with not_reading(path, _UPGRADE, f"Authorization: Bearer {door.key}\r\n") as client:
+        await is_live(here.api, door, True)
+        loop = asyncio.get_running_loop()
+        before = psutil.Process().memory_info().rss
+        for _ in range(600):  # to report each would take 30 MB, more than the kernel keeps for it
+            await loop.sock_sendall(client, b"\x81\x81\x00\x00\x00\x00x")
+        data = frame("0")
+        await loop.sock_sendall(client, b"\x82" + bytes([0xFE]) + len(data).to_bytes(2, "big") + bytes(4) + data)
+        async with http.get(door.body["frameUrl"]) as answer:
+            assert await answer.read() == data
+        assert psutil.Process().memory_info().rss - before < 16_000_000
+
+
 async def test_a_message_that_comes_byte_by_byte_or_never_ends(here: Here, http: aiohttp.ClientSession) -> None:
     door = await here.door(cameraIdleTimeout="2s")
     path = "http" + door.body["wsUrl"].removeprefix("ws")
@@ -265,7 +291,7 @@ async def test_nothing_is_left_of_cameras_and_viewers_that_went(here: Here, http
         return {name: found.count(name) for name in names}
 
     await once()
-    await asyncio.sleep(1.2)  # the end of the viewers' patience is awaited by a timer, which holds its slot
+    await asyncio.sleep(1.2)  # the viewers' timeout is a timer, which holds its slot
     before = living()
     for _ in range(5):
         await once()

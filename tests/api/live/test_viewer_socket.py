@@ -32,7 +32,7 @@ async def test_each_frame_is_a_message(http: aiohttp.ClientSession, door: Device
         await has_viewers(http, door, 0)
 
 
-async def test_who_may_not_look_is_told_before_the_upgrade(
+async def test_a_viewer_that_is_refused_gets_the_answer_before_the_upgrade(
     http: aiohttp.ClientSession, managed_api: Api, door: Device
 ) -> None:
     url = "http" + door.body["viewerWsUrl"].removeprefix("ws")

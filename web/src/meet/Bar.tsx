@@ -1,11 +1,11 @@
 import { useLocalParticipantPermissions } from '@livekit/components-react';
 import { Track } from 'livekit-client';
-import { type Device, mediaDevices } from './access';
-import { DeviceMenu } from './DeviceMenu';
-import { Icon } from './Icon';
+import { canShareScreen, type Device } from '../devices/access';
+import { MediaToggles } from '../devices/MediaToggles';
+import { Toggle } from '../devices/Toggle';
+import type { RoomSession } from '../devices/useRoomSession';
+import { Icon } from '../shared/Icon';
 import { mayPublish } from './permissions';
-import { Toggle } from './Toggle';
-import type { RoomSession } from './useRoomSession';
 
 interface Props {
   readonly session: RoomSession;
@@ -15,38 +15,12 @@ interface Props {
   readonly onTrouble: (device: Device, error: unknown) => void;
 }
 
-const canShareScreen = (): boolean => typeof mediaDevices()?.getDisplayMedia === 'function';
-
 export function Bar({ session, chatOpen, unread, onChat, onTrouble }: Props) {
   const permissions = useLocalParticipantPermissions();
   const may = (source: Track.Source) => mayPublish(permissions, source);
-  const { wanted } = session;
   return (
     <footer className="bar" role="toolbar" aria-label="Meeting controls">
-      {may(Track.Source.Microphone) && (
-        <div className="split">
-          <Toggle
-            source={Track.Source.Microphone}
-            onWish={(on) => {
-              wanted.microphone = on;
-            }}
-            onTrouble={onTrouble}
-          />
-          <DeviceMenu label="Microphone and speaker" kinds={['audioinput', 'audiooutput']} />
-        </div>
-      )}
-      {may(Track.Source.Camera) && (
-        <div className="split">
-          <Toggle
-            source={Track.Source.Camera}
-            onWish={(on) => {
-              wanted.camera = on;
-            }}
-            onTrouble={onTrouble}
-          />
-          <DeviceMenu label="Camera" kinds={['videoinput']} />
-        </div>
-      )}
+      <MediaToggles wanted={session.wanted} listens may={may} onTrouble={onTrouble} />
       {may(Track.Source.ScreenShare) && canShareScreen() && (
         <Toggle source={Track.Source.ScreenShare} onTrouble={onTrouble} />
       )}

@@ -2,7 +2,7 @@ import { useChat, useLocalParticipantPermissions } from '@livekit/components-rea
 import { useEffect, useRef, useState } from 'react';
 import { ChatEntry } from './ChatEntry';
 import { ChatForm } from './ChatForm';
-import { Icon } from './Icon';
+import { Icon } from '../shared/Icon';
 
 interface Props {
   readonly open: boolean;

@@ -1,5 +1,5 @@
 import { type SyntheticEvent, useEffect, useRef, useState } from 'react';
-import { Icon } from './Icon';
+import { Icon } from '../shared/Icon';
 
 interface Props {
   readonly sending: boolean;

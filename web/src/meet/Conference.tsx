@@ -1,16 +1,14 @@
 import { RoomAudioRenderer, RoomContext } from '@livekit/components-react';
-import { useCallback, useState } from 'react';
+import { useState } from 'react';
+import type { Choices } from '../devices/choices';
+import { useDeviceTrouble } from '../devices/useDeviceTrouble';
+import { useRoomSession } from '../devices/useRoomSession';
 import type { Ending } from '../shared/ending';
-import { type Device, deviceAccess } from './access';
+import { Messages } from '../shared/Messages';
 import { Bar } from './Bar';
 import { Chat } from './Chat';
-import type { Choices } from './choices';
 import { Layout } from './Layout';
-import { Messages } from './Messages';
 import { TopBar } from './TopBar';
-import { deviceTrouble } from './trouble';
-import { useMessages } from './useMessages';
-import { useRoomSession } from './useRoomSession';
 
 interface Props {
   readonly title: string;
@@ -20,15 +18,7 @@ interface Props {
 }
 
 export function Conference({ title, joinUrl, choices, onEnd }: Props) {
-  const messages = useMessages();
-  const { say } = messages;
-  const onTrouble = useCallback(
-    (device: Device, error: unknown) => {
-      const sentence = deviceTrouble(device, error, deviceAccess(device));
-      if (sentence) say(sentence);
-    },
-    [say],
-  );
+  const { messages, onTrouble } = useDeviceTrouble();
   const session = useRoomSession({ joinUrl, choices, onEnd, onTrouble });
   const [chatOpen, setChatOpen] = useState(false);
   const [unread, setUnread] = useState(0);

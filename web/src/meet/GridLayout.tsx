@@ -1,6 +1,6 @@
 import { type CSSProperties, useRef, useState } from 'react';
 import { bestGrid, tileSize } from '../shared/grid';
-import { Icon } from './Icon';
+import { Icon } from '../shared/Icon';
 import { pageOf } from './pages';
 import { Tile } from './Tile';
 import { useSize } from './useSize';

@@ -8,8 +8,8 @@ import {
 } from '@livekit/components-react';
 import { type Participant, Track } from 'livekit-client';
 import { playsH264 } from '../shared/codecs';
-import { Icon } from './Icon';
-import { hueOf, initials } from './initials';
+import { Icon } from '../shared/Icon';
+import { hueOf, initials } from '../shared/initials';
 import { isUnplayable } from './people';
 import { Quality } from './Quality';
 import type { TileItem } from './useTiles';

@@ -1,6 +1,6 @@
 import { useParticipants, useRoomContext, useStartAudio } from '@livekit/components-react';
-import { Brand } from './Brand';
-import { Icon } from './Icon';
+import { Brand } from '../shared/Brand';
+import { Icon } from '../shared/Icon';
 import { isVisible } from './people';
 
 export function TopBar({ title }: { readonly title: string }) {

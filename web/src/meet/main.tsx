@@ -1,9 +1,10 @@
 import '@livekit/components-styles/components/participant';
 import '../shared/base.css';
+import '../devices/room.css';
 import './meet.css';
-import './prejoin.css';
+import '../devices/prejoin.css';
 import './tile.css';
-import './bar.css';
+import '../devices/bar.css';
 import './chat.css';
 import { createRoot } from 'react-dom/client';
 import { type RoomPageConfig, readConfig } from '../shared/config';

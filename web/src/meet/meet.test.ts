@@ -1,12 +1,12 @@
 import { Track } from 'livekit-client';
 import { expect, test } from 'vitest';
-import { parseChoices } from './choices';
-import { hueOf, initials } from './initials';
+import { parseChoices } from '../devices/choices';
+import { hueOf, initials } from '../shared/initials';
 import { focusOf } from './focus';
 import { pageOf } from './pages';
 import { isUnplayable } from './people';
 import { mayPublish } from './permissions';
-import { deviceTrouble } from './trouble';
+import { deviceTrouble } from '../devices/trouble';
 
 const camera = { key: 'ada/camera', screen: false };
 const screen = { key: 'ada/screen', screen: true };

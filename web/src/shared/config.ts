@@ -1,5 +1,5 @@
 export interface RoomPageConfig {
-  readonly page: 'play' | 'embed' | 'meet';
+  readonly page: 'play' | 'embed' | 'meet' | 'publish';
   readonly app: string;
   readonly room: string;
   readonly livekitRoom: string;
@@ -9,6 +9,11 @@ export interface RoomPageConfig {
   readonly liveUrl: string;
   readonly framesUrl: string;
   readonly mjpegUrl: string;
+}
+
+export interface AccountPageConfig {
+  readonly page: 'account';
+  readonly view: 'sign-in' | 'welcome' | 'invitation' | 'account' | 'rooms';
 }
 
 export interface DocsPageConfig {

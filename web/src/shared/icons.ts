@@ -6,6 +6,7 @@ export const icons = {
   cameraOff:
     'M3 3l18 18M10 6h5a2 2 0 0 1 2 2v5l5 3V8l-5 3M17 17a2 2 0 0 1-2 1H4a2 2 0 0 1-2-2V8a2 2 0 0 1 2-2',
   chevron: 'M7 14l5-5 5 5',
+  flip: 'M4 8a8 8 0 0 1 14-2M18 2v4h-4M20 16a8 8 0 0 1-14 2M6 22v-4h4',
   focus: 'M4 5h16v14H4zM14 13h6v6h-6z',
   fullscreen: 'M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5',
   grid: 'M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z',
@@ -23,6 +24,7 @@ export const icons = {
     'M4 4h16a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1zM8 20h8M12 13V7M9 9.5L12 7l3 2.5',
   send: 'M4 12l16-8-5 16-4-7z',
   settings: 'M4 7h9M17 7h3M4 17h3M11 17h9M15 5v4M9 15v4',
+  stop: 'M7 7h10v10H7z',
   volume: 'M4 9v6h4l5 4V5L8 9zM16.5 8.5a5 5 0 0 1 0 7M19 6a8.5 8.5 0 0 1 0 12',
   volumeOff: 'M4 9v6h4l5 4V5L8 9zM17 9.5l5 5M22 9.5l-5 5',
   warning: 'M12 4L2.5 20h19zM12 10v4.5M12 17.5v.01',

@@ -13,13 +13,13 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stagedoor.api.access import bearer, scope_of
+from stagedoor.api.authentication import authenticated, scope_of
 from stagedoor.api.idempotency import store
 from stagedoor.api.idempotency.store import Kept
 from stagedoor.api.problems import TOO_LARGE, render, storage_unavailable
-from stagedoor.api.services import Services
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import BadRequest, Conflict, Invalid, Problem, StorageUnavailable, TooLarge
+from stagedoor.services.services import Services
 from stagedoor.storage import Transaction
 from stagedoor.tenancy.principals import Principal
 
@@ -45,7 +45,7 @@ class IdempotencyMiddleware:
         self._added: dict[str, int] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(self._prefix):
+        if scope["type"] != "http" or scope["method"] != "POST" or not self._takes(scope["path"]):
             await self._app(scope, receive, send)
             return
         key = next((value for name, value in scope["headers"] if name == HEADER), None)
@@ -60,13 +60,16 @@ class IdempotencyMiddleware:
             response = storage_unavailable(error)
         await response(scope, receive, send)
 
+    def _takes(self, path: str) -> bool:
+        """Answers of `/auth` set cookies, which belong to one browser and one moment."""
+        return path.startswith(self._prefix) and not path.startswith(f"{self._prefix}auth/")
+
     async def _answer(self, scope: Scope, receive: Receive, raw_key: bytes) -> Response:
         request = Request(scope, receive)
         key = raw_key.decode("latin-1")
         if not 0 < len(key) <= _LONGEST_KEY or not key.isprintable():
             raise BadRequest("Idempotency-Key has 1 to 255 printable characters.", code="bad_idempotency_key")
-        authenticator = self._services.authenticator
-        caller = await authenticator.authenticate(bearer(request.headers.get("authorization")))
+        caller = await authenticated(self._services, scope)
         try:
             body = await request.body()
         except ClientDisconnect:
@@ -74,6 +77,8 @@ class IdempotencyMiddleware:
         except HTTPException:
             raise TooLarge(TOO_LARGE) from None  # the limit's way to stop the reading of a body
         target = f"{scope['path']}?{scope['query_string'].decode('latin-1')}\n"
+        if caller.kind in {"session", "token"}:  # a user may act in several organisations
+            target += f"{caller.organisation_id}\n"
         fingerprint = hashlib.sha256(target.encode() + body).hexdigest()
         kept = await self._begin(caller.key_id, key, fingerprint)
         if kept is not None:

@@ -11,9 +11,8 @@ from stagedoor.api.live import requests
 from stagedoor.api.middleware import DRAINED_BYTES, drain
 from stagedoor.api.services import services_of
 from stagedoor.kernel.errors import BadRequest, Conflict, Invalid, Problem, TooLarge, TooMany, Unavailable
-from stagedoor.sources.cameras.closing import GOING_AWAY, NOT_JPEG, TOO_BIG, TOO_FAST
+from stagedoor.sources.cameras.close_codes import GOING_AWAY, NOT_JPEG, TOO_BIG, TOO_FAST
 from stagedoor.sources.cameras.intake import Rejected
-from stagedoor.sources.cameras.metrics import CAMERA_DROPPED
 from stagedoor.sources.cameras.settings import CameraSettings
 
 PATH: Final = "/ingest/frame"
@@ -28,7 +27,11 @@ async def post_frame(request: Request) -> Response:
         await drain(request.receive)
         raise
     settings = admitted.app.settings.of(CameraSettings)
-    body = await _body(request, settings.max_frame_bytes)
+    limit = settings.max_frame_bytes
+    body = await _body(request, limit)
+    if body is None:
+        message = f"the frame has more than {limit} bytes, which is the most"
+        raise _refusal(services.http_ingest.refuse(admitted, Rejected("too_big", message)), settings)
     outcome = services.http_ingest.take(admitted, body)
     if outcome is None:
         return Response(status_code=204)
@@ -68,7 +71,8 @@ def _too_large(limit: int) -> Problem:
     return TooLarge(f"The frame has more than {limit} bytes.", code="frame_too_big", extra={"maxFrameBytes": limit})
 
 
-async def _body(request: Request, limit: int) -> bytes:
+async def _body(request: Request, limit: int) -> bytes | None:
+    """The body; `None` when it has more than `limit` bytes."""
     pieces: list[bytes] = []
     size = 0
     try:
@@ -82,7 +86,4 @@ async def _body(request: Request, limit: int) -> bytes:
                 pieces.append(piece)
     except ClientDisconnect:
         raise BadRequest("The body ended too early.", code="body_cut_off") from None
-    if size > limit:
-        CAMERA_DROPPED.labels("too_big").inc()
-        raise _too_large(limit)
-    return b"".join(pieces)
+    return None if size > limit else b"".join(pieces)

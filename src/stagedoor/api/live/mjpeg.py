@@ -12,16 +12,16 @@ from starlette.types import Receive, Scope, Send
 
 from stagedoor.api.live import requests
 from stagedoor.api.live.headers import FOR_ANY_PAGE
-from stagedoor.api.live.raw_writer import RawWriter, pipe_of
+from stagedoor.api.live.passing import pass_frames
+from stagedoor.api.live.raw_writer import pipe_of
 from stagedoor.api.live.throttle import frames
 from stagedoor.api.services import services_of
-from stagedoor.outputs.frames.metrics import CAMERA_FRAMES_SENT, CAMERA_FRAMES_SKIPPED, CAMERA_VIEWERS
-from stagedoor.streams.hub import EndOfStream, Frame, Viewer
+from stagedoor.api.viewer_admission import admit
+from stagedoor.streams.hub import Frame, Viewer
 
 _BOUNDARY: Final = b"--frame\r\n"
+_TAIL: Final = b"\r\n" + _BOUNDARY
 _PAUSE_SECONDS: Final = 0.3
-_COUNT_SECONDS: Final = 10.0
-"""Frames that pass straight to a viewer are counted now and then; to count each would cost more than to send it."""
 
 _HEADERS: Final = FOR_ANY_PAGE | {
     "Content-Type": "multipart/x-mixed-replace; boundary=frame",
@@ -34,7 +34,7 @@ async def mjpeg(request: Request) -> Response:
     """The stream."""
     services = services_of(request)
     app, room = request.path_params["app"], request.path_params["room"]
-    admission = await requests.viewer(request, services, app, room)
+    admission = await admit(request, services, app, room)
     readmission = requests.readmission(request, services, app, room)
     width, interval = requests.wanted_width(request), requests.wanted_interval(request)
     stack = AsyncExitStack()
@@ -62,7 +62,11 @@ class _Stream(Response):
                 pipe = pipe_of(scope) if passing else None
                 showing = _Showing(self._viewer)
                 try:
-                    await (self._send_frames(send) if pipe is None else self._pass_frames(send, pipe))
+                    if pipe is None:
+                        await self._send_frames(send)
+                    else:
+                        await send({"type": "http.response.body", "body": _BOUNDARY, "more_body": True})
+                        await pass_frames(self._viewer, pipe, _chunk, "mjpeg")
                 finally:
                     showing.close()
                     leaving.cancel()
@@ -75,32 +79,6 @@ class _Stream(Response):
             body = opening + part if opening else part
             await send({"type": "http.response.body", "body": body, "more_body": True})
             opening = b""
-
-    async def _pass_frames(self, send: Send, pipe: RawWriter) -> None:
-        """As `_send_frames`, for about a third of its cost."""
-        viewer, counting = self._viewer, CAMERA_VIEWERS.labels("mjpeg")
-        counting.inc()
-        counted = 0
-        try:
-            await send({"type": "http.response.body", "body": _BOUNDARY, "more_body": True})
-            with viewer.passing(pipe.waiting, pipe.write, _chunk):
-                while True:
-                    try:
-                        async with asyncio.timeout(_COUNT_SECONDS):
-                            await viewer.ready()
-                    except TimeoutError:
-                        CAMERA_FRAMES_SENT.labels("mjpeg").inc(viewer.passed - counted)
-                        counted = viewer.passed
-                        continue
-                    await pipe.drained()
-                    pipe.write(_chunk(await viewer.next()))
-                    viewer.passed += 1
-        except EndOfStream:
-            return
-        finally:
-            counting.dec()
-            CAMERA_FRAMES_SENT.labels("mjpeg").inc(viewer.passed - counted)
-            CAMERA_FRAMES_SKIPPED.inc(viewer.dropped)
 
 
 class _Showing:
@@ -137,19 +115,25 @@ class _Showing:
 def _chunk(frame: Frame) -> bytes:
     """The part as a chunk, as uvicorn sends what has no length."""
     if frame.chunk is None:
-        part = frame.part or _part(frame)
-        frame.chunk = b"%x\r\n%b\r\n" % (len(part), part)
+        head = _head(frame)
+        size = len(head) + len(frame.data) + len(_TAIL)
+        frame.chunk = b"".join((b"%x\r\n" % size, head, frame.data, _TAIL, b"\r\n"))
     return frame.chunk
 
 
 def _part(frame: Frame) -> bytes:
     """The frame, and the boundary after it: Chrome shows a picture when the next one begins."""
-    head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\nX-Timestamp: %d.%03d\r\n\r\n" % (
-        len(frame.data),
-        *divmod(frame.at, 1000),
-    )
-    frame.part = head + frame.data + b"\r\n" + _BOUNDARY
+    frame.part = b"".join((_head(frame), frame.data, _TAIL))
     return frame.part
+
+
+def _head(frame: Frame) -> bytes:
+    at = frame.at
+    return b"Content-Type: image/jpeg\r\nContent-Length: %d\r\nX-Timestamp: %d.%03d\r\n\r\n" % (
+        len(frame.data),
+        at // 1000,
+        at % 1000,
+    )
 
 
 async def _until_left(receive: Receive, viewer: Viewer) -> None:

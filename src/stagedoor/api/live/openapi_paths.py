@@ -129,7 +129,7 @@ OPERATIONS: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ),
     ("GET", "/live/{app}/{room}"): _operation(
         "get_live_state",
-        "Is there something to look at",
+        "The state of the room's frames: whether there are any, and where",
         "For players, which choose by it how they play: `live` says that a camera sends, `bridged` that it is a WebRTC"
         " track too, `tracks` how many WebRTC tracks the room has, and `viewers` who looks at the frames on this node.",
         [_APP, _ROOM, _TOKEN],

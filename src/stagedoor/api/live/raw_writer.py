@@ -1,4 +1,4 @@
-"""Writes frames directly to a viewer's connection, bypassing the layers of a usual response.
+"""Writes frames directly to a viewer's connection, bypassing the layers of a usual response or WebSocket.
 
 Each of those layers is awaited once more for each frame of each viewer: with a thousand viewers they cost twice as much
 as all that the kernel does (docs/how-it-works/benchmarks.md, `cameras`).
@@ -29,7 +29,7 @@ class RawWriter:
 
     __slots__ = ("_transport", "_writable", "waiting")
 
-    def __init__(self, transport: asyncio.Transport, writable: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, transport: asyncio.Transport, writable: Callable[[], Awaitable[object]]) -> None:
         self._transport = transport
         self._writable = writable
         self.waiting = transport.get_write_buffer_size

@@ -1,4 +1,4 @@
-"""Admits the callers of live frames, and parses their parameters."""
+"""Parses the parameters of live frames, admits cameras, and admits viewers again while they watch."""
 
 from __future__ import annotations
 
@@ -6,57 +6,23 @@ from typing import Final
 
 from starlette.requests import HTTPConnection
 
-from stagedoor.access.admission import Admission, refusal
-from stagedoor.api.access import secret_in
-from stagedoor.api.services import Services
-from stagedoor.kernel.errors import Conflict, Invalid, NotFound, Unauthenticated
+from stagedoor.api.authentication import secret_in
+from stagedoor.api.viewer_admission import admit
+from stagedoor.kernel.errors import Invalid, Unauthenticated
 from stagedoor.outputs.frames.readmission import Readmission
+from stagedoor.services.services import Services
 from stagedoor.sources.cameras.authentication import AuthenticatedCamera
 from stagedoor.sources.cameras.live import refuse_another
 from stagedoor.sources.cameras.settings import CameraSettings
 from stagedoor.streams.scaling import NARROWEST, WIDEST
-from stagedoor.tenancy.store import app_by_slug
 
 LONGEST_WAIT: Final = 30.0
-
-
-async def viewer(connection: HTTPConnection, services: Services, app: str, room: str) -> Admission:
-    """Admit a viewer of a room's frames: by the token in the URL, by an API key, or by the app's policy.
-
-    Raises:
-        NotFound: The viewer is not admitted, or there is no such app.
-        Unauthenticated: The API key is not known.
-        Forbidden: The API key lacks the scope `rooms:read`.
-    """
-    secret = secret_in(connection.headers.get("authorization"))
-    if secret is not None and "token" not in connection.query_params:
-        return await _viewer_with_key(services, secret, app, room)
-    found = None if "\x00" in app else await services.database.read(lambda tx: app_by_slug(tx, app))
-    admission = services.admission_control.admit(found, room, "play", connection.query_params.get("token"))
-    if admission.identity is not None:
-        try:
-            await services.bans.refuse_banned(admission.livekit_room, admission.identity)
-        except Conflict:
-            raise refusal() from None
-    return admission
 
 
 def readmission(connection: HTTPConnection, services: Services, app: str, room: str) -> Readmission:
     """How a viewer that was admitted is admitted again while it watches."""
     shown = connection.query_params.get("token"), connection.headers.get("authorization")
-    return Readmission((app, room, *shown), lambda: viewer(connection, services, app, room))
-
-
-async def _viewer_with_key(services: Services, secret: str, app: str, room: str) -> Admission:
-    principal = await services.authenticator.authenticate(secret)
-    principal.require("rooms:read")
-    if "\x00" in app:
-        raise refusal()
-    try:
-        found = await services.directory.app(principal, app)
-    except NotFound:
-        raise refusal() from None
-    return services.admission_control.admit_key(found, room)
+    return Readmission((app, room, *shown), lambda apps: admit(connection, services, app, room, apps=apps))
 
 
 async def device(connection: HTTPConnection, services: Services) -> AuthenticatedCamera:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from stagedoor.api.live import requests
 from stagedoor.api.live.headers import FOR_ANY_PAGE
 from stagedoor.api.services import services_of
+from stagedoor.api.viewer_admission import admit
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Invalid, NotFound
 from stagedoor.outputs.frames.metrics import CAMERA_FRAMES_SENT
@@ -24,7 +25,7 @@ _FIRST_FRAME_SECONDS = 2.0
 async def snapshot(request: Request) -> Response:
     """The frame, or 304 when the caller has it already and does not wait for a newer one."""
     services = services_of(request)
-    admission = await requests.viewer(request, services, request.path_params["app"], request.path_params["room"])
+    admission = await admit(request, services, request.path_params["app"], request.path_params["room"])
     width = requests.wanted_width(request)
     max_age = requests.seconds(request, "maxAge", 86_400)
     wait = requests.seconds(request, "wait", requests.LONGEST_WAIT)

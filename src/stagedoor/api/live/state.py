@@ -7,16 +7,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from stagedoor.api.addresses import FrameAddresses
-from stagedoor.api.live import requests
 from stagedoor.api.live.headers import FOR_ANY_PAGE
 from stagedoor.api.services import services_of
+from stagedoor.api.viewer_admission import admit
 from stagedoor.rooms.presence import count_open_tracks
 
 
 async def state(request: Request) -> Response:
     """For players, which choose by it how they play."""
     services = services_of(request)
-    admission = await requests.viewer(request, services, request.path_params["app"], request.path_params["room"])
+    admission = await admit(request, services, request.path_params["app"], request.path_params["room"])
     room = admission.livekit_room
     addresses = FrameAddresses(services.public_url, admission.app.slug, room)
     data = {

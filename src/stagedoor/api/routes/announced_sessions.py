@@ -9,13 +9,15 @@ from msgspec import Meta
 from pydantic import Field, StringConstraints
 
 from stagedoor.access.grants import JoinRequest
-from stagedoor.api.access import SessionsWrite
+from stagedoor.access.room_access import require_action
 from stagedoor.api.addresses import watching_urls
+from stagedoor.api.authentication import SessionsWrite
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.joining import AgentDispatch, Duration, NewParticipant, RoomLimitsBody, agents_of, seconds_of
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.routes.sessions import SessionBody, SessionRef, body_of, fields_of
-from stagedoor.api.services import Services, ServicesDep
+from stagedoor.api.services import ServicesDep
 from stagedoor.api.wire import NO_NUL, AppRef, Data, RequestModel, ResponseModel
 from stagedoor.audit import store as trail
 from stagedoor.kernel.clock import rfc3339
@@ -26,11 +28,12 @@ from stagedoor.rooms.nouns import SESSION, Session
 from stagedoor.rooms.plans import Wanted
 from stagedoor.rooms.sessions import SessionView
 from stagedoor.rooms.settings import TranscriptPolicy
+from stagedoor.services.services import Services
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps
 from stagedoor.tenancy.nouns import App
 
-router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/sessions", tags=["Sessions"])
+router = APIRouter(route_class=DeferredRoute, prefix=f"{PREFIX}/apps/{{app}}/sessions", tags=["Sessions"])
 
 _LONGEST: Final = 30 * 86_400
 
@@ -125,12 +128,13 @@ async def create_session(
 
     session, plan = await services.database.write(lambda tx: services.plans.announce(tx, services.queue, found, wanted))
     view = SessionView(session, plan, None, (), ())
-    tokens = [await _token(services, found, invited.request(session.livekit_room)) for invited in body.participants]
+    requests = [invited.request(session.livekit_room) for invited in body.participants]
+    tokens = [await _token(services, found, request, caller.expires_at) for request in requests]
     return Data(data=NewSessionBody.model_validate(fields_of(found, view) | {"tokens": tokens}))
 
 
-async def _token(services: Services, app: App, request: JoinRequest) -> SessionToken:
-    issued = await services.issuer.issue(app, request, "session")
+async def _token(services: Services, app: App, request: JoinRequest, ends_by: int | None) -> SessionToken:
+    issued = await services.issuer.issue(app, request, "session", ends_by=ends_by)
     play_url, _ = watching_urls(services, app, issued.grant.livekit_room, issued.grant.ttl)
     return SessionToken(
         identity=issued.grant.identity,
@@ -150,8 +154,15 @@ async def _token(services: Services, app: App, request: JoinRequest) -> SessionT
 async def end_session(
     services: ServicesDep, caller: SessionsWrite, app: AppRef, reference: SessionRef
 ) -> Data[SessionBody]:
-    """A session that waits for its room expires; the room of an active one is ended."""
-    found, session = await services.database.read(lambda tx: _find(tx, caller, app, reference))
+    """A session that waits for its room expires; the room of an active one is ended. A user who calls needs the
+    room action `end`."""
+
+    def find(tx: Transaction) -> tuple[App, Session]:
+        found, session = _find(tx, caller, app, reference)
+        require_action(tx, caller, found, session.livekit_room, "end")
+        return found, session
+
+    found, session = await services.database.read(find)
     await ending.end_room(services.gateway, session)
 
     def end(tx: Transaction) -> SessionView:

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from stagedoor.api import app_settings
-from stagedoor.api.access import AppsRead, AppsWrite
 from stagedoor.api.app_settings import SettingsBody, SettingsChange
+from stagedoor.api.authentication import AppsRead, AppsWrite
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import ServicesDep
@@ -24,7 +25,7 @@ from stagedoor.tenancy import apps, organisations, store
 from stagedoor.tenancy.nouns import App, AppSettings
 from stagedoor.tenancy.principals import Principal
 
-router = APIRouter(prefix=f"{PREFIX}/apps", tags=["Apps"])
+router = APIRouter(route_class=DeferredRoute, prefix=f"{PREFIX}/apps", tags=["Apps"])
 
 
 class AppBody(ResponseModel):
@@ -109,7 +110,7 @@ async def list_apps(
         Query(
             max_length=64,
             pattern=NO_NUL,
-            description="Only this organisation's (slug or id).",
+            description="Only apps of this organisation, by slug or id.",
             examples=["default"],
         ),
     ] = None,
@@ -175,6 +176,7 @@ async def delete_app(
             code="app_has_live_rooms",
             extra={"liveRooms": live},
         )
+    await services.livekit_ingresses.delete_all(found.id)
     await rooms.end_all(services.gateway, found)
 
     def drop(tx: Transaction) -> None:

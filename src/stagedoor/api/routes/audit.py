@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from stagedoor.api.access import AuditRead
+from stagedoor.api.authentication import AuditRead
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import ServicesDep
@@ -18,7 +19,7 @@ from stagedoor.kernel.clock import from_rfc3339, rfc3339
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, organisations
 
-router = APIRouter(prefix=f"{PREFIX}/audit", tags=["Audit"])
+router = APIRouter(route_class=DeferredRoute, prefix=f"{PREFIX}/audit", tags=["Audit"])
 
 
 class AuditEntry(ResponseModel):
@@ -27,8 +28,13 @@ class AuditEntry(ResponseModel):
     seq: int = Field(description="Place in the trail.", examples=[7])
     at: str = Field(description="When.", examples=["2026-01-31T12:00:00.000Z"])
     actor: str = Field(
-        description="Who: an API key's id, `operator` for the person on the machine, `system` for Stagedoor itself.",
+        description="Who: the id of an API key or of a user, `operator` for the person on the machine, `system` for"
+        " Stagedoor itself.",
         examples=["key_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"],
+    )
+    credential: str | None = Field(
+        description="The id of the session or token by which a user did it; null for every other actor.",
+        examples=["sis_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"],
     )
     action: str = Field(description="What.", examples=["app.created"])
     target: str = Field(description="The id of what it was done to.", examples=["app_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
@@ -37,7 +43,9 @@ class AuditEntry(ResponseModel):
         examples=["org_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"],
     )
     app: str | None = Field(description="The app that it is in, by id.", examples=["app_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
-    detail: dict[str, Any] = Field(description="More.", examples=[{"slug": "live"}])
+    detail: dict[str, Any] = Field(
+        description="The details of the action, such as what changed.", examples=[{"slug": "live"}]
+    )
 
 
 def _body(entry: Entry) -> AuditEntry:
@@ -45,6 +53,7 @@ def _body(entry: Entry) -> AuditEntry:
         seq=entry.seq,
         at=rfc3339(entry.at),
         actor=entry.actor,
+        credential=entry.credential,
         action=entry.action,
         target=entry.target,
         organisation=entry.organisation_id,
@@ -59,13 +68,20 @@ async def list_audit(
     caller: AuditRead,
     organisation: Annotated[
         str | None,
-        Query(max_length=64, pattern=NO_NUL, description="Only this one, by slug or id.", examples=["default"]),
+        Query(
+            max_length=64,
+            pattern=NO_NUL,
+            description="Only entries of this organisation, by slug or id.",
+            examples=["default"],
+        ),
     ] = None,
     app: Annotated[
-        str | None, Query(max_length=64, pattern=NO_NUL, description="Only this app, by slug or id.", examples=["live"])
+        str | None,
+        Query(max_length=64, pattern=NO_NUL, description="Only entries of this app, by slug or id.", examples=["live"]),
     ] = None,
     action: Annotated[
-        str | None, Query(max_length=40, pattern=NO_NUL, description="Only this.", examples=["key.created"])
+        str | None,
+        Query(max_length=40, pattern=NO_NUL, description="Only entries with this action.", examples=["key.created"]),
     ] = None,
     since: Annotated[
         Timestamp | None, Query(description="From this time on.", examples=["2026-01-01T00:00:00Z"])

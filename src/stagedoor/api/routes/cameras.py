@@ -9,11 +9,12 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, StringConstraints
 
 from stagedoor.access.grants import time_to_live
-from stagedoor.api.access import CamerasRead, CamerasWrite
 from stagedoor.api.addresses import FrameAddresses, frames_url, is_public, page_path, watching_urls
+from stagedoor.api.authentication import CamerasRead, CamerasWrite
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Services, ServicesDep
+from stagedoor.api.services import ServicesDep
 from stagedoor.api.wire import (
     NO_NUL,
     AppRef,
@@ -31,7 +32,9 @@ from stagedoor.api.wire import (
 from stagedoor.audit import store as trail
 from stagedoor.kernel.clock import now_ms, rfc3339
 from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
+from stagedoor.services.services import Services
 from stagedoor.sources.cameras import registry, store
+from stagedoor.sources.cameras.live import LiveCamera
 from stagedoor.sources.cameras.nouns import Camera
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps
@@ -39,7 +42,7 @@ from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.principals import Principal
 from stagedoor.tenancy.room_names import livekit_name, short_name
 
-router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/ws-ingest", tags=["Cameras"])
+router = APIRouter(route_class=DeferredRoute, prefix=f"{PREFIX}/apps/{{app}}/ws-ingest", tags=["Cameras"])
 
 CameraRef = Annotated[
     str,
@@ -80,8 +83,13 @@ class CameraBody(ResponseModel):
         description="The statistics that the device last sent on this connection, unchanged; null without any.",
         examples=[{"rssi": -61, "uptime": 3600}],
     )
+    dropped: int = Field(
+        description="Frames of this connection that were dropped, because more came than the app's `cameraMaxFps`.",
+        examples=[0],
+    )
     rejected: int = Field(
-        description="Messages of this connection that were dropped, because they were no frame that can be taken.",
+        description="Messages of this connection that were dropped, because they were no frame that can be taken. Of a"
+        " camera that posts its frames, those that were refused before it was live count too.",
         examples=[0],
     )
     last_rejection: str | None = Field(
@@ -177,7 +185,7 @@ class _Viewing:
 def _viewing(caller: Principal, app: App, ttl: str | None = None) -> _Viewing:
     """The addresses that the caller gets: a key that may only list cameras is no permission to watch them."""
     may_watch = bool(caller.scopes & {"rooms:read", "cameras:write"})
-    return _Viewing(app, time_to_live(app, ttl) if may_watch else None)
+    return _Viewing(app, time_to_live(app, ttl, ends_by=caller.expires_at) if may_watch else None)
 
 
 def _addresses(services: Services, viewing: _Viewing, room: str) -> dict[str, str | None]:
@@ -224,14 +232,24 @@ def _described(services: Services, viewing: _Viewing, camera: Camera, other_node
         "bridged": here is not None and services.bridges.is_bridged(room),
         "viewers": services.frame_viewers.viewers(room),
         "stats": dict(here.stats) if here is not None and here.stats else None,
-        "rejected": 0 if here is None else here.intake.rejected,
-        "last_rejection": None if here is None or here.intake.rejection is None else here.intake.rejection.message,
+        "dropped": 0 if here is None else here.intake.dropped,
+        **_rejections(services, camera, here),
         "ws_url": FrameAddresses(services.public_url, viewing.app.slug, room).camera_socket,
         **_addresses(services, viewing, room),
         "created_at": rfc3339(camera.created_at),
         "updated_at": rfc3339(camera.updated_at),
         "last_seen_at": when(camera.last_seen_at),
     }
+
+
+def _rejections(services: Services, camera: Camera, live: LiveCamera | None) -> dict[str, Any]:
+    if live is not None:
+        last = live.intake.rejection
+        return {"rejected": live.intake.rejected, "last_rejection": None if last is None else last.message}
+    refused = services.http_ingest.refused(camera.id)
+    if refused is None:
+        return {"rejected": 0, "last_rejection": None}
+    return {"rejected": refused.count, "last_rejection": refused.last.message}
 
 
 async def _body(services: Services, viewing: _Viewing, camera: Camera) -> CameraBody:
@@ -275,7 +293,10 @@ async def list_cameras(
     room: Annotated[
         str | None,
         Query(
-            max_length=256, pattern=NO_NUL, description="Only this room's, by short or LiveKit name.", examples=["door"]
+            max_length=256,
+            pattern=NO_NUL,
+            description="Only cameras of this room, by short or LiveKit name.",
+            examples=["door"],
         ),
     ] = None,
     cursor: Cursor = None,

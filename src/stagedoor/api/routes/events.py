@@ -14,11 +14,12 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from stagedoor.api.access import EventsRead, Needs
+from stagedoor.api.authentication import EventsRead, Needs
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.live.raw_writer import pipe_of
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Services, ServicesDep
+from stagedoor.api.services import ServicesDep
 from stagedoor.api.wire import EMPTY_IS_ABSENT, NO_NUL, AppRef
 from stagedoor.events import store as events_store
 from stagedoor.events.feed import Batch, Reader
@@ -26,13 +27,14 @@ from stagedoor.events.metrics import FEED_CLIENTS
 from stagedoor.events.nouns import FeedEvent
 from stagedoor.kernel.clock import now_ms, rfc3339
 from stagedoor.kernel.errors import Problem, StorageUnavailable
+from stagedoor.services.services import Services
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, room_names
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.principals import Principal
 
 _log = structlog.get_logger()
-router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/events", tags=["Live feed"])
+router = APIRouter(route_class=DeferredRoute, prefix=f"{PREFIX}/apps/{{app}}/events", tags=["Live feed"])
 
 _needs = Needs("events:read")
 HEARTBEAT_SECONDS = 15.0
@@ -76,7 +78,7 @@ async def follow_events(
         Query(
             max_length=256,
             pattern=NO_NUL,
-            description="Only this room's, by short or LiveKit name.",
+            description="Only events of this room, by short or LiveKit name.",
             examples=["demo"],
         ),
     ] = None,

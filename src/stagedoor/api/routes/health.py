@@ -10,9 +10,10 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import Field
 
-from stagedoor.api.access import bearer, public
+from stagedoor.api.authentication import bearer, public
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Services, ServicesDep
+from stagedoor.api.services import ServicesDep
 from stagedoor.api.wire import Data, ResponseModel
 from stagedoor.events.metrics import FEED_CLIENTS
 from stagedoor.inbox import store
@@ -22,6 +23,9 @@ from stagedoor.jobs.metrics import JOBS, JOBS_OLDEST
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.errors import Problem, StorageUnavailable, Unauthenticated, Unavailable
 from stagedoor.kernel.metrics import REGISTRY
+from stagedoor.outbox import fanout_store
+from stagedoor.outbox.metrics import ENDPOINTS_BEHIND
+from stagedoor.services.services import Services
 from stagedoor.storage import Transaction
 
 
@@ -100,6 +104,7 @@ def _count(tx: Transaction) -> None:
         INBOX_WAITING.labels(state).set(count)
     since = store.oldest_pending(tx)
     INBOX_OLDEST.set(0 if since is None else max(0, now - since) / 1000)
+    ENDPOINTS_BEHIND.set(fanout_store.count_behind(tx))
     depths = operator_store.depths(tx)
     ages = operator_store.oldest_ready(tx, now)
     JOBS.clear()
@@ -112,7 +117,7 @@ def _count(tx: Transaction) -> None:
 
 def router(prefix: str) -> APIRouter:
     """The routes under `prefix`; those at the root are the documented ones."""
-    made = APIRouter(prefix=prefix, tags=["Operation"], include_in_schema=not prefix)
+    made = APIRouter(route_class=DeferredRoute, prefix=prefix, tags=["Operation"], include_in_schema=not prefix)
     made.get("/health", summary="Is the process alive?", openapi_extra=public("says nothing but that we run"))(
         get_health
     )

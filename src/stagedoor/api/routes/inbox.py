@@ -8,7 +8,8 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
-from stagedoor.api.access import Admin
+from stagedoor.api.authentication import Admin
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import ServicesDep
@@ -19,7 +20,7 @@ from stagedoor.inbox.store import INBOX_STATES, InboxEvent, InboxState
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.errors import NotFound
 
-router = APIRouter(prefix=f"{PREFIX}/inbox", tags=["Inbox"])
+router = APIRouter(route_class=DeferredRoute, prefix=f"{PREFIX}/inbox", tags=["Inbox"])
 
 EventRef = Annotated[
     str,

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from stagedoor.api.access import Admin
+from stagedoor.api.authentication import Admin
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import ServicesDep
@@ -18,7 +19,7 @@ from stagedoor.jobs.nouns import JOB_STATES, Job, JobState
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.storage import Transaction
 
-router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["Jobs"])
+router = APIRouter(route_class=DeferredRoute, prefix=f"{PREFIX}/jobs", tags=["Jobs"])
 
 JobRef = Annotated[
     str,
@@ -44,7 +45,9 @@ class JobBody(ResponseModel):
     )
     unique_key: str | None = Field(description="At most one unfinished job of the kind has it.", examples=[None])
     lane: str | None = Field(description="Jobs of one lane are done one after the other.", examples=[None])
-    run_at: str = Field(description="It is not claimed before this time.", examples=["2026-01-31T12:00:00.000Z"])
+    run_at: str = Field(
+        description="Time before which no worker claims the job.", examples=["2026-01-31T12:00:00.000Z"]
+    )
     attempts: int = Field(description="How often it was tried.", examples=[1])
     error: str | None = Field(description="Why the last attempt failed.", examples=[None])
     created_at: str = Field(description="When it was asked for.", examples=["2026-01-31T12:00:00.000Z"])
@@ -114,7 +117,7 @@ async def retry_job(services: ServicesDep, caller: Admin, reference: JobRef) -> 
 
 @router.post("/{job}/cancel", summary="Cancel a job", responses=documented(401, 403, 404, 409, 422, 503))
 async def cancel_job(services: ServicesDep, caller: Admin, reference: JobRef) -> Data[JobBody]:
-    """One that runs is broken off; what it did elsewhere is done. Only a key of the whole installation may."""
+    """A running job is stopped; what it did outside the database stays done. The key must be the installation's."""
     caller.require_installation()
 
     def cancel(tx: Transaction) -> Job:

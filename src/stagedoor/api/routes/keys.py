@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from stagedoor.api.access import KeysRead, KeysWrite
+from stagedoor.api.authentication import KeysRead, KeysWrite
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import ServicesDep
@@ -32,7 +33,7 @@ from stagedoor.tenancy import apps, keys, organisations, store
 from stagedoor.tenancy.nouns import ApiKey
 from stagedoor.tenancy.principals import Principal
 
-router = APIRouter(prefix=f"{PREFIX}/keys", tags=["API keys"])
+router = APIRouter(route_class=DeferredRoute, prefix=f"{PREFIX}/keys", tags=["API keys"])
 
 KeyRef = Annotated[
     str,
@@ -52,7 +53,7 @@ class KeyBody(ResponseModel):
     id: str = Field(description="Identifier.", examples=["key_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"])
     name: str = Field(description="Name for people.", examples=["backend"])
     hint: str = Field(description="The secret's last four characters.", examples=["x7Qe"])
-    scopes: list[str] = Field(description="What it may do.", examples=[["tokens:write"]])
+    scopes: list[str] = Field(description="The scopes of the key.", examples=[["tokens:write"]])
     organisation: str | None = Field(
         description="Id of the only organisation that it sees; null for the whole installation.",
         examples=["org_01JDA8R3S2Y6Q0V9X4T7W5Z1BC"],
@@ -93,7 +94,7 @@ class NewKey(RequestModel):
         default=None, max_length=64, description="Bind it to this app (slug or id).", examples=["live"]
     )
     scopes: list[Text] = Field(
-        min_length=1, max_length=50, description="What it may do.", examples=[["tokens:write", "rooms:read"]]
+        min_length=1, max_length=50, description="The scopes of the key.", examples=[["tokens:write", "rooms:read"]]
     )
     expires_at: Timestamp | None = Field(
         default=None,
@@ -107,7 +108,7 @@ class KeyChange(RequestModel):
 
     name: Name | None = Field(default=None, description="Name for people.", examples=["backend"])
     scopes: list[Text] | None = Field(
-        default=None, min_length=1, max_length=50, description="What it may do.", examples=[["tokens:write"]]
+        default=None, min_length=1, max_length=50, description="The scopes of the key.", examples=[["tokens:write"]]
     )
     expires_at: Timestamp | None = Field(
         default=None, description="When it ends by itself; null for never.", examples=["2036-01-31T12:00:00Z"]

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
-from stagedoor.api.access import OrganisationsRead, OrganisationsWrite
+from stagedoor.api.authentication import OrganisationsRead, OrganisationsWrite
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import ServicesDep
@@ -22,7 +23,7 @@ from stagedoor.tenancy import apps, organisations, store
 from stagedoor.tenancy.nouns import App, Organisation
 from stagedoor.tenancy.principals import Principal
 
-router = APIRouter(prefix=f"{PREFIX}/organisations", tags=["Organisations"])
+router = APIRouter(route_class=DeferredRoute, prefix=f"{PREFIX}/organisations", tags=["Organisations"])
 
 SLUG = form(
     r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",

@@ -8,14 +8,20 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, StringConstraints
 from starlette.convertors import Convertor, register_url_convertor
 
-from stagedoor.api.access import RoomsRead, RoomsWrite
+from stagedoor.access.identities import check_attribute_names
+from stagedoor.access.room_access import require_action
+from stagedoor.access.room_roles import RoomAction
+from stagedoor.access.user_identities import USER_ATTRIBUTE, user_of
+from stagedoor.api.authentication import RoomsRead, RoomsWrite
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.routes.rooms import find
-from stagedoor.api.services import Services, ServicesDep
+from stagedoor.api.services import ServicesDep
 from stagedoor.api.slashes import restored
 from stagedoor.api.wire import (
     NO_NUL,
+    SHOWN,
     AppRef,
     Data,
     IdentityRef,
@@ -32,11 +38,13 @@ from stagedoor.events.nouns import NewEvent
 from stagedoor.kernel.clock import now_ms
 from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
 from stagedoor.kernel.durations import parse_duration
-from stagedoor.kernel.errors import Invalid, NotFound
-from stagedoor.mediaserver.snapshots import ParticipantSnapshot, Permissions, TrackSnapshot
-from stagedoor.outputs.webrtc.join_tokens import SOURCE_ATTRIBUTE
+from stagedoor.kernel.errors import Conflict, Invalid, NotFound
+from stagedoor.mediaserver.snapshots import ParticipantSnapshot, Permissions, TrackSnapshot, source_of
 from stagedoor.rooms.nouns import Room, Session
+from stagedoor.services.services import Services
+from stagedoor.storage import Transaction
 from stagedoor.tenancy.nouns import App
+from stagedoor.tenancy.principals import Principal
 
 
 class _Identity(Convertor[str]):
@@ -52,7 +60,9 @@ class _Identity(Convertor[str]):
 
 
 register_url_convertor("identity", _Identity())
-router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/rooms/{{room}}/participants", tags=["Participants"])
+router = APIRouter(
+    route_class=DeferredRoute, prefix=f"{PREFIX}/apps/{{app}}/rooms/{{room}}/participants", tags=["Participants"]
+)
 
 Source = Literal["camera", "microphone", "screen_share", "screen_share_audio"]
 AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=NO_NUL)]
@@ -113,8 +123,8 @@ class ParticipantBody(ResponseModel):
     joined_at: str | None = Field(description="When it joined.", examples=["2026-01-31T12:00:00.000Z"])
     metadata: str = Field(description="Metadata.", examples=["{}"])
     attributes: dict[str, str] = Field(description="Attributes.", examples=[{"seat": "12"}])
-    permissions: PermissionsBody | None = Field(description="What it may do.")
-    tracks: list[TrackBody] = Field(description="What it publishes.")
+    permissions: PermissionsBody | None = Field(description="The permissions of the participant.")
+    tracks: list[TrackBody] = Field(description="The tracks that the participant publishes.")
 
 
 class PermissionsChange(RequestModel):
@@ -136,7 +146,7 @@ class PermissionsChange(RequestModel):
 class ParticipantChange(RequestModel):
     """What to change of a participant; what is left out stays."""
 
-    name: Annotated[Text, StringConstraints(min_length=1, max_length=256)] | None = Field(
+    name: Annotated[Text, StringConstraints(min_length=1, max_length=256), SHOWN] | None = Field(
         default=None, description="Name that others see.", examples=["Ada"]
     )
     metadata: Annotated[Text, StringConstraints(min_length=1, max_length=65_536)] | None = Field(
@@ -145,7 +155,8 @@ class ParticipantChange(RequestModel):
     attributes: dict[AttributeName, AttributeValue] | None = Field(
         default=None,
         max_length=64,
-        description="Attributes to set; one set to the empty text is removed.",
+        description="Attributes to set; one set to the empty text is removed. Names that begin with `stagedoor.` are"
+        " Stagedoor's own.",
         examples=[{"hand": "raised"}],
     )
     permissions: PermissionsChange | None = Field(default=None, description="Permissions to change.")
@@ -177,7 +188,7 @@ def _body(fact: ParticipantSnapshot) -> ParticipantBody:
         identity=fact.identity,
         name=fact.name,
         kind=fact.kind,
-        source=fact.attributes.get(SOURCE_ATTRIBUTE) or ("ingress" if fact.kind == "ingress" else "webrtc"),
+        source=source_of(fact) or ("ingress" if fact.kind == "ingress" else "webrtc"),
         state=fact.state,
         joined_at=when(fact.joined_at),
         metadata=fact.metadata,
@@ -208,6 +219,16 @@ async def _record(
         app.id, type_, "api", now_ms(), room.livekit_room, subject, session.id if session else None, detail
     )
     await services.database.write(lambda tx: services.feed.append(tx, event))
+
+
+async def _find_to(
+    services: Services, caller: Principal, app: str, room: str, action: RoomAction
+) -> tuple[App, Room, Session | None]:
+    """The same, for a caller who must be allowed to do this in the room."""
+    place = await find(services, caller, app, room)
+    owner, found, _ = place
+    await services.database.read(lambda tx: require_action(tx, caller, owner, found.livekit_room, action))
+    return place
 
 
 @router.get("", summary="List participants", responses=documented(401, 403, 404, 422, 502, 503))
@@ -252,11 +273,20 @@ async def change_participant(
     identity: IdentityRef,
     body: ParticipantChange,
 ) -> Data[ParticipantBody]:
-    """Name, metadata, attributes and permissions; the client learns of it at once."""
-    place = await find(services, caller, app, room)
+    """Name, metadata, attributes and permissions; the client learns of it at once.
+
+    The permissions of a user follow from the role in the room, which is what to change instead. A user who calls needs
+    the room action `promote`.
+    """
+    place = await _find_to(services, caller, app, room, "promote")
     before = await _present(services, place[1], identity)
+    check_attribute_names(body.attributes or ())
     permissions = None
     if body.permissions is not None:
+        if USER_ATTRIBUTE in before.attributes:
+            raise Conflict(
+                "The permissions of a user follow from the role in the room: change the role.", code="role_decides"
+            )
         # LiveKit replaces permissions as a whole, so what is not changed is sent as it was.
         permissions = _permissions(before.permissions or Permissions(), body.permissions)
     after = await services.gateway.update_participant(
@@ -311,16 +341,23 @@ async def remove_participant(
     """Disconnects them. Their join token stays valid, which LiveKit cannot change, so without a ban they may return.
 
     With a ban no token is minted for the identity, and a participant that joins with an old one is removed
-    again. A ban may also be set on an identity that is not in the room.
+    again. A ban may also be set on an identity that is not in the room. That of a user holds on all of the user's
+    devices. A user who calls needs the room action `remove`.
     """
-    place = await find(services, caller, app, room)
+    place = await _find_to(services, caller, app, room, "remove")
     found, there, _ = place
     until = None
     if ban is not None:
         seconds = _ban_seconds(ban)
-        until = await services.database.write(
-            lambda tx: services.bans.ban(tx, found.id, there.livekit_room, identity, seconds)
-        )
+
+        def set_ban(tx: Transaction) -> int:
+            user_id = user_of(identity)
+            if user_id is not None:
+                services.bans.ban(tx, found.id, there.livekit_room, user_id, seconds)
+                services.user_enforcer.look_at_user(tx, user_id)
+            return services.bans.ban(tx, found.id, there.livekit_room, identity, seconds)
+
+        until = await services.database.write(set_ban)
     try:
         await services.gateway.remove_participant(there.livekit_room, identity)
     except NotFound:
@@ -366,8 +403,9 @@ async def mute_track(
     reference: TrackRef,
     body: Mute,
 ) -> Data[TrackBody]:
-    """LiveKit unmutes a track of a participant only if its config has `room.enable_remote_unmute`."""
-    place = await find(services, caller, app, room)
+    """LiveKit unmutes a track of a participant only if its config has `room.enable_remote_unmute`. A user who
+    calls needs the room action `mute`."""
+    place = await _find_to(services, caller, app, room, "mute")
     present = await _present(services, place[1], identity)
     if reference not in {track.sid for track in present.tracks}:
         raise NotFound("The participant has no such track.", code="track_not_found")

@@ -12,13 +12,15 @@ from msgspec import Meta
 from pydantic import Field, StringConstraints, model_validator
 
 from stagedoor.access.grants import time_to_live
+from stagedoor.access.room_access import require_action
 from stagedoor.access.settings import PlaybackSettings
-from stagedoor.api.access import RoomsRead, RoomsWrite, TokensWrite
-from stagedoor.api.addresses import frames_url, page_url
+from stagedoor.api.addresses import frames_url, hls_url, page_url
+from stagedoor.api.authentication import RoomsRead, RoomsWrite, TokensWrite
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.joining import LongText, RoomLimitsBody, ShortText
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Services, ServicesDep
+from stagedoor.api.services import ServicesDep
 from stagedoor.api.wire import (
     NO_NUL,
     AppRef,
@@ -38,12 +40,13 @@ from stagedoor.kernel.durations import PATTERN as DURATION_PATTERN
 from stagedoor.kernel.errors import Invalid, NotFound, TooLarge
 from stagedoor.rooms import rooms, store
 from stagedoor.rooms.nouns import Room, Session
+from stagedoor.services.services import Services
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.principals import Principal
 
-router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/rooms", tags=["Rooms"])
+router = APIRouter(route_class=DeferredRoute, prefix=f"{PREFIX}/apps/{{app}}/rooms", tags=["Rooms"])
 
 MAX_DATA_BYTES = 15_000
 """LiveKit's clients carry reliable messages of up to 15 KiB whole; more is cut up or lost."""
@@ -127,9 +130,9 @@ class SentData(ResponseModel):
 class NewLink(RequestModel):
     """A link to a page, or to a camera's frames."""
 
-    page: Literal["play", "embed", "meet", "mjpeg", "frame", "ws"] = Field(
-        description="`play` and `embed` watch, `meet` takes part; `mjpeg`, `frame` and `ws` are a camera's frames as a"
-        " moving picture, the newest one, and a WebSocket.",
+    page: Literal["play", "embed", "meet", "publish", "mjpeg", "frame", "ws", "hls"] = Field(
+        description="`play` and `embed` watch, `meet` takes part, `publish` sends camera and screen; `mjpeg`, `frame`"
+        " and `ws` are a camera's frames as a moving picture, the newest one, and a WebSocket; `hls` is a playlist.",
         examples=["meet"],
     )
     ttl: Annotated[str, StringConstraints(pattern=DURATION_PATTERN)] | None = Field(
@@ -244,8 +247,10 @@ async def change_room(
     responses=documented(401, 403, 404, 409, 422, 502, 503),
 )
 async def delete_room(services: ServicesDep, caller: RoomsWrite, app: AppRef, room: RoomRef) -> Response:
-    """All participants are disconnected. The room's sessions stay."""
+    """All participants are disconnected. The room's sessions stay, as do its access level and its roles. A user who
+    calls needs the room action `end`."""
     owner, found, session = await find(services, caller, app, room)
+    await services.database.read(lambda tx: require_action(tx, caller, owner, found.livekit_room, "end"))
     with contextlib.suppress(NotFound):  # one that is not live: its record still goes
         await services.gateway.delete_room(found.livekit_room)
 
@@ -320,15 +325,17 @@ def _payload(body: NewData) -> bytes:
 async def create_link(
     services: ServicesDep, caller: TokensWrite, app: AppRef, room: RoomRef, body: NewLink
 ) -> Data[LinkBody]:
-    """A link to watch (`play`, `embed`, and a camera's `mjpeg`, `frame` and `ws`) or to take part (`meet`). The room
-    need not be live yet."""
+    """A link to watch (`play`, `embed`, `hls`, and a camera's `mjpeg`, `frame` and `ws`), to take part (`meet`) or to
+    send from a browser (`publish`). The room need not be live yet."""
     found = await services.database.read(lambda tx: apps.get(tx, caller, app))
     name = await rooms.name_of(services.database, found, room)
     await services.plans.of(name)  # which refuses the room of a session that is over
-    ttl = time_to_live(found, body.ttl)
-    if body.page == "play" or body.page == "embed" or body.page == "meet":
+    ttl = time_to_live(found, body.ttl, ends_by=caller.expires_at)
+    if body.page in ("play", "embed", "meet", "publish"):
         url = page_url(services, body.page, found, name, ttl)
+    elif body.page == "hls":
+        url = hls_url(services, found, name, ttl)
     else:
         url = frames_url(services, body.page, found, name, ttl)
-    signed = body.page == "meet" or found.settings.of(PlaybackSettings).playback_policy == "signed"
+    signed = body.page in {"meet", "publish"} or found.settings.of(PlaybackSettings).playback_policy == "signed"
     return Data(data=LinkBody(url=url, expires_at=rfc3339(now_ms() + ttl * 1000) if signed else None))

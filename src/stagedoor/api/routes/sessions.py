@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from stagedoor.api.access import SessionsRead
+from stagedoor.api.authentication import SessionsRead
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.routes.usage import UsageMinutes
@@ -23,7 +24,7 @@ from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, room_names
 from stagedoor.tenancy.nouns import App
 
-router = APIRouter(prefix=f"{PREFIX}/apps/{{app}}/sessions", tags=["Sessions"])
+router = APIRouter(route_class=DeferredRoute, prefix=f"{PREFIX}/apps/{{app}}/sessions", tags=["Sessions"])
 
 TimeSourceField = Literal["livekit", "received", "reconcile", "session_end"]
 _SOURCES = (
@@ -82,7 +83,7 @@ class SessionParticipant(ResponseModel):
     reason: str | None = Field(
         description="LiveKit's reason for the leaving; null when it gave none.", examples=["CLIENT_INITIATED"]
     )
-    tracks: list[SessionTrack] = Field(description="What it published.")
+    tracks: list[SessionTrack] = Field(description="The tracks that the participant published.")
 
 
 class TimelineEntry(ResponseModel):
@@ -95,7 +96,9 @@ class TimelineEntry(ResponseModel):
         examples=["webhook"],
     )
     subject: str = Field(description="About whom or what.", examples=["phone-42"])
-    detail: dict[str, Any] = Field(description="More.", examples=[{"sid": "PA_5vQ2mT8xYb1c"}])
+    detail: dict[str, Any] = Field(
+        description="The details of the event, by its type.", examples=[{"sid": "PA_5vQ2mT8xYb1c"}]
+    )
 
 
 class SessionLimits(ResponseModel):
@@ -105,7 +108,9 @@ class SessionLimits(ResponseModel):
     empty_timeout: int | None = Field(
         description="Seconds for which the room waits for its first participant.", examples=[300]
     )
-    departure_timeout: int | None = Field(description="It waits so long after the last left.", examples=[20])
+    departure_timeout: int | None = Field(
+        description="Seconds that the room stays open after the last participant left.", examples=[20]
+    )
     max_participants: int | None = Field(description="Participants at the most.", examples=[10])
     wait_until: str = Field(
         description="A room that has not come by then does not come.", examples=["2026-02-01T12:00:00.000Z"]
@@ -133,12 +138,14 @@ class SessionBody(ResponseModel):
         description="`created` was announced and waits for its room.", examples=["ended"]
     )
     kind: Literal["voice", "video"] | None = Field(
-        description="What it was announced as; null if it was not.", examples=["video"]
+        description="The kind that the session was announced as; null if it was not.", examples=["video"]
     )
     metadata: str | None = Field(
         description="The backend's own, given when it was announced; null if it was not.", examples=["{}"]
     )
-    limits: SessionLimits | None = Field(description="What it was announced with; null if it was not.")
+    limits: SessionLimits | None = Field(
+        description="The limits that the session was announced with; null if it was not."
+    )
     agents: list[SessionAgent] = Field(description="Agents that LiveKit calls into the room.")
     created_at: str = Field(description="When we came to know of it.", examples=["2026-01-31T12:00:00.000Z"])
     started_at: str | None = Field(
@@ -156,7 +163,7 @@ class SessionBody(ResponseModel):
         examples=["completed"],
     )
     peak_participants: int = Field(description="The most participants at the same time.", examples=[2])
-    usage: UsageMinutes | None = Field(description="What it used; null until it has ended.")
+    usage: UsageMinutes | None = Field(description="What the session used; null until it has ended.")
     participants: list[SessionParticipant] = Field(description="Who was there.")
     timeline: list[TimelineEntry] = Field(
         description="What happened, in the order in which we came to know: the first 5,000 entries, 500 in a list."
@@ -259,7 +266,7 @@ async def list_sessions(
         Query(
             max_length=256,
             pattern=NO_NUL,
-            description="Only this room's, by short or LiveKit name.",
+            description="Only sessions of this room, by short or LiveKit name.",
             examples=["demo"],
         ),
     ] = None,

@@ -9,17 +9,17 @@ from msgspec import Meta
 from starlette.types import Receive, Scope
 
 from stagedoor.access.grants import JoinRequest
-from stagedoor.api.access import authenticated
 from stagedoor.api.addresses import watching_urls
+from stagedoor.api.authentication import authenticated
 from stagedoor.api.bodies import read_body
 from stagedoor.api.front import FrontRoute, Reply, json_reply
 from stagedoor.api.joining import NewToken
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Services
 from stagedoor.kernel.clock import rfc3339
 from stagedoor.kernel.errors import Invalid, NotFound
 from stagedoor.kernel.texts import unreadable
 from stagedoor.kernel.wording import wording_of_msgspec
+from stagedoor.services.services import Services
 
 
 class TokenBody(msgspec.Struct, rename="camel", frozen=True):
@@ -81,7 +81,7 @@ class TokensEndpoint:
         if "\x00" in reference:  # which PostgreSQL could not even look for
             raise NotFound("There is no such app.", code="app_not_found")
         app = await services.directory.app(caller, reference)
-        issued = await services.issuer.issue(app, wanted, "api")
+        issued = await services.issuer.issue(app, wanted, "api", ends_by=caller.expires_at)
         grant = issued.grant
         play_url, embed_url = watching_urls(services, app, grant.livekit_room, grant.ttl)
         token = TokenBody(

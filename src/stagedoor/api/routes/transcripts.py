@@ -8,7 +8,8 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from stagedoor.api.access import TranscriptsRead, TranscriptsWrite
+from stagedoor.api.authentication import TranscriptsRead, TranscriptsWrite
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.routes.sessions import SessionRef
@@ -26,7 +27,7 @@ from stagedoor.transcripts import archiving, formats, store, transcription
 from stagedoor.transcripts.formats import FORMATS, Format, Whole
 from stagedoor.transcripts.nouns import TRANSCRIPT_STATES, SegmentKind, TranscriptState
 
-router = APIRouter(prefix=PREFIX, tags=["Transcripts"])
+router = APIRouter(route_class=DeferredRoute, prefix=PREFIX, tags=["Transcripts"])
 
 _HERE: Final = "/apps/{app}/sessions/{session}/transcript"
 _FILES: Final[dict[int | str, dict[str, Any]]] = {
@@ -75,7 +76,9 @@ class TranscriptBody(ResponseModel):
     interruptions: int = Field(
         description="How often recording was interrupted: what was spoken meanwhile is missing.", examples=[0]
     )
-    truncated: bool = Field(description="It came to its largest size; what followed is missing.", examples=[False])
+    truncated: bool = Field(
+        description="The transcript reached its largest size; what followed is missing.", examples=[False]
+    )
     segments: list[TranscriptSegment] = Field(description="In the order in which they began.")
 
 

@@ -9,7 +9,8 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from stagedoor.api.access import UsageRead
+from stagedoor.api.authentication import UsageRead
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.services import ServicesDep
@@ -21,7 +22,7 @@ from stagedoor.tenancy import apps, organisations
 from stagedoor.usage import store
 from stagedoor.usage.meters import HOUR_MS, MEANINGS, Amounts, minutes
 
-router = APIRouter(prefix=f"{PREFIX}/usage", tags=["Usage"])
+router = APIRouter(route_class=DeferredRoute, prefix=f"{PREFIX}/usage", tags=["Usage"])
 
 MOST_ROWS: Final = 10_000
 _MONTH_MS: Final = 31 * 24 * HOUR_MS
@@ -83,10 +84,18 @@ async def get_usage(
     bucket: Annotated[Bucket, Query(description="Length of a row's span, in UTC.", examples=["day"])] = "day",
     organisation: Annotated[
         str | None,
-        Query(max_length=64, pattern=NO_NUL, description="Only this one, by slug or id.", examples=["default"]),
+        Query(
+            max_length=64,
+            pattern=NO_NUL,
+            description="Only the usage of this organisation, by slug or id.",
+            examples=["default"],
+        ),
     ] = None,
     app: Annotated[
-        str | None, Query(max_length=64, pattern=NO_NUL, description="Only this app, by slug or id.", examples=["live"])
+        str | None,
+        Query(
+            max_length=64, pattern=NO_NUL, description="Only the usage of this app, by slug or id.", examples=["live"]
+        ),
     ] = None,
 ) -> Data[list[UsageRow]]:
     """Minutes by the hour in which they ran. A session is counted some seconds after its end, and while it lasts every

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from stagedoor.api.access import WebhooksRead, WebhooksWrite
+from stagedoor.api.authentication import WebhooksRead, WebhooksWrite
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
 from stagedoor.api.routes.webhooks import WebhookRef, record
@@ -25,11 +26,11 @@ from stagedoor.api.wire import (
     when,
 )
 from stagedoor.kernel.clock import from_rfc3339, rfc3339
-from stagedoor.outbox import endpoints, store
+from stagedoor.outbox import delivery_store, endpoints
 from stagedoor.outbox.nouns import DELIVERY_STATES, OUTCOMES, AttemptResult, Delivery, DeliveryState, Outcome
 from stagedoor.storage import Transaction
 
-router = APIRouter(tags=["Webhooks"])
+router = APIRouter(route_class=DeferredRoute, tags=["Webhooks"])
 
 _OUTCOMES: Final = meanings(OUTCOMES)
 DeliveryRef = Annotated[
@@ -45,7 +46,7 @@ DeliveryRef = Annotated[
 
 
 class AttemptBody(ResponseModel):
-    """What came of sending a message once."""
+    """One attempt to send a message, and its result."""
 
     at: str = Field(description="When.", examples=["2026-01-31T12:00:00.000Z"])
     duration_ms: int = Field(description="Milliseconds until the end of the answer.", examples=[37])
@@ -179,7 +180,7 @@ async def list_deliveries(
 
     def read(tx: Transaction) -> list[Delivery]:
         found = endpoints.get(tx, caller, reference)
-        return store.list_deliveries(tx, found.id, state=state, before=cursor, limit=limit + 1)
+        return delivery_store.list_deliveries(tx, found.id, state=state, before=cursor, limit=limit + 1)
 
     shown = [DeliveryBody.model_validate(_delivery_fields(one)) for one in await services.database.read(read)]
     return page(shown, limit, lambda item: str(item.seq))
@@ -194,10 +195,10 @@ async def get_delivery(
     services: ServicesDep, caller: WebhooksRead, reference: WebhookRef, delivery: DeliveryRef
 ) -> Data[DeliveryDetail]:
     """With what was sent, and every attempt with what came back."""
-    found, history = await services.database.read(
+    found, body, history = await services.database.read(
         lambda tx: endpoints.get_delivery(tx, endpoints.get(tx, caller, reference), delivery)
     )
-    more = {"request": found.body.decode(), "history": [_attempt(attempt.answered) for attempt in history]}
+    more = {"request": body.decode(), "history": [_attempt(attempt.answered) for attempt in history]}
     return Data(data=DeliveryDetail.model_validate(_delivery_fields(found) | more))
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
-from stagedoor.api.access import WebhooksRead, WebhooksWrite
+from stagedoor.api.authentication import WebhooksRead, WebhooksWrite
+from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
-from stagedoor.api.services import Services, ServicesDep
+from stagedoor.api.services import ServicesDep
 from stagedoor.api.wire import (
     NO_NUL,
     AppRef,
@@ -31,15 +32,16 @@ from stagedoor.events.catalogue import CATALOGUE
 from stagedoor.kernel.clock import now_ms, rfc3339
 from stagedoor.kernel.durations import parse_duration
 from stagedoor.kernel.errors import Forbidden, Invalid
-from stagedoor.outbox import endpoints, store
-from stagedoor.outbox.nouns import Endpoint
+from stagedoor.outbox import endpoint_store, endpoints
+from stagedoor.outbox.nouns import Backlog, Endpoint
 from stagedoor.outbox.targets import LONGEST_URL, check_url
+from stagedoor.services.services import Services
 from stagedoor.storage import Transaction
 from stagedoor.tenancy import apps, organisations
 from stagedoor.tenancy.nouns import App
 from stagedoor.tenancy.principals import Principal
 
-router = APIRouter(tags=["Webhooks"])
+router = APIRouter(route_class=DeferredRoute, tags=["Webhooks"])
 
 _LONGEST_OVERLAP: Final = 30 * 86_400
 _URL: Final = "https://backend.example.com/hooks"
@@ -70,7 +72,7 @@ class WebhookBody(ResponseModel):
     )
     url: str = Field(description="Its address.", examples=[_URL])
     types: list[str] = Field(description=_TYPES, examples=[["session.ended"]])
-    description: str = Field(description="What it is for.", examples=["billing"])
+    description: str = Field(description="Purpose of the webhook.", examples=["billing"])
     enabled: bool = Field(description="Whether events are sent.", examples=[True])
     ordered: bool = Field(description="Whether a session's events are sent one after the other.", examples=[False])
     disabled_reason: str | None = Field(
@@ -78,6 +80,11 @@ class WebhookBody(ResponseModel):
     )
     failing_since: str | None = Field(
         description="When the first of the attempts failed that have failed without a success in between.",
+        examples=["2026-01-31T12:00:00.000Z"],
+    )
+    pending: int = Field(description="Deliveries that wait to be taken.", examples=[0])
+    behind_since: str | None = Field(
+        description="Since when its events wait to be given out, because as many deliveries wait as may; none is lost.",
         examples=["2026-01-31T12:00:00.000Z"],
     )
     old_secret_until: str | None = Field(
@@ -102,7 +109,7 @@ class NewWebhook(RequestModel):
 
     url: Text = Field(min_length=1, max_length=LONGEST_URL, description="Its address; https.", examples=[_URL])
     types: list[Text] = Field(default=[], max_length=100, description=_TYPES, examples=[["session.ended"]])
-    description: Text = Field(default="", max_length=500, description="What it is for.", examples=["billing"])
+    description: Text = Field(default="", max_length=500, description="Purpose of the webhook.", examples=["billing"])
     enabled: bool = Field(default=True, description="Whether events are sent.", examples=[True])
     ordered: bool = Field(
         default=False,
@@ -133,7 +140,9 @@ class WebhookChange(RequestModel):
         examples=[_URL],
     )
     types: list[Text] | None = Field(default=None, max_length=100, description=_TYPES, examples=[["session.ended"]])
-    description: Text | None = Field(default=None, max_length=500, description="What it is for.", examples=["billing"])
+    description: Text | None = Field(
+        default=None, max_length=500, description="Purpose of the webhook.", examples=["billing"]
+    )
     enabled: bool | None = Field(
         default=None,
         description="Whether events are sent. What happens while they are not is not sent later by itself.",
@@ -155,7 +164,7 @@ class Rotation(RequestModel):
     )
 
 
-def _fields(endpoint: Endpoint) -> dict[str, Any]:
+def _fields(endpoint: Endpoint, backlog: Backlog) -> dict[str, Any]:
     old = endpoint.old_secret_until
     return {
         "id": endpoint.id,
@@ -168,18 +177,22 @@ def _fields(endpoint: Endpoint) -> dict[str, Any]:
         "ordered": endpoint.ordered,
         "disabled_reason": endpoint.disabled_reason,
         "failing_since": when(endpoint.failing_since),
+        "pending": backlog.pending,
+        "behind_since": when(backlog.behind_since),
         "old_secret_until": when(old if old is not None and old > now_ms() else None),
         "created_at": rfc3339(endpoint.created_at),
         "updated_at": rfc3339(endpoint.updated_at),
     }
 
 
-def _body(endpoint: Endpoint) -> WebhookBody:
-    return WebhookBody.model_validate(_fields(endpoint))
+def _bodies(tx: Transaction, found: Sequence[Endpoint]) -> list[WebhookBody]:
+    backlogs = endpoints.backlogs(tx, found)
+    return [WebhookBody.model_validate(_fields(endpoint, backlogs[endpoint.id])) for endpoint in found]
 
 
-def _new_body(made: tuple[Endpoint, str]) -> Data[NewWebhookBody]:
-    return Data(data=NewWebhookBody.model_validate(_fields(made[0]) | {"secret": made[1]}))
+def _new_body(tx: Transaction, endpoint: Endpoint, secret: str) -> Data[NewWebhookBody]:
+    backlog = endpoints.backlogs(tx, [endpoint])[endpoint.id]
+    return Data(data=NewWebhookBody.model_validate(_fields(endpoint, backlog) | {"secret": secret}))
 
 
 def _url(services: Services, url: str) -> str:
@@ -195,7 +208,7 @@ def _url(services: Services, url: str) -> str:
 async def create_app_webhook(
     services: ServicesDep, caller: WebhooksWrite, app: AppRef, body: NewWebhook
 ) -> Data[NewWebhookBody]:
-    """It gets the app's events from now on. The secret is shown this once."""
+    """Have an endpoint get the app's events from now on. The secret is shown this once."""
 
     def owner(tx: Transaction) -> tuple[str, App | None]:
         found = apps.get(tx, caller, app)
@@ -214,11 +227,14 @@ async def list_app_webhooks(
 ) -> Page[WebhookBody]:
     """Those that get this app's events alone; the organisation's own are under `/webhooks`."""
 
-    def read(tx: Transaction) -> list[Endpoint]:
-        found = apps.get(tx, caller, app)
-        return store.list_endpoints(tx, caller, organisation_id=None, app_id=found.id, after=cursor, limit=limit + 1)
+    def read(tx: Transaction) -> list[WebhookBody]:
+        of = apps.get(tx, caller, app).id
+        found = endpoint_store.list_endpoints(
+            tx, caller, organisation_id=None, app_id=of, after=cursor, limit=limit + 1
+        )
+        return _bodies(tx, found)
 
-    return page([_body(one) for one in await services.database.read(read)], limit, lambda item: item.id)
+    return page(await services.database.read(read), limit, lambda item: item.id)
 
 
 @router.post(
@@ -230,7 +246,7 @@ async def list_app_webhooks(
 async def create_webhook(
     services: ServicesDep, caller: WebhooksWrite, body: NewOrganisationWebhook
 ) -> Data[NewWebhookBody]:
-    """It gets the events of every app of the organisation from now on. The secret is shown this once."""
+    """Have an endpoint get the events of every app of the organisation from now on. The secret is shown this once."""
     if caller.app_id is not None:
         raise Forbidden("This key is bound to an app; create the app's own webhook.", code="organisation_key_required")
     return await _create(services, caller, body, lambda tx: (_organisation(tx, caller, body.organisation), None))
@@ -245,9 +261,9 @@ async def _create(
     """Create an endpoint of what `owner` finds: an organisation's id, and the only app whose events it gets."""
     url = _url(services, body.url)
 
-    def make(tx: Transaction) -> tuple[Endpoint, str]:
+    def make(tx: Transaction) -> Data[NewWebhookBody]:
         organisation_id, app = owner(tx)
-        made = endpoints.create(
+        made, secret = endpoints.create(
             tx,
             services.sealer,
             organisation_id,
@@ -258,10 +274,10 @@ async def _create(
             enabled=body.enabled,
             ordered=body.ordered,
         )
-        record(tx, caller, "webhook.created", made[0])
-        return made
+        record(tx, caller, "webhook.created", made)
+        return _new_body(tx, made, secret)
 
-    return _new_body(await services.database.write(make))
+    return await services.database.write(make)
 
 
 def _organisation(tx: Transaction, caller: Principal, reference: str | None) -> str:
@@ -287,17 +303,24 @@ async def list_webhooks(
 ) -> Page[WebhookBody]:
     """Every one that the caller may see, of organisations and of apps."""
 
-    def read(tx: Transaction) -> list[Endpoint]:
+    def read(tx: Transaction) -> list[WebhookBody]:
         wanted = None if organisation is None else organisations.get(tx, caller, organisation).id
-        return store.list_endpoints(tx, caller, organisation_id=wanted, app_id=None, after=cursor, limit=limit + 1)
+        found = endpoint_store.list_endpoints(
+            tx, caller, organisation_id=wanted, app_id=None, after=cursor, limit=limit + 1
+        )
+        return _bodies(tx, found)
 
-    return page([_body(one) for one in await services.database.read(read)], limit, lambda item: item.id)
+    return page(await services.database.read(read), limit, lambda item: item.id)
 
 
 @router.get(f"{PREFIX}/webhooks/{{webhook}}", summary="Get a webhook", responses=documented(401, 403, 404, 422, 503))
 async def get_webhook(services: ServicesDep, caller: WebhooksRead, reference: WebhookRef) -> Data[WebhookBody]:
     """Without its secret."""
-    return Data(data=_body(await services.database.read(lambda tx: endpoints.get(tx, caller, reference))))
+
+    def read(tx: Transaction) -> WebhookBody:
+        return _bodies(tx, [endpoints.get(tx, caller, reference)])[0]
+
+    return Data(data=await services.database.read(read))
 
 
 @router.patch(
@@ -311,7 +334,7 @@ async def change_webhook(
     """What happened while it was disabled is not sent by itself: `recover` does that."""
     url = None if ask.url is None else _url(services, ask.url)
 
-    def change(tx: Transaction) -> Endpoint:
+    def change(tx: Transaction) -> WebhookBody:
         after = endpoints.change(
             tx,
             caller,
@@ -323,9 +346,9 @@ async def change_webhook(
             ordered=ask.ordered,
         )
         record(tx, caller, "webhook.changed", after, {"changed": sorted(ask.model_fields_set)})
-        return after
+        return _bodies(tx, [after])[0]
 
-    return Data(data=_body(await services.database.write(change)))
+    return Data(data=await services.database.write(change))
 
 
 @router.delete(
@@ -361,12 +384,12 @@ async def rotate_webhook(
     if overlap > _LONGEST_OVERLAP:
         raise Invalid("overlap: 30 days at the most.", code="bad_duration", extra={"limit": _LONGEST_OVERLAP})
 
-    def rotate(tx: Transaction) -> tuple[Endpoint, str]:
-        rotated = endpoints.rotate(tx, services.sealer, caller, reference, overlap)
-        record(tx, caller, "webhook.rotated", rotated[0])
-        return rotated
+    def rotate(tx: Transaction) -> Data[NewWebhookBody]:
+        rotated, secret = endpoints.rotate(tx, services.sealer, caller, reference, overlap)
+        record(tx, caller, "webhook.rotated", rotated)
+        return _new_body(tx, rotated, secret)
 
-    return _new_body(await services.database.write(rotate))
+    return await services.database.write(rotate)
 
 
 def record(

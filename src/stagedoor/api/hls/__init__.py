@@ -1,0 +1,1 @@
+"""HLS on the wire: playlists, and the media that they name."""
