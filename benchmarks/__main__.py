@@ -11,7 +11,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from benchmarks import apply, bridge, cameras, feed, jobs, memory, startup, tokens, webhooks, webhooks_slow_consumer
+from benchmarks import (
+    apply,
+    bridge,
+    cameras,
+    composition,
+    feed,
+    ingest,
+    jobs,
+    memory,
+    rtmp,
+    startup,
+    tokens,
+    webhooks,
+    webhooks_slow_consumer,
+)
 from benchmarks.support.plan import Plan
 from benchmarks.support.report import Line, as_json, machine, say, table
 
@@ -26,6 +40,9 @@ BENCHMARKS: Final[Mapping[str, Callable[[Plan], list[Line]]]] = {
     "jobs": jobs.run,
     "webhooks_slow_consumer": webhooks_slow_consumer.run,
     "cameras": cameras.run,
+    "ingest": ingest.run,
+    "rtmp": rtmp.run,
+    "composition": composition.run,
 }
 
 

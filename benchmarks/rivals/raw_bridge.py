@@ -16,7 +16,7 @@ from livekit import rtc
 from stagedoor.outputs.webrtc.protocol import PREFIX_BYTES, Ack, Joined, Order, Published, Report
 
 
-def _tell(report: Report) -> None:
+def _send(report: Report) -> None:
     print(msgspec.json.encode(report).decode(), flush=True)
 
 
@@ -31,7 +31,7 @@ async def _main(codec: str) -> None:
     order = msgspec.json.decode(await message(), type=Order)
     room = rtc.Room()
     await room.connect(order.url, order.token, rtc.RoomOptions(auto_subscribe=False))
-    _tell(Joined(await room.sid))
+    _send(Joined(await room.sid))
     source: rtc.VideoSource | None = None
     try:
         while True:
@@ -44,9 +44,9 @@ async def _main(codec: str) -> None:
                     source=rtc.TrackSource.SOURCE_CAMERA, video_codec=rtc.VideoCodec.Value(codec), simulcast=False
                 )
                 published = await room.local_participant.publish_track(track, options)
-                _tell(Published(published.sid))
+                _send(Published(published.sid))
             source.capture_frame(rtc.VideoFrame(width, height, rtc.VideoBufferType.RGB24, pixels.data))
-            _tell(Ack("published"))
+            _send(Ack("published"))
     except asyncio.IncompleteReadError:
         await room.disconnect()
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 import msgspec
 import numpy as np
@@ -83,11 +83,13 @@ class Shown:
 
     Attributes:
         cpu: CPU seconds of the server while the load was measured.
+        kernel: The share of them that the server spent in the kernel.
         memory_mb: Of the server at the end, with every camera and viewer there.
     """
 
     counted: Counted
     cpu: float
+    kernel: float
     memory_mb: float
 
     @property
@@ -109,6 +111,19 @@ class Shown:
     def busy(self) -> float:
         """Share of the time for which the load itself was computing; near 1 it is what limits."""
         return self.counted.cpu / self.counted.seconds
+
+
+class Server(Protocol):
+    """What a server has used so far: CPU seconds, those in the kernel, and MB of memory now."""
+
+    @property
+    def cpu(self) -> Callable[[], float]: ...
+
+    @property
+    def kernel(self) -> Callable[[], float]: ...
+
+    @property
+    def memory(self) -> Callable[[], float]: ...
 
 
 def compile_c(source: Path, folder: Path) -> Path:
@@ -148,12 +163,8 @@ class CameraLoad:
         self._jpeg = folder / "frame.jpg"
         self._jpeg.write_bytes(jpeg)
 
-    def show(self, wire: Wire, scene: Scene, cpu: Callable[[], float], memory: Callable[[], float]) -> Shown:
+    def show(self, wire: Wire, scene: Scene, server: Server) -> Shown:
         """Connect the cameras and viewers of a scene, measure, and let go of them.
-
-        Args:
-            cpu: The CPU seconds that the server has used so far.
-            memory: Its memory now, in MB.
 
         Raises:
             RuntimeError: The server did not do its work; what went wrong is on the error output.
@@ -173,14 +184,15 @@ class CameraLoad:
                 _expect(process.stdout, b"cameras\n")
                 _go(process.stdin)
                 _expect(process.stdout, b"ready\n")
-                before = cpu()
+                before, in_kernel = server.cpu(), server.kernel()
                 _go(process.stdin)
                 line = process.stdout.readline()
-                spent, held = cpu() - before, memory()
+                spent, held = server.cpu() - before, server.memory()
+                share = (server.kernel() - in_kernel) / spent
                 if not line:
                     raise RuntimeError("cameras or viewers lost their connection")
                 _go(process.stdin)
-        return Shown(msgspec.json.decode(line, type=Counted), spent, held)
+        return Shown(msgspec.json.decode(line, type=Counted), spent, share, held)
 
 
 def _expect(output: IO[bytes], word: bytes) -> None:

@@ -14,7 +14,7 @@ from tests.support.ports import free_ports
 
 from benchmarks.support import servers
 from benchmarks.support.camera_load import Wire, compile_c
-from benchmarks.support.processes import ran_seconds, rss_mb, tree
+from benchmarks.support.processes import kernel_seconds, ran_seconds, rss_mb, tree
 from benchmarks.support.stagedoor import stagedoor
 
 _LIMIT: Final = Path(__file__).parent.parent / "rivals" / "fanout_limit.c"
@@ -35,12 +35,14 @@ class Target:
     Attributes:
         wire: So many cameras, each in a room of its own.
         cpu: CPU seconds it has used so far.
+        kernel: Those of them that it spent in the kernel, in hundredths.
         memory: What it holds now, in MB.
     """
 
     name: str
     wire: Callable[[int], Wire]
     cpu: Callable[[], float]
+    kernel: Callable[[], float]
     memory: Callable[[], float]
 
 
@@ -61,6 +63,28 @@ def product(folder: Path) -> Generator[Target]:
             return Wire(running.port, cameras[:count], viewers[:count])
 
         yield _target("Stagedoor", wire, running.product.pid, {running.product.livekit_pid})
+
+
+@contextmanager
+def pulling_product(folder: Path, cameras: int) -> Generator[Target]:
+    """A real Stagedoor that fetches cameras by HTTP, each once it has a viewer, as go2rtc does.
+
+    Args:
+        cameras: As many as it is to know.
+    """
+    (pull_port,) = free_ports(1)
+    with stagedoor(folder, **_SHIPPED, STAGEDOOR_PULL_ALLOWED_NETWORKS="127.0.0.0/8") as running:
+        running.patch("/apps/live", {"settings": _SETTINGS | {"ingressStreams": cameras}})
+        for number in range(cameras):
+            url = f"http://127.0.0.1:{pull_port}/{number}"
+            body = {"inputType": "url", "room": f"camera-{number}", "url": url, "start": "demand"}
+            running.post("/apps/live/ingress", body)
+
+        def wire(count: int) -> Wire:
+            viewers = [_get(f"/live/live/camera-{number}/mjpeg") for number in range(count)]
+            return Wire(running.port, [b""] * count, viewers, pull_port)
+
+        yield _target("Stagedoor that fetches", wire, running.product.pid, {running.product.livekit_pid})
 
 
 @contextmanager
@@ -107,7 +131,13 @@ def go2rtc(binary: Path, folder: Path, cameras: int) -> Generator[Target]:
 
 
 def _target(name: str, wire: Callable[[int], Wire], pid: int, without: Iterable[int] = ()) -> Target:
-    return Target(name, wire, lambda: ran_seconds(tree(pid, without)), lambda: rss_mb(tree(pid, without)))
+    return Target(
+        name,
+        wire,
+        lambda: ran_seconds(tree(pid, without)),
+        lambda: kernel_seconds(tree(pid, without)),
+        lambda: rss_mb(tree(pid, without)),
+    )
 
 
 def _get(target: str) -> bytes:

@@ -35,6 +35,15 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
     return total
 
 
+def kernel_seconds(processes: Iterable[psutil.Process]) -> float:
+    """CPU seconds that the processes have spent in the kernel."""
+    total = 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += process.cpu_times().system
+    return total
+
+
 def ran_seconds(processes: Iterable[psutil.Process]) -> float:
     """CPU seconds by the scheduler's clock, which counts nanoseconds and not hundredths; of threads that still are."""
     total = 0
