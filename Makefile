@@ -12,6 +12,9 @@ PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13; do \
 UV := $(shell command -v uv || echo .make/uv/bin/uv)
 RUN := $(UV) run --no-sync
 PYTEST := $(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 1
+GSTREAMER := gstreamer1.0-tools $(addprefix gstreamer1.0-,plugins-good plugins-bad plugins-ugly libav) \
+	gir1.2-gst-rtsp-server-1.0 python3-gi
+LIBAV := libavformat-dev libavcodec-dev libavutil-dev pkg-config
 export UV_PYTHON_DOWNLOADS ?= never
 unexport PYTHONDONTWRITEBYTECODE # set, it has each start of the product compile all its modules anew: twice the time
 
@@ -24,7 +27,7 @@ up: setup pages ## Build what is missing and run the product; ARGS="--http 0.0.0
 	@exec $(RUN) stagedoor up $(ARGS)
 
 test: setup pages ## Run every check and every test
-	@$(RUN) python tools/system_packages.py chromium curl ffmpeg g++ postgresql redis-server systemd
+	@$(RUN) python tools/system_packages.py chromium curl ffmpeg g++ postgresql redis-server systemd $(GSTREAMER) $(LIBAV)
 	$(RUN) stagedoor livekit install
 	$(MAKE) --no-print-directory static
 	$(RUN) python tools/pages.py check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +11,27 @@ from typing import Any, cast
 
 import aiohttp
 import pytest
+from hypothesis import HealthCheck, settings
 
 from stagedoor.storage import upgrade
 from tests.support import slow
 from tests.support.postgres import PostgresServer, running_postgres
-from tests.support.product import Api, Mode, RunningProduct, running
+from tests.support.product import Api, ExternalLiveKit, Mode, RunningProduct, running
+
+# A deadline for an example is a measurement, and fails on a busy machine: the first example may import a library.
+settings.register_profile("stagedoor", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("stagedoor")
+
+
+gc.disable()  # until all tests are collected, which takes 12 s of CPU time with it and 7 without
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector off what lives as long as the process, as the product does."""
+    gc.freeze()
+    gc.enable()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,6 +71,15 @@ def _sendable(value: Any) -> Any:
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session")
+def bare_livekit(tmp_path_factory: pytest.TempPathFactory) -> Generator[ExternalLiveKit]:
+    """A LiveKit without Stagedoor."""
+    server = ExternalLiveKit(tmp_path_factory.mktemp("livekit"), "http://127.0.0.1:9/webhooks/livekit")
+    server.start()
+    yield server
+    server.kill()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The examples as they stand: somebody opens the backend's page, talks, leaves, and is billed."""
+"""The examples as they stand: a person opens the backend's page, talks, leaves, and is billed."""
 
 from __future__ import annotations
 
@@ -109,10 +109,10 @@ async def test_a_backend_makes_a_call_and_gets_the_bill_and_the_words(
 
             await eventually(written)
 
-        async def told() -> bool:
+        async def notified() -> bool:
             return bool(made.about("bill", session) and made.about("transcript", session))
 
-        await eventually(told, 30)
+        await eventually(notified, 30)
         assert float(made.about("bill", session)[0]) > 0
         assert json.loads(made.about("transcript", session)[0]).endswith(": hello there\n")
 

@@ -100,12 +100,12 @@ class Device:
         async for line in self._process.stdout:
             self.lines.append(line.decode().strip())
 
-    async def said(self, pattern: str) -> str:
+    async def logged(self, pattern: str) -> str:
         async def found() -> str | None:
             return next((line for line in self.lines if re.search(pattern, line)), None)
 
-        said: str = await eventually(found)
-        return said
+        logged: str = await eventually(found)
+        return logged
 
 
 @asynccontextmanager
@@ -184,8 +184,8 @@ async def test_refusals_are_waited_out(status: int, frames: Path) -> None:
         server.refusal = status
         url = f"ws://127.0.0.1:{server.port}/ingest/ws?app=live&room=door"
         async with python_camera(url, "wsk_x", str(frames)) as camera:
-            said = await camera.said(f"refused with {status}; again in")
-            assert float(said.split()[-2]) >= least
+            logged = await camera.logged(f"refused with {status}; again in")
+            assert float(logged.split()[-2]) >= least
 
 
 @pytest.mark.parametrize("code", [4401, 4409, 1001])
@@ -195,8 +195,8 @@ async def test_ends_are_understood(code: int, frames: Path) -> None:
         server.close_after, server.close_code, server.limits = 3, code, {"maxFps": 10}
         url = f"ws://127.0.0.1:{server.port}/ingest/ws?app=live&room=door"
         async with python_camera(url, "wsk_x", str(frames)) as camera:
-            said = await camera.said(f"closed with {code}; again in")
-            assert float(said.split()[-2]) >= least
+            logged = await camera.logged(f"closed with {code}; again in")
+            assert float(logged.split()[-2]) >= least
 
 
 async def test_it_keeps_to_the_limits_and_comes_back(frames: Path) -> None:
@@ -215,14 +215,14 @@ async def test_it_keeps_to_the_limits_and_comes_back(frames: Path) -> None:
         server.limits = {"maxFrameBytes": 100}
         url = f"ws://127.0.0.1:{server.port}/ingest/ws?app=live&room=door"
         async with python_camera(url, "wsk_x", str(frames)) as camera:
-            await camera.said("too large")
+            await camera.logged("too large")
         assert server.frames == []
 
 
 async def test_a_refused_post_is_not_repeated(product: RunningProduct) -> None:
     url = f"{product.url}/ingest/frame?app=live&room=door"
     async with shell_camera(url, "wsk_nobody") as camera:
-        assert await camera.said("answered") == "answered 401; again in 600 s"
+        assert await camera.logged("answered") == "answered 401; again in 600 s"
 
 
 async def test_the_readme_makes_a_camera_and_sends(

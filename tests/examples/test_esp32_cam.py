@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from stagedoor.sources.cameras import closing
+from stagedoor.sources.cameras import close_codes
 from stagedoor.streams.jpeg import measure
 from tests.examples.device_server import DeviceServer, device_server
 from tests.examples.esp32 import SKETCH, Board, board, build, compiled, pictures, trusting
@@ -47,10 +47,10 @@ async def frames_come(server: DeviceServer, count: int) -> None:
 
 
 async def waits_of(running: Board, count: int = 1) -> list[tuple[int, int]]:
-    async def told() -> bool:
+    async def reported() -> bool:
         return len(running.waits()) >= count
 
-    await eventually(told)
+    await eventually(reported)
     return running.waits()
 
 
@@ -79,13 +79,13 @@ async def test_pictures_are_made_smaller_until_they_fit(tmp_path: Path, frames: 
         assert len(server.tries) == 1
 
 
-async def test_it_tells_how_it_is_every_half_minute(tmp_path: Path, frames: Path) -> None:
+async def test_the_camera_sends_its_stats_every_half_minute(tmp_path: Path, frames: Path) -> None:
     async with device_server() as server, board(sketch_for(server, tmp_path), frames, clock=20):
 
-        async def told() -> bool:
+        async def reported() -> bool:
             return len(server.texts) >= 2
 
-        await eventually(told)
+        await eventually(reported)
         first, second = server.texts[:2]
         assert set(first) == {"type", "rssi", "heap", "uptime", "frames", "drops", "step"}
         assert first["type"] == "stats"
@@ -142,8 +142,8 @@ async def test_a_close_is_understood(tmp_path: Path, frames: Path, code: int, le
     async with device_server() as server:
         server.close_after, server.close_code = 3, code
         async with board(sketch_for(server, tmp_path), frames) as running:
-            ((told, wait), *_) = await waits_of(running)
-            assert told == code
+            ((reported, wait), *_) = await waits_of(running)
+            assert reported == code
             assert least * 1000 <= wait <= most * 1000
             assert ("picture: step 1 of 19" in running.lines) == (code == 4413)
 
@@ -187,7 +187,7 @@ async def test_a_lost_connection_is_made_again_each_time_later(tmp_path: Path, f
         assert len({wait % 1000 for wait in waits}) > 4, "the pauses of a fleet must differ"
 
 
-async def test_nobody_listens(tmp_path: Path, frames: Path) -> None:
+async def test_waits_grow_while_no_server_answers(tmp_path: Path, frames: Path) -> None:
     async with device_server() as server:
         program = sketch_for(server, tmp_path)
     async with board(program, frames, clock=20) as running:
@@ -221,7 +221,7 @@ async def test_a_board_without_memory_for_pictures_says_so(tmp_path: Path, frame
 
 def test_its_page_names_every_close() -> None:
     page = (SKETCH.parents[1] / "docs" / "how-to" / "devices" / "esp32-cam.md").read_text()
-    closes = [value for value in vars(closing).values() if isinstance(value, closing.Close)]
+    closes = [value for value in vars(close_codes).values() if isinstance(value, close_codes.Close)]
     assert len(closes) > 5
     assert {str(close.code) for close in closes} <= set(re.findall(r"\b\d{4}\b", page))
 

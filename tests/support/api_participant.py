@@ -10,25 +10,28 @@ from typing import Any, Final
 
 from livekit import rtc
 
-from tests.support.product import Api
+from tests.support.product import Api, eventually
 
 _WIDTH: Final = 64
 _HEIGHT: Final = 48
 _CLOSING_SECONDS: Final = 10.0
+_PROBE: Final = "probe"
 
 
 class Guest:
-    """Somebody in a room.
+    """A participant in a room.
 
     Attributes:
         room: LiveKit's room, as this participant sees it.
         packets: Data that arrived, as `(payload, topic)`.
+        probed: Whether data has reached this participant.
         gone: The reason with which LiveKit ended the connection, once it has.
     """
 
     def __init__(self, room: rtc.Room) -> None:
         self.room = room
         self.packets: list[tuple[bytes, str | None]] = []
+        self.probed = False
         self.gone: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._painter: asyncio.Task[None] | None = None
         room.on("data_received", self._received)
@@ -39,7 +42,10 @@ class Guest:
         return self.room.local_participant
 
     def _received(self, packet: rtc.DataPacket) -> None:
-        self.packets.append((packet.data, packet.topic))
+        if packet.topic == _PROBE:
+            self.probed = True
+        else:
+            self.packets.append((packet.data, packet.topic))
 
     def _disconnected(self, reason: int) -> None:
         if not self.gone.done():
@@ -82,7 +88,7 @@ async def token_for(api: Api, app: str, room: str, identity: str, **grant: Any) 
 
 @asynccontextmanager
 async def joined(token: dict[str, Any]) -> AsyncGenerator[Guest]:
-    """Somebody who came in with the answer to a token call."""
+    """A participant who joined with the answer to a token call."""
     guest = Guest(rtc.Room())
     await guest.room.connect(token["wsUrl"], token["token"])
     try:
@@ -96,3 +102,17 @@ async def guest_in(api: Api, app: str, room: str, identity: str, **grant: Any) -
     """Mint a token and come in with it."""
     async with joined(await token_for(api, app, room, identity, **grant)) as guest:
         yield guest
+
+
+async def reachable(api: Api, app: str, room: str, *guests: Guest) -> None:
+    """Wait until data reaches these participants.
+
+    A participant may be `active` before its data channel is open, and what is sent to it meanwhile is lost: LiveKit's
+    `SendDataMessage` drops it. So small packets are sent until each has one.
+    """
+
+    async def all_probed() -> bool:
+        await api.raw("POST", f"/apps/{app}/rooms/{room}/data", {"data": ".", "topic": _PROBE})
+        return all(guest.probed for guest in guests)
+
+    await eventually(all_probed)

@@ -11,11 +11,11 @@ from fastapi import FastAPI
 
 from stagedoor.api.application import build
 from stagedoor.api.prefix import PREFIX
-from stagedoor.api.services import Services
 from stagedoor.app.datafolder import DataFolder
 from stagedoor.app.network import lay_out
-from stagedoor.app.services import make_services
+from stagedoor.app.service_factory import make_services
 from stagedoor.pages.pages import Pages
+from stagedoor.services.services import Services
 from stagedoor.settings.resolve import resolve
 from stagedoor.storage import migrate, open_database
 
@@ -29,9 +29,9 @@ async def application(folder: Path, **settings: Any) -> AsyncGenerator[tuple[Fas
     network = lay_out(chosen, secrets)
     await migrate(data.database)
     database = await open_database(data.database)
-    parts, _ = make_services(chosen, secrets, network, database, "operator-secret", lambda: None)
+    parts = make_services(chosen, secrets, network, database, "operator-secret", lambda: None)
     document = f"{PREFIX}/openapi.json"
-    pages = Pages(database, parts.issuer, parts.admission_control, document)
+    pages = Pages(parts, document)
     try:
         yield build(parts, pages.routes(f"{PREFIX}/docs")), parts
     finally:

@@ -49,7 +49,7 @@ class Tenant:
 
 
 async def new_tenant(api: Api) -> Tenant:
-    """A tenant that nobody else uses."""
+    """A tenant that no other test uses."""
     organisation = await new_organisation(api)
     key = await new_key(api, "admin", organisation=organisation)
     return Tenant(api.as_key(key), organisation, await new_app(api, organisation), await new_app(api, organisation))

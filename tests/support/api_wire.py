@@ -47,7 +47,7 @@ def chunked(path: str, key: str, chunks: list[bytes], **headers: str) -> bytes:
 
 
 def assert_problem(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, Any]:
-    """Status and code of an answer that must be a problem document, and no failure of ours."""
+    """Status and code of an answer that must be a problem document, and no failure of the server."""
     status, headers, body = answer
     assert 400 <= status < 500, (status, body)
     assert headers["content-type"] == "application/problem+json"

@@ -111,13 +111,13 @@ _LISTEN = """async (audio, seconds) => {
 
 
 @asynccontextmanager
-async def chromium() -> AsyncGenerator[Browser]:
-    """Debian's Chromium."""
+async def chromium(*arguments: str) -> AsyncGenerator[Browser]:
+    """Debian's Chromium, with further arguments of its command line."""
     slow.require_slow()
     program = shutil.which("chromium")
     assert program is not None, "there is no chromium; install it with: sudo apt-get install chromium"
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *arguments])
         try:
             yield browser
         finally:
@@ -130,7 +130,7 @@ class Visitor:
 
     Attributes:
         complaints: What the pages wrote to the console as an error, violations of their policy included, and
-            exceptions that nobody caught.
+            uncaught exceptions.
     """
 
     page: Page
@@ -139,10 +139,10 @@ class Visitor:
 
     def heed(self, page: Page) -> None:
         """Collect what a page complains about."""
-        page.on("console", self._said)
+        page.on("console", self._complained)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
-    def _said(self, message: ConsoleMessage) -> None:
+    def _complained(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.complaints.append(f"{message.text} ({message.location.get('url')})")
 

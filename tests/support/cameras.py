@@ -138,7 +138,7 @@ class Sender:
             await self.socket.send_bytes(data)
 
     async def closed(self, seconds: float = PATIENCE_SECONDS) -> int | None:
-        """The code with which the server ends the connection, after it has said the same in words."""
+        """The code with which the server ends the connection, after a text message with the same code."""
         message = await self.socket.receive(seconds)
         said = None
         if message.type is aiohttp.WSMsgType.TEXT:

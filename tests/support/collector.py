@@ -47,7 +47,7 @@ class Collector:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a product is told so that it sends its spans here, soon."""
+        """The settings with which a product sends its spans here, soon."""
         return {"OTEL_EXPORTER_OTLP_ENDPOINT": self.url, "OTEL_BSP_SCHEDULE_DELAY": "50"}
 
     @property

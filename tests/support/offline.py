@@ -12,7 +12,7 @@ from stagedoor.api.application import build
 from stagedoor.api.prefix import PREFIX
 from stagedoor.app.datafolder import DataFolder
 from stagedoor.app.network import lay_out
-from stagedoor.app.services import make_services
+from stagedoor.app.service_factory import make_services
 from stagedoor.pages.pages import Pages
 from stagedoor.settings.resolve import resolve
 from stagedoor.storage import migrate, open_database
@@ -27,9 +27,9 @@ async def offline_application(folder: Path) -> AsyncGenerator[FastAPI]:
     await migrate(data.database)
     database = await open_database(data.database)
     network = lay_out(settings, secrets)
-    parts, _ = make_services(settings, secrets, network, database, "operator", lambda: "offline")
+    parts = make_services(settings, secrets, network, database, "operator", lambda: "offline")
     document = f"{PREFIX}/openapi.json"
-    pages = Pages(database, parts.issuer, parts.admission_control, document)
+    pages = Pages(parts, document)
     try:
         yield build(parts, pages.routes(f"{PREFIX}/docs"))
     finally:

@@ -96,7 +96,7 @@ class PostgresServer:
             self._process = None
 
     def create_database(self, template: str = "template1") -> str:
-        """Make an empty database or a copy of one that nobody is connected to, and return its URL."""
+        """Make an empty database or a copy of one without connections, and return its URL."""
         name = f"test_{next(self._numbers)}"
         self._call("createdb", "--maintenance-db", self.url(), "--template", template, *self._how, name)
         return self.url(name)

@@ -48,7 +48,7 @@ def livekit_binary() -> Path:
 def clean_environment() -> dict[str, str]:
     """The environment without settings of the person who runs the tests.
 
-    What Python compiles is kept, as it is wherever somebody installs the product: a start that compiles everything anew
+    What Python compiles is kept, as it is wherever the product is installed: a start that compiles everything again
     takes three times as long.
     """
     kept = {
@@ -58,7 +58,8 @@ def clean_environment() -> dict[str, str]:
     }
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
-    return kept | {"PYTHONUNBUFFERED": "1", "PATH": path}  # with `stagedoor` on it, however the tests were started
+    # With `stagedoor` on the path, however the tests were started; and products side by side cannot all have port 1935.
+    return kept | {"PYTHONUNBUFFERED": "1", "PATH": path, "STAGEDOOR_RTMP_LISTEN": "off"}
 
 
 class ExternalLiveKit:

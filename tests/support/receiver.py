@@ -1,4 +1,4 @@
-"""A real HTTP server that takes webhooks and remembers them, and does what it is told: fail, hang, drip, hang up."""
+"""A real HTTP server that takes webhooks, remembers them, and answers as the test wants: fail, hang, drip, hang up."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class RedisServer:
         self._process.send_signal(signal.SIGCONT)
 
     def listened(self) -> set[str]:
-        """The rooms whose frames somebody subscribes to."""
+        """The rooms whose frames have a subscriber."""
         found: Iterable[bytes] = self.asking.pubsub_channels("stagedoor:*:frames:*")
         return {channel.decode().split(":frames:")[1] for channel in found}
 

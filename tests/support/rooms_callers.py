@@ -19,11 +19,11 @@ _PICTURE = bytes(_WIDTH * _HEIGHT * 3 // 2)
 
 
 class Caller:
-    """Somebody in a room.
+    """A participant in a room.
 
     Attributes:
-        frames: When each video frame of somebody else's came, on the monotonic clock.
-        troubles: What the SDK said about the connection: `reconnecting`, `reconnected`, `disconnected`.
+        frames: When each video frame of another participant came, on the monotonic clock.
+        troubles: What the SDK reported about the connection: `reconnecting`, `reconnected`, `disconnected`.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Caller:
         self._own(self._send(source))
 
     def largest_gap(self, since: float, until: float) -> float:
-        """The longest time without a frame of somebody else's."""
+        """The longest time without a frame of another participant."""
         inside = [since, *(at for at in self.frames if since < at < until), until]
         return max(after - before for before, after in pairwise(inside))
 
@@ -95,7 +95,7 @@ async def token_for(api: Api, room: str, identity: str) -> tuple[str, str]:
 
 @asynccontextmanager
 async def calling(api: Api, room: str, *identities: str, publish: bool = True) -> AsyncGenerator[list[Caller]]:
-    """People in a room who see each other's video; whoever has not left leaves at the end."""
+    """People in a room who see each other's video; those who have not left leave at the end."""
     callers: list[Caller] = []
     try:
         for identity in identities:

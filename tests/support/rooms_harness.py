@@ -61,7 +61,7 @@ class Snapshot:
     def tracks_of(self, person: Participant) -> list[Track]:
         return [track for track in self.tracks.values() if track.participant_sid == person.sid]
 
-    def told(self, type_: str, subject: str) -> int:
+    def count(self, type_: str, subject: str) -> int:
         """How many events of the type are about the session or the SID."""
         return sum(
             1

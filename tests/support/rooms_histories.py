@@ -90,10 +90,10 @@ def take(model: LiveKitModel, step: Step, names: Sequence[str], whereabouts: Seq
         if model.live:
             model.finish(model.live[step.one % len(model.live)])
     else:
-        _to_somebody(model, step, whereabouts)
+        _to_one_participant(model, step, whereabouts)
 
 
-def _to_somebody(model: LiveKitModel, step: Step, whereabouts: Sequence[Whereabouts]) -> None:
+def _to_one_participant(model: LiveKitModel, step: Step, whereabouts: Sequence[Whereabouts]) -> None:
     found = list(model.present())
     if not found:
         return

@@ -68,22 +68,22 @@ def is_whole(found: Snapshot) -> None:
         assert person.open or not track.open
 
 
-def tells_one_story(found: Snapshot) -> None:
+def has_one_story(found: Snapshot) -> None:
     """Each thing begins once, and ends once for each time that it was open."""
     for session in found.sessions.values():
-        assert found.told("session.started", session.id) == 1
-        again = found.told("session.reopened", session.id)
+        assert found.count("session.started", session.id) == 1
+        again = found.count("session.reopened", session.id)
         ended = again > 0 or session.state == "ended"
-        assert found.told("session.ended", session.id) == ended, "a bill is made of it, so it is said once"
+        assert found.count("session.ended", session.id) == ended, "a bill is made of it, so it is said once"
     for person in found.participants.values():
-        assert found.told("participant.joined", person.sid) == (person.joined_at is not None)
-        again = found.told("participant.reopened", person.sid)
-        closed = found.told("participant.left", person.sid) + found.told("participant.aborted", person.sid)
+        assert found.count("participant.joined", person.sid) == (person.joined_at is not None)
+        again = found.count("participant.reopened", person.sid)
+        closed = found.count("participant.left", person.sid) + found.count("participant.aborted", person.sid)
         assert closed == again + (not person.open)
     for track in found.tracks.values():
-        assert found.told("track.published", track.sid) == 1
-        again = found.told("track.reopened", track.sid)
-        assert found.told("track.unpublished", track.sid) == again + (not track.open)
+        assert found.count("track.published", track.sid) == 1
+        again = found.count("track.reopened", track.sid)
+        assert found.count("track.unpublished", track.sid) == again + (not track.open)
 
 
 def nothing_waits(found: Snapshot) -> None:
@@ -132,7 +132,7 @@ def is_exact(found: Snapshot, model: LiveKitModel) -> None:
 
 
 def most_at_once(people: list[ModelParticipant]) -> int:
-    """By looking at every moment at which somebody was there; who came and went at once was there too."""
+    """By looking at every moment at which a participant was there; who came and went at once was there too."""
     there = [
         (person.joined_at, max(person.left_at or 0, person.joined_at + 1))
         for person in people

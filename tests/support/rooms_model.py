@@ -92,7 +92,7 @@ class Sent:
 
 
 class LiveKitModel:
-    """A LiveKit that does what it is told.
+    """A LiveKit that does what the test wants.
 
     Attributes:
         now: Its clock, in milliseconds since the epoch.
@@ -145,7 +145,7 @@ class LiveKitModel:
         return room
 
     def connect(self, name: str, identity: str, *, kind: str = "standard", named: bool = True) -> ModelParticipant:
-        """Somebody begins to connect, of which LiveKit says nothing yet; who had the identity has to leave."""
+        """A participant begins to connect, of which LiveKit reports nothing yet; who had the identity has to leave."""
         room = self.create(name)
         same = [person for person in room.present if person.identity == identity]
         display = identity.title() if named else ""
@@ -162,7 +162,7 @@ class LiveKitModel:
             self._send("participant_joined", room, participant=_wire(person, "ACTIVE"))
 
     def reconnect(self, room: ModelRoom, person: ModelParticipant) -> ModelParticipant:
-        """It comes back under a new SID before LiveKit has said that it left (livekit/livekit#2399)."""
+        """It comes back under a new SID before LiveKit has reported that it left (livekit/livekit#2399)."""
         newcomer = ModelParticipant(self._sid("PA"), person.identity, person.name, person.kind, self.now)
         room.participants.append(newcomer)
         self.activate(room, newcomer)
@@ -206,7 +206,7 @@ class LiveKitModel:
         for room in self.live:
             room.lost = True
 
-    # How it is said
+    # How it is written
 
     def _sid(self, prefix: str) -> str:
         self._counter += 1

@@ -34,7 +34,7 @@ def came(
     for_ms: int = 10_000,
     identity: str = "ann",
 ) -> Participant:
-    """Somebody who was there from `at` milliseconds after the start on, and has left."""
+    """A participant who was there from `at` milliseconds after the start on, and has left."""
     return Participant(
         "ses_1", "PA_1" if identity == "ann" else f"PA_{identity}", identity, identity.title(),
         "standard", "left", START,
@@ -43,7 +43,7 @@ def came(
 
 
 def tried(reason: str | None = None) -> Participant:
-    """Somebody who never arrived."""
+    """A participant who never arrived."""
     return Participant(
         "ses_1", "PA_2", "bob", "Bob", "standard", "aborted", START, left_at=START + 900, left_at_source="received",
         reason=reason,

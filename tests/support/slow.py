@@ -14,14 +14,15 @@ _FOLDERS: Final = (
     "outputs/webrtc",
     "pages",
     "streams/cluster",
+    "streams/media",
     "system/e2e",
     "system/faults",
     "system/kill",
     "system/packaging",
 )
-_FIRST: Final = ("system", "examples", "doctor", "cli", "jobs", "rooms", "api")
+_FIRST: Final = ("system", "streams", "sources", "examples", "doctor", "cli", "jobs", "rooms", "api")
 """Folders with the files that take longest: begun first, so that none of them runs alone at the end."""
-_FILES: Final = {"test_up.py"}
+_FILES: Final = {"test_up.py", "test_encoders.py"}
 _SERVERS: Final = re.compile(r"\b(RunningProduct|ExternalLiveKit|PostgresServer|RedisServer|Browser|Nodes|Start)\b")
 """What a fixture that starts one says that it gives."""
 _STARTERS: Final = {"running", "running_postgres", "running_redis", "chromium"}

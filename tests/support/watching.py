@@ -1,4 +1,4 @@
-"""Somebody who watches a room's pictures, through LiveKit's own client library."""
+"""A client that watches a room's pictures, through LiveKit's own client library."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Picture:
 
     Attributes:
         colour: Of the lower half, on average.
-        bar: The column in which the upper half is brightest.
+        bar: The middle of the bright columns of the upper half.
     """
 
     width: int
@@ -45,7 +45,7 @@ class Watcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self.room.on("track_subscribed", self._subscribed)
 
-    async def until(self, wanted: Callable[[Picture], bool], seconds: float = 15.0, count: int = 1) -> list[Picture]:
+    async def until(self, wanted: Callable[[Picture], bool], seconds: float = 60.0, count: int = 1) -> list[Picture]:
         """The pictures from now on, once `count` of them are as wanted."""
         start = len(self.pictures)
         async with asyncio.timeout(seconds):
@@ -69,7 +69,8 @@ class Watcher:
                     continue  # LiveKit's client shows two black pixels before the first picture
                 pixels = np.frombuffer(frame.data, np.uint8).reshape(frame.height, frame.width, 3)
                 low = pixels[frame.height * 2 // 3 :].reshape(-1, 3).mean(0)
-                bar = int(pixels[: frame.height // 3].sum(2).mean(0).argmax())
+                columns = pixels[: frame.height // 3].sum(2).mean(0)
+                bar = int(np.flatnonzero(columns * 2 > columns.max()).mean()) if columns.max() else 0
                 self.pictures.append(
                     Picture(frame.width, frame.height, (round(low[0]), round(low[1]), round(low[2])), bar)
                 )
@@ -86,7 +87,7 @@ class Watcher:
 
 @asynccontextmanager
 async def watching(url: str, token: str) -> AsyncGenerator[Watcher]:
-    """Somebody who came in."""
+    """A participant who came in."""
     watcher = Watcher()
     await watcher.room.connect(url, token)
     watcher.came_at = time.monotonic()

@@ -24,7 +24,7 @@ def now_ms() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Received:
     """An event of the feed, and when it arrived."""
 
     body: dict[str, Any]
@@ -36,25 +36,26 @@ class Told:
 
 
 class Feed:
-    """What the live feed has told so far."""
+    """What the live feed has sent so far."""
 
     def __init__(self) -> None:
-        self.told: list[Told] = []
+        self.received: list[Received] = []
         self._more = asyncio.Condition()
 
     async def hear(self, body: dict[str, Any]) -> None:
         async with self._more:
-            self.told.append(Told(body, now_ms()))
+            self.received.append(Received(body, now_ms()))
             self._more.notify_all()
 
-    async def until(self, type_: str, count: int = 1, *, seconds: float = 60.0, **fields: Any) -> Told:
+    async def until(self, type_: str, count: int = 1, *, seconds: float = 60.0, **fields: Any) -> Received:
         """The event of that type, and with those values in its detail, that is the `count`th to come."""
 
-        def found() -> list[Told]:
+        def found() -> list[Received]:
             return [
-                told
-                for told in self.told
-                if told.type == type_ and all(told.body["detail"].get(key) == value for key, value in fields.items())
+                received
+                for received in self.received
+                if received.type == type_
+                and all(received.body["detail"].get(key) == value for key, value in fields.items())
             ]
 
         async with self._more:
@@ -62,7 +63,7 @@ class Feed:
                 async with asyncio.timeout(seconds):
                     await self._more.wait_for(lambda: len(found()) >= count)
             except TimeoutError:
-                heard = [told.type for told in self.told]
+                heard = [received.type for received in self.received]
                 raise AssertionError(f"the feed did not tell of {type_} {fields}, only of {heard}") from None
             return found()[count - 1]
 

@@ -1,4 +1,4 @@
-"""What the tests ask of the REST contract to get somebody into a room."""
+"""What the tests ask of the REST contract to get a participant into a room."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from tests.support.product import Api, eventually
 async def meet_link(api: Api, room: str, app: str = "live") -> str:
     """A link with which its holder takes part."""
     answer = await api("POST", f"/apps/{app}/rooms/{room}/links", {"page": "meet"}, expect=201)
+    return answer["data"]["url"]
+
+
+async def page_link(api: Api, room: str, page: str, app: str = "live") -> str:
+    """A link to a page of the room."""
+    answer = await api("POST", f"/apps/{app}/rooms/{room}/links", {"page": page}, expect=201)
     return answer["data"]["url"]
 
 

@@ -20,7 +20,8 @@ from playwright.async_api import Browser, expect
 
 from tests.support.browser import DESKTOP, PHONE, Visitor, chromium, moves, visitor
 from tests.support.product import Api, RunningProduct, running
-from tests.system.e2e.places import meet_link, token
+from tests.system.e2e.places import meet_link, page_link, token
+from tests.system.e2e.portraits import PORTRAITS, film
 
 LOOKS = [
     (f"{name}-{'dark' if dark else 'light'}", size, dark)
@@ -47,13 +48,15 @@ class Photographer:
         async with self._people("Ada Lovelace", "Grace Hopper", "Katherine Johnson"):
             await self._play()
             await self._meet()
+            await self._publish()
 
     @asynccontextmanager
     async def _people(self, *names: str) -> AsyncGenerator[None]:
         """A meeting with these people in it; every second one has no camera on."""
         async with AsyncExitStack() as stack:
             for place, name in enumerate(names):
-                person = await stack.enter_async_context(visitor(self._browser, (640, 360)))
+                browser = await stack.enter_async_context(_camera(1 + place // 2, self._folder))
+                person = await stack.enter_async_context(visitor(browser, (640, 360)))
                 await person.meet(await meet_link(self._api, "demo"), name)
                 for device in ("camera", "microphone"):
                     toggle = person.page.get_by_test_id(f"toggle-{device}")
@@ -130,13 +133,38 @@ class Photographer:
                 await person.leave()
                 await self._take(person, "meet-left", look)
 
+    async def _publish(self) -> None:
+        for look, size, dark in LOOKS:
+            async with visitor(self._browser, size, dark=dark) as person:
+                page = person.page
+                await page.goto(await page_link(self._api, "stage", "publish"))
+                await moves(page.locator(".preview video"))
+                await page.get_by_test_id("prejoin-name").fill("Mary Jackson")
+                await self._take(person, "publish-ready", look)
+                await page.get_by_test_id("prejoin-join").click()
+                await moves(page.get_by_test_id("own-picture"))
+                await self._take(person, "publish", look)
+                await page.get_by_test_id("stop").click()
+                await page.get_by_test_id("left-page").wait_for()
+                await self._take(person, "publish-ended", look)
+
     async def _take(self, person: Visitor, page: str, look: str) -> None:
         await person.page.wait_for_timeout(400)  # animations
         await person.page.screenshot(path=self._folder / f"{page}-{look}.png")
 
 
+@asynccontextmanager
+async def _camera(number: int, folder: Path) -> AsyncGenerator[Browser]:
+    """A browser whose camera shows a drawn person."""
+    path = folder / f"camera-{number}.mjpeg"
+    if not path.exists():
+        film(PORTRAITS[number], path)
+    async with chromium(f"--use-file-for-fake-video-capture={path}") as browser:
+        yield browser
+
+
 async def take(product: RunningProduct, folder: Path) -> None:
-    async with chromium() as browser, aiohttp.ClientSession() as http:
+    async with _camera(0, folder) as browser, aiohttp.ClientSession() as http:
         await Photographer(browser, product, Api(http, product.url, product.api_key), folder).all()
 
 

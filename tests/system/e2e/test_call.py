@@ -31,7 +31,7 @@ class Presence:
     """What we know of one stay, by our own clock.
 
     LiveKit notes the joining between our asking for it and the page's saying that it is connected. The leaving lies
-    between our asking for it and the feed's telling of it. So the true duration lies between the two differences, and
+    between our asking for it and the feed's event of it. So the true duration lies between the two differences, and
     no further tolerance is needed: it is all one clock.
     """
 
@@ -133,4 +133,4 @@ def _check_record(session: dict[str, Any], feed: Feed) -> None:
     assert {entry["origin"] for entry in timeline} == {"webhook"}
     assert [entry["at"] for entry in timeline] == sorted(entry["at"] for entry in timeline)
     fields = ("at", "type", "origin", "subject", "detail")
-    assert [{name: told.body[name] for name in fields} for told in feed.told] == timeline
+    assert [{name: received.body[name] for name in fields} for received in feed.received] == timeline

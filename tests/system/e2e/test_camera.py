@@ -30,7 +30,7 @@ async def test_a_camera_is_watched_frame_by_frame_and_by_webrtc_once_people_are_
         stage = viewer.page.get_by_test_id("stage")
         await expect(stage).to_have_attribute("data-state", "live")
         await expect(viewer.page.get_by_label("Mute")).to_be_hidden()  # it has no sound
-        # Who watches frames is nobody's reason to bridge it.
+        # A viewer of frames is no reason to bridge it.
         state = f"/apps/{managed_app}/ws-ingest"
         assert [(made["live"], made["bridged"]) for made in (await managed_api("GET", state))["data"]] == [
             (True, False)

@@ -1,4 +1,4 @@
-"""Who may show a page in a frame: anybody the embed page, nobody else the others, unless the app says so."""
+"""Who may show a page in a frame: any origin the embed page, none the others, unless the app says so."""
 
 from __future__ import annotations
 

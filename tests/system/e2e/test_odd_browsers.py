@@ -144,7 +144,7 @@ async def test_a_picture_moves_again_after_its_connection_was_lost_without_a_wor
         between.heal()
         await shades(viewer.page, "canvas", 5, timeout=30)
         await expect(stage).to_have_attribute("data-state", "live")
-        # Once more, and the page is told that the network is back, as after sleep.
+        # Once more, and the browser reports that the network is back, as after sleep.
         between.swallow()
         await asyncio.sleep(1.5)  # silence that is long enough to count after sleep
         between.heal()

@@ -86,7 +86,7 @@ async def test_a_room_that_is_ended_ends_in_every_page_and_no_page_opens_it_agai
         assert (ada.without(CLOSED), viewer.without(CLOSED)) == ([], [])
 
 
-async def test_who_is_removed_is_told_so(managed_api: Api, browser: Browser) -> None:
+async def test_a_viewer_that_is_removed_sees_the_reason(managed_api: Api, browser: Browser) -> None:
     await brief_room(managed_api, "removal")
     async with visitor(browser) as ada:
         await ada.meet(await meet_link(managed_api, "removal"), "Ada")

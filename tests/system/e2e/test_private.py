@@ -66,7 +66,7 @@ async def test_every_refusal_is_the_same_page(http: aiohttp.ClientSession, refus
     assert b"private" not in body.lower().replace(b"closed or private", b"")
 
 
-async def test_nobody_joins_through_a_refused_page(http: aiohttp.ClientSession, refused: list[str]) -> None:
+async def test_a_refused_page_joins_no_room(http: aiohttp.ClientSession, refused: list[str]) -> None:
     for url in refused:
         page, _, query = url.partition("?")
         async with http.post(f"{page}/join?{query}", json={}) as answer:

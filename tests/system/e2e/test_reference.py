@@ -44,9 +44,10 @@ async def test_a_call_can_be_tried_in_the_reference(managed_product: RunningProd
         page = reader.page
         await page.goto(f"{managed_product.url}/api/v1/docs")
         await page.locator(".btn.authorize").first.click()
-        await page.locator(".auth-container input").fill(managed_product.api_key)
-        await page.locator(".auth-btn-wrapper .authorize").click()
-        await page.locator(".auth-btn-wrapper .btn-done").click()
+        by_key = page.locator(".auth-container", has=page.locator("#auth-bearer-value"))
+        await by_key.locator("input").fill(managed_product.api_key)
+        await by_key.locator(".auth-btn-wrapper .authorize").click()
+        await page.locator(".auth-btn-wrapper .btn-done").first.click()
         call = page.locator(".opblock", has_text="List apps")
         await call.locator(".opblock-summary-control").click()
         await call.get_by_role("button", name="Try it out").click()

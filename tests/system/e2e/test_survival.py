@@ -69,7 +69,7 @@ async def test_the_pages_come_back_by_themselves_when_livekit_was_killed(
 
 
 @pytest.mark.parametrize("mode", ["managed", "external"])
-async def test_nobody_in_a_call_notices_that_stagedoor_was_killed(
+async def test_a_call_goes_on_while_stagedoor_is_killed(
     own_product: RunningProduct, own_api: Api, browser: Browser
 ) -> None:
     async with visitor(browser) as ada, visitor(browser) as bo:

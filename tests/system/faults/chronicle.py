@@ -27,7 +27,7 @@ FOREVER: Final = 2**53
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Somebody in one of LiveKit's lists."""
+    """A participant in one of LiveKit's lists."""
 
     sid: str
     identity: str
@@ -85,7 +85,7 @@ class Span:
 
 @dataclass(slots=True)
 class Presence:
-    """Somebody's being in a room."""
+    """A participant's stay in a room."""
 
     person: Listed
     room: Life

@@ -176,7 +176,7 @@ class FaultyProxy:
             async with self.http.post(self.target, data=content, headers=headers) as answer:
                 status = answer.status
         except aiohttp.ClientError:
-            status = _NOBODY  # Stagedoor is dead: LiveKit hears what a load balancer would tell it
+            status = _NOBODY  # Stagedoor is dead: LiveKit gets what a load balancer would answer
         self.deliveries.append(Delivery(webhook, fault, status, now_ms()))
         return status
 

@@ -51,7 +51,7 @@ class Visitor:
 
     @property
     def published(self) -> list[str]:
-        """SIDs, which change when the SDK connects anew."""
+        """SIDs, which change when the SDK connects again."""
         return sorted(self.connection.local_participant.track_publications)
 
     async def come(self, url: str) -> Stay:
@@ -92,7 +92,7 @@ async def _film(source: rtc.VideoSource) -> None:
 class Scenario:
     """What people do.
 
-    What begins is waited for until LiveKit lists it, so that the chronicle knows everybody; what ends is not always.
+    What begins is waited for until LiveKit lists it, so that the chronicle knows all; what ends is not always.
 
     Attributes:
         stays: What the clients saw.
@@ -116,7 +116,7 @@ class Scenario:
             await self.take(step)
 
     async def take(self, step: str) -> None:
-        """One step, by somebody who can; if nobody can, somebody comes."""
+        """One step, by a participant who can; if none can, one comes."""
         present = sorted(self._present)
         filming = [place for place in present if self._present[place].published]
         match step:
@@ -157,7 +157,7 @@ class Scenario:
         return stay
 
     async def reconnect(self, room: str, identity: str) -> None:
-        """The SDK loses everything, connects anew and publishes again, as it does after a change of network."""
+        """The SDK loses everything, connects again and publishes again, as it does after a change of network."""
         visitor = self._present[room, identity]
         before = {person.sid for person in (await self._chronicle.now()).people.values()}
         await visitor.connection.simulate_scenario(SimulateScenarioKind.SIMULATE_FULL_RECONNECT)
@@ -192,13 +192,13 @@ class Scenario:
             await self._until(lambda look: sid not in look.people)
 
     async def vacate(self, room: str) -> None:
-        """Everybody leaves, and LiveKit ends the room."""
+        """All participants leave, and LiveKit ends the room."""
         for place in [place for place in sorted(self._present) if place[0] == room]:
             await self.leave(*place, wait=False)
         await self._over(room)
 
     async def delete(self, room: str) -> None:
-        """The room is deleted in LiveKit, under everybody."""
+        """The room is deleted in LiveKit, under all participants."""
         self.deleted |= {life.sid for life in (await self._chronicle.now()).lives if life.name == room}
         async with aiohttp.ClientSession() as http:
             client = livekit.LiveKitAPI(self._url, KEY, SECRET, session=http)
@@ -208,7 +208,7 @@ class Scenario:
         await self._over(room)
 
     async def end(self) -> None:
-        """Everybody leaves, and every room ends."""
+        """All participants leave, and every room ends."""
         for place in sorted(self._present):
             await self.leave(*place, wait=False)
         await self._until(lambda look: not look.lives)

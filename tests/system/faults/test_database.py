@@ -1,4 +1,4 @@
-"""The database of a running product goes away and comes back: LiveKit is told to try again; nothing is restarted."""
+"""The database of a running product goes away and comes back: LiveKit gets 503 and retries; nothing is restarted."""
 
 from __future__ import annotations
 
@@ -111,7 +111,8 @@ def small_disk(tmp_path: Path) -> Generator[Path]:
 async def test_a_full_disk(small_disk: Path, http: aiohttp.ClientSession) -> None:
     async with troubled(http, small_disk) as trouble:
         filling = small_disk / "filling"
-        with filling.open("wb") as file, contextlib.suppress(OSError):
+        # Without a buffer, whose rest would be written when the file is closed.
+        with filling.open("wb", buffering=0) as file, contextlib.suppress(OSError):
             while True:
                 file.write(bytes(65_536))
         try:
@@ -124,7 +125,7 @@ async def test_files_that_cannot_grow(tmp_path: Path, http: aiohttp.ClientSessio
     async with troubled(http, tmp_path) as trouble:
         pid = trouble._product.pid  # pyright: ignore[reportPrivateUsage]
         before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-        # No file of the process may grow: what it is told then (EFBIG) SQLite takes for a full disk.
+        # No file of the process may grow: the error that it gets then (EFBIG) SQLite takes for a full disk.
         wal = tmp_path / "data" / "stagedoor.db-wal"
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (wal.stat().st_size, before[1]))
         try:

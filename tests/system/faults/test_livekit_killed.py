@@ -1,4 +1,4 @@
-"""LiveKit dies without a word while its webhooks suffer, and comes back knowing nobody."""
+"""LiveKit dies without a word while its webhooks suffer, and comes back without any room."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from stagedoor.kernel.clock import from_rfc3339, now_ms
 from tests.system.faults.conftest import Stage
 from tests.system.faults.plan import Plan
-from tests.system.faults.verdict import all_arrived, all_ended, becomes_livekits, is_right, told
+from tests.system.faults.verdict import all_arrived, all_ended, becomes_livekits, is_right, reported
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ async def test_what_it_had_is_over_and_what_comes_is_new(stage: Stage) -> None:
     await all_arrived(stage)
     await becomes_livekits(stage)
     await all_ended(stage)
-    sessions = {session["roomSid"]: session for session in await told(stage.api)}
+    sessions = {session["roomSid"]: session for session in await reported(stage.api)}
     assert len(lost) == 2
     for sid in lost:
         assert (sessions[sid]["disposition"], sessions[sid]["endedAtSource"]) == ("server_lost", "reconcile")

@@ -1,7 +1,7 @@
 """Whether Stagedoor's story is the one that happened.
 
-Everybody of whom a webhook got through, or whom a comparison saw, has to be in it, with the times that LiveKit's clock
-gave, and where it gave none with times that are as near as their source (docs/how-it-works/call-state.md) allows.
+Each participant of whom a webhook got through, or whom a comparison saw, has to be in it, with the times that LiveKit's
+clock gave, and where it gave none with times that are as near as their source (docs/how-it-works/call-state.md) allows.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from stagedoor.kernel.clock import from_rfc3339
 from stagedoor.rooms.reconcile import GRACE_MS
 from tests.support.product import Api, eventually
 from tests.support.rooms_harness import Snapshot, snapshot_of
-from tests.support.rooms_invariants import is_whole, nothing_waits, tells_one_story
+from tests.support.rooms_invariants import has_one_story, is_whole, nothing_waits
 from tests.system.faults.chronicle import FOREVER, History, Life, Presence, Span
 from tests.system.faults.conftest import Stage
 from tests.system.faults.proxy import Delivery, FaultyProxy
 from tests.system.faults.scenario import ROOMS, WITNESS
 
 
-async def told(api: Api) -> list[dict[str, Any]]:
+async def reported(api: Api) -> list[dict[str, Any]]:
     """Every session, whole."""
     listed = (await api("GET", "/apps/live/sessions?limit=200"))["data"]
     return [(await api("GET", f"/apps/live/sessions/{one['id']}"))["data"] for one in listed]
@@ -50,7 +50,7 @@ async def becomes_livekits(stage: Stage) -> None:
 
     async def same() -> bool:
         listed = (await stage.chronicle.now()).shape
-        believed = shape(await told(stage.api))
+        believed = shape(await reported(stage.api))
         return listed == believed and listed == (await stage.chronicle.now()).shape
 
     await eventually(same, 20)
@@ -61,15 +61,15 @@ async def becomes_livekits(stage: Stage) -> None:
 async def all_arrived(stage: Stage) -> None:
     """Return when no webhook of before is on its way any more.
 
-    LiveKit sends a room's webhooks in order, each until it is taken or given up; so with the news that somebody comes
-    into a room now, all have come of what was before.
+    LiveKit sends a room's webhooks in order, each until it is taken or given up; so when the joining of
+    a participant who comes now has arrived, all that was before has arrived.
     """
     stays = [await stage.scenario.join(room, WITNESS) for room in ROOMS]
     await _heard(stage, "participant_joined", {stay.sid for stay in stays})
 
 
 async def all_ended(stage: Stage) -> None:
-    """Everybody leaves, LiveKit ends every room, and all that it says of it arrives."""
+    """All participants leave, LiveKit ends every room, and all that it says of it arrives."""
     rooms = {life.sid for life in (await stage.chronicle.now()).lives}
     await stage.scenario.end()
     await _heard(stage, "room_finished", rooms)
@@ -98,7 +98,7 @@ def damaged_is_refused(proxy: FaultyProxy) -> None:
 
 
 async def is_right(stage: Stage) -> Snapshot:
-    """All that is over is told as it was, and once. Stagedoor is stopped for it, and its database returned."""
+    """All that is over is reported as it was, and once. Stagedoor is stopped for it, and its database returned."""
     evidence = Evidence(stage.chronicle.history(), stage.chronicle.comparisons(), stage.proxy.accepted)
     for stay in stage.scenario.stays:  # two witnesses: the clients, and LiveKit's lists
         presence = evidence.history.people[stay.sid]
@@ -108,7 +108,7 @@ async def is_right(stage: Stage) -> Snapshot:
             stay.room_sid,
         )
     await eventually(lambda: _is_billed(stage.api))
-    sessions = {session["roomSid"]: session for session in await told(stage.api)}
+    sessions = {session["roomSid"]: session for session in await reported(stage.api)}
     assert sessions.keys() <= evidence.history.rooms.keys()
     for sid, (life, span) in evidence.history.rooms.items():
         if sid not in sessions:
@@ -123,13 +123,13 @@ async def is_right(stage: Stage) -> Snapshot:
     )
     nothing_waits(found)
     is_whole(found)
-    tells_one_story(found)
+    has_one_story(found)
     return found
 
 
 async def _is_billed(api: Api) -> bool:
-    """The last that was said of each session's use is what its participants and tracks add up to."""
-    for session in await told(api):
+    """The last report of each session's use is what its participants and tracks add up to."""
+    for session in await reported(api):
         said = [one for one in session["timeline"] if one["type"] in {"session.ended", "session.corrected"}]
         assert [one["type"] for one in said].count("session.ended") == 1
         last = said[-1]["detail"]
@@ -175,7 +175,7 @@ class Evidence:
         return heard <= {"track_published", "track_unpublished"} and self._sure(span) is None
 
     def may_be_inferred(self, span: Span, about: Callable[[Delivery], bool]) -> tuple[int, int]:
-        """The earliest and the latest that an end may be said to be of which no webhook told.
+        """The earliest and the latest that an end may have which no webhook reported.
 
         It was seen by any comparison that ran within; and the first one that judges it closes it.
         """

@@ -15,7 +15,7 @@ from livekit import api as livekit
 from tests.support.product import RunningProduct
 from tests.support.rooms_harness import snapshot_of, world_on
 from tests.support.rooms_histories import play
-from tests.support.rooms_invariants import is_whole, nothing_waits, tells_one_story
+from tests.support.rooms_invariants import has_one_story, is_whole, nothing_waits
 from tests.support.rooms_model import Sent
 from tests.system.kill.conftest import Start
 
@@ -66,7 +66,7 @@ async def test_killed_with_a_backlog(start: Start, http: aiohttp.ClientSession) 
     assert {sent.id for sent in acknowledged} <= {event.id for event in found.inbox}
     nothing_waits(found)
     is_whole(found)
-    tells_one_story(found)
+    has_one_story(found)
 
 
 async def test_what_was_stored_and_not_applied_is_applied_at_the_next_start(start: Start) -> None:
@@ -84,7 +84,7 @@ async def test_what_was_stored_and_not_applied_is_applied_at_the_next_start(star
     assert [event.id for event in found.inbox if event.id.startswith("EV_0")] == [sent.id for sent in events]
     nothing_waits(found)
     is_whole(found)
-    tells_one_story(found)
+    has_one_story(found)
     assert {session.state for session in found.sessions.values()} == {"ended"}, "LiveKit has none of these rooms"
     assert {person.sid for person in found.participants.values()} >= {
         json.loads(sent.body)["participant"]["sid"] for sent in events if sent.event == "participant_joined"

@@ -22,7 +22,7 @@ class Unlucky(LiveKitGateway):
         return await super().participants(room)
 
 
-async def test_nobody_is_put_into_a_room_that_is_over(start: Start, rest: Rest) -> None:
+async def test_no_participant_is_put_into_a_room_that_is_over(start: Start, rest: Rest) -> None:
     product = start()
     url = product.ready["livekit"]["url"]
     endpoint = Endpoint(url, url, *product.livekit_keys)

@@ -47,7 +47,7 @@ async def test_the_old_session_ended_at_the_kill_and_a_new_one_begins(start: Sta
 
 
 async def test_both_killed(start: Start, rest: Rest) -> None:
-    """Nobody saw LiveKit die; what it had is over all the same."""
+    """No process saw LiveKit die; what it had is over all the same."""
     product = start()
     api = rest(product)
     async with calling(api, "demo", "ann", "bob"):

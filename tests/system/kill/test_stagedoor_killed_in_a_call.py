@@ -1,4 +1,4 @@
-"""Stagedoor dies during a call, and nobody in the call notices."""
+"""Stagedoor dies during a call, and the call goes on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def test_the_call_goes_on_and_so_does_its_session(start: Start, rest: Rest
         livekit = product.livekit_pid
         began = time.monotonic()
         product.kill()
-        # Somebody comes, somebody goes and somebody shows a second picture while nobody takes webhooks.
+        # One comes, one goes and one shows a second picture while no webhook is taken.
         await cleo.join(*invitation)
         await dora.leave()
         await bob.publish()

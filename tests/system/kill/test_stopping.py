@@ -10,7 +10,7 @@ import pytest
 from stagedoor.kernel.clock import from_rfc3339, now_ms
 from tests.support.rooms_callers import calling, session_with
 from tests.support.rooms_harness import snapshot_of
-from tests.support.rooms_invariants import is_whole, nothing_waits, tells_one_story
+from tests.support.rooms_invariants import has_one_story, is_whole, nothing_waits
 from tests.system.kill.conftest import Rest, Start
 
 pytestmark = pytest.mark.slow
@@ -40,5 +40,5 @@ async def test_the_session_is_closed_with_its_times(start: Start, rest: Rest) ->
         assert asked_at - 1_000 <= person.left_at <= gone_at
         assert person.joined_at_source == "livekit"
     is_whole(found)
-    tells_one_story(found)
+    has_one_story(found)
     nothing_waits(found)

@@ -78,7 +78,7 @@ async def test_every_series_exists(shown: dict[str, list[dict[str, str]]]) -> No
         assert name in shown, f"/metrics has no {name}"
         for label, operator, value in _MATCHER.findall(matchers):
             assert label in labels_of(name), f"{name} has no label {label}"
-            if operator in {"=", "!="} and name != "stagedoor_jobs":  # of a kind of job that nobody asked for yet
+            if operator in {"=", "!="} and name != "stagedoor_jobs":  # of a kind of job that was not asked for yet
                 assert value in {series.get(label) for series in shown[name]}, f"no {name} with {label}={value}"
 
 

@@ -146,7 +146,7 @@ async def test_api_calls_are_traced_and_probes_are_not(
 async def test_a_collector_in_trouble_holds_up_nothing(
     http: aiohttp.ClientSession, tmp_path: Path, collector_is: str
 ) -> None:
-    silent = socket.create_server(("127.0.0.1", 0))  # the kernel takes the connection, and nobody reads it
+    silent = socket.create_server(("127.0.0.1", 0))  # the kernel takes the connection, and nothing reads it
     port = silent.getsockname()[1]
     if collector_is == "away":
         silent.close()

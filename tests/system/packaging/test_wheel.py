@@ -72,7 +72,9 @@ def test_the_wheel_carries_the_whole_package(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         carried = {name for name in archive.namelist() if name.startswith("stagedoor/") and not name.endswith("/")}
     assert carried == files_below(ROOT / "src" / "stagedoor", "stagedoor")
-    pages = {f"stagedoor/pages/static/{page}.html" for page in ("play", "embed", "meet", "docs", "unavailable")}
+    pages = {
+        f"stagedoor/pages/static/{page}.html" for page in ("play", "embed", "meet", "publish", "docs", "unavailable")
+    }
     assert pages <= carried
     assert {"stagedoor/py.typed", "stagedoor/storage/migrations/env.py"} <= carried
     assert any(name.startswith("stagedoor/storage/migrations/versions/v0001") for name in carried)
