@@ -22,6 +22,8 @@ from tests.support.product import Api, ExternalLiveKit, Mode, RunningProduct, ru
 settings.register_profile("stagedoor", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("stagedoor")
 
+_LOG_CHARACTERS = 8_000
+
 
 gc.disable()  # until all tests are collected, which takes 12 s of CPU time with it and 7 without
 
@@ -48,6 +50,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """How many files are tested at a time: one more than there are cores, because half of the time a test waits."""
     return len(os.sched_getaffinity(0)) + 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the products that a test used have logged at last, when it failed: they are processes of their own."""
+    report = yield
+    if report.failed:
+        given: dict[str, Any] = getattr(item, "funcargs", {})
+        for name, product in given.items():
+            if isinstance(product, RunningProduct) and product.has_log:
+                report.sections.append((f"log of {name}", product.log[-_LOG_CHARACTERS:]))
+    return report
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from livekit import rtc
 
+from tests.support.tracks import audio_frames, video_frames
+
 
 @dataclass
 class Offsets:
@@ -48,16 +50,14 @@ async def watch_offsets(url: str, token: str) -> AsyncGenerator[Offsets]:
     room, seen, tasks = rtc.Room(), Offsets(), list[asyncio.Task[None]]()
 
     async def look(track: rtc.RemoteVideoTrack) -> None:
-        stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420)
-        async for event in stream:
+        async for event in video_frames(track, format=rtc.VideoBufferType.I420):
             now = time.monotonic()
             frame = event.frame
             if np.frombuffer(frame.data, np.uint8, frame.width * frame.height).mean() > 128:
                 seen.note(seen.flashes, now)
 
     async def listen(track: rtc.RemoteAudioTrack) -> None:
-        stream = rtc.AudioStream(track, sample_rate=48_000, num_channels=1, frame_size_ms=10)
-        async for event in stream:
+        async for event in audio_frames(track, sample_rate=48_000, num_channels=1, frame_size_ms=10):
             now = time.monotonic()
             loud = np.flatnonzero(np.abs(np.frombuffer(event.frame.data, np.int16)) > 3_000)
             if len(loud):

@@ -159,6 +159,11 @@ class RunningProduct:
         return self.folder / "data"
 
     @property
+    def has_log(self) -> bool:
+        """Whether it was started."""
+        return (self.folder / "stagedoor.log").is_file()
+
+    @property
     def log(self) -> str:
         return (self.folder / "stagedoor.log").read_text()
 

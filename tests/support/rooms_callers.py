@@ -13,6 +13,7 @@ from typing import Any
 from livekit import rtc
 
 from tests.support.product import PATIENCE_SECONDS, Api, eventually
+from tests.support.tracks import video_frames
 
 _WIDTH, _HEIGHT, _FRAMES_A_SECOND = 160, 120, 20
 _PICTURE = bytes(_WIDTH * _HEIGHT * 3 // 2)
@@ -72,12 +73,8 @@ class Caller:
             self._own(self._receive(track))
 
     async def _receive(self, track: rtc.Track) -> None:
-        stream = rtc.VideoStream(track)
-        try:
-            async for _ in stream:
-                self.frames.append(time.monotonic())
-        finally:
-            await stream.aclose()
+        async for _ in video_frames(track):
+            self.frames.append(time.monotonic())
 
     def _disconnected(self, _reason: Any) -> None:
         self.troubles.append("disconnected")

@@ -12,6 +12,7 @@ import numpy as np
 from livekit import rtc
 
 from tests.support.jpegs import Colour
+from tests.support.tracks import video_frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +62,16 @@ class Watcher:
             task.add_done_callback(self._tasks.discard)
 
     async def _watch(self, track: rtc.RemoteVideoTrack) -> None:
-        stream = rtc.VideoStream(track, format=rtc.VideoBufferType.RGB24)
-        try:
-            async for event in stream:
-                frame = event.frame
-                if frame.height < 16:
-                    continue  # LiveKit's client shows two black pixels before the first picture
-                pixels = np.frombuffer(frame.data, np.uint8).reshape(frame.height, frame.width, 3)
-                low = pixels[frame.height * 2 // 3 :].reshape(-1, 3).mean(0)
-                columns = pixels[: frame.height // 3].sum(2).mean(0)
-                bar = int(np.flatnonzero(columns * 2 > columns.max()).mean()) if columns.max() else 0
-                self.pictures.append(
-                    Picture(frame.width, frame.height, (round(low[0]), round(low[1]), round(low[2])), bar)
-                )
-                self._changed.set()
-        finally:
-            await stream.aclose()
+        async for event in video_frames(track, format=rtc.VideoBufferType.RGB24):
+            frame = event.frame
+            if frame.height < 16:
+                continue  # LiveKit's client shows two black pixels before the first picture
+            pixels = np.frombuffer(frame.data, np.uint8).reshape(frame.height, frame.width, 3)
+            low = pixels[frame.height * 2 // 3 :].reshape(-1, 3).mean(0)
+            columns = pixels[: frame.height // 3].sum(2).mean(0)
+            bar = int(np.flatnonzero(columns * 2 > columns.max()).mean()) if columns.max() else 0
+            self.pictures.append(Picture(frame.width, frame.height, (round(low[0]), round(low[1]), round(low[2])), bar))
+            self._changed.set()
 
     async def leave(self) -> None:
         for task in list(self._tasks):

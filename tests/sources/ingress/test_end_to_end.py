@@ -22,6 +22,7 @@ from tests.support.api_tenant import new_app
 from tests.support.ports import free_ports
 from tests.support.product import Api, RunningProduct, eventually, running
 from tests.support.rtmp_pushing import ffmpeg
+from tests.support.tracks import audio_frames, video_frames
 
 TONE: Final = 1_000
 RATE: Final = 48_000
@@ -77,8 +78,7 @@ class Viewer:
 
     async def _look(self, track: rtc.RemoteVideoTrack) -> None:
         before: np.ndarray[Any, Any] | None = None
-        stream = rtc.VideoStream(track, format=rtc.VideoBufferType.RGB24)
-        async for event in stream:
+        async for event in video_frames(track, format=rtc.VideoBufferType.RGB24):
             frame = event.frame
             if (frame.width, frame.height) != (320, 240):
                 continue
@@ -89,7 +89,7 @@ class Viewer:
 
     async def _listen(self, track: rtc.RemoteAudioTrack) -> None:
         heard = np.zeros(0, np.int16)
-        async for event in rtc.AudioStream(track, sample_rate=RATE, num_channels=1):
+        async for event in audio_frames(track, sample_rate=RATE, num_channels=1):
             heard = np.concatenate([heard, np.frombuffer(event.frame.data, np.int16)])
             if len(heard) >= RATE // 2:
                 spectrum = np.abs(np.fft.rfft(heard[: RATE // 2]))
