@@ -301,16 +301,19 @@ async def test_all_leave_when_the_product_stops(bare_livekit: ExternalLiveKit) -
 async def test_back_pressure_reaches_the_encoder(bare_livekit: ExternalLiveKit) -> None:
     """A worker that stands still is not fed without an end, and what is dropped ends at a key frame."""
     room = fresh("room")
+    # Before anything runs: it takes longer than a worker may hang.
+    tags = encode(20, size=(1280, 720), group=25, options={"preset": "ultrafast", "qp": "1"})
     async with media_workers() as workers, published(workers, bare_livekit, room) as one, playing(one, encode(2)):
         await one.until_published()
-        assert one.stream.worker_pid is not None
-        os.kill(one.stream.worker_pid, signal.SIGSTOP)
+        pid = one.stream.worker_pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
         try:
-            for tag in encode(20, size=(1280, 720), group=25, options={"preset": "ultrafast", "qp": "1"}):
+            for tag in tags:
                 one.stream.write(tag.data)
             assert 0 < one.stream.buffered <= 5 << 20
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(one.stream.drained(), 0.2)
         finally:
-            os.kill(one.stream.worker_pid, signal.SIGCONT)
+            os.kill(pid, signal.SIGCONT)
         await asyncio.wait_for(one.stream.drained(), 30)
