@@ -20,11 +20,15 @@ def ffmpeg(url: str, seconds: float, *options: str, size: str = "320x240") -> li
 
 
 def gstreamer(sink: str, url: str, seconds: float, size: str = "320x240") -> list[str]:
-    """GStreamer: `rtmp2sink` is its own, `rtmpsink` is librtmp."""
+    """GStreamer: `rtmp2sink` is its own, `rtmpsink` is librtmp.
+
+    The sink keeps the pace. Live sources have their time stamps from a clock, and on a busy machine GStreamer sends some
+    of them twice and begins its video late.
+    """
     width, height = size.split("x")
     location = f"{url} live=1" if sink == "rtmpsink" else url
     return [
-        *("gst-launch-1.0", "-q", "videotestsrc", "is-live=true", f"num-buffers={int(seconds * 25)}"),
+        *("gst-launch-1.0", "-q", "videotestsrc", f"num-buffers={int(seconds * 25)}"),
         *(
             "!",
             f"video/x-raw,width={width},height={height},framerate=25/1",
@@ -34,8 +38,8 @@ def gstreamer(sink: str, url: str, seconds: float, size: str = "320x240") -> lis
             "key-int-max=25",
         ),
         *("speed-preset=ultrafast", "!", "h264parse", "!", "queue", "!", "flvmux", "name=mux", "streamable=true"),
-        *("!", sink, f"location={location}"),
-        *("audiotestsrc", "is-live=true", f"num-buffers={int(seconds * 48000 / 1024)}", "!"),
+        *("!", sink, f"location={location}", "sync=true"),
+        *("audiotestsrc", f"num-buffers={int(seconds * 48000 / 1024)}", "!"),
         *("audio/x-raw,rate=48000,channels=2", "!", "avenc_aac", "!", "aacparse", "!", "queue", "!", "mux."),
     ]
 

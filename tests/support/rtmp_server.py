@@ -225,7 +225,8 @@ def demux(data: bytes) -> Demuxed:
     decoded = 0
     with av.open(io.BytesIO(data), "r", format="flv") as container:
         for packet in container.demux():
-            if packet.dts is None or packet.pts is None:
+            # GStreamer sends its metadata again and again, which is a stream of its own here.
+            if packet.dts is None or packet.pts is None or packet.stream.type not in codecs:
                 continue
             codecs[packet.stream.type] = packet.stream.codec_context.name
             if packet.stream.type == "video":
