@@ -22,8 +22,8 @@ def ffmpeg(url: str, seconds: float, *options: str, size: str = "320x240") -> li
 def gstreamer(sink: str, url: str, seconds: float, size: str = "320x240") -> list[str]:
     """GStreamer: `rtmp2sink` is its own, `rtmpsink` is librtmp.
 
-    The sink keeps the pace. Live sources have their time stamps from a clock, and on a busy machine GStreamer sends some
-    of them twice and begins its video late.
+    The sink keeps the pace. Live sources have their time stamps from a clock, and on a busy machine some come twice and
+    the video begins late.
     """
     width, height = size.split("x")
     location = f"{url} live=1" if sink == "rtmpsink" else url
