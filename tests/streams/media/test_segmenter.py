@@ -87,6 +87,20 @@ def test_segments_begin_with_key_frames_where_groups_are_short_enough() -> None:
     assert all(parts[0].independent for parts in made.segments())
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(10, 400), min_size=100, max_size=200))
+def test_parts_of_uneven_pictures_lack_no_more_than_one_picture(steps: list[int]) -> None:
+    at, packets = 1_000_000_000, list[MediaPacket]()
+    for number, step in enumerate(steps):
+        packets.append(replace(SAMPLE[0 if number % 25 == 0 else 1], pts=at, dts=at))
+        at += step * 1_000
+    made, longest = segmented(packets), max(steps) / 1_000
+    assert made.segments()
+    for parts in made.segments():
+        assert all(one.duration + longest >= 0.5 for one in parts[:-1])
+        assert all(one.duration <= 0.5 + longest for one in parts)
+
+
 @pytest.mark.parametrize("codec", ["libmp3lame", "pcm_alaw"])
 def test_other_audio_becomes_aac(codec: str) -> None:
     rate = {"libmp3lame": 44_100, "pcm_alaw": 8_000}[codec]
