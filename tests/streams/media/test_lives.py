@@ -33,13 +33,15 @@ def exists(pid: int) -> bool:
 async def test_a_killed_worker_is_replaced_and_the_participant_is_the_same(bare_livekit: ExternalLiveKit) -> None:
     """The group of pictures is long: the new worker goes on from what the main process has kept."""
     room = fresh("room")
+    # Before anything runs: on a busy machine it takes half a minute, for which the workers' parent would stand still.
+    red, blue = encode(60, group=1500), encode(60, colour=BLUE, audio=None)
     async with (
         media_workers() as workers,
         watched(bare_livekit, room) as ann,
         published(workers, bare_livekit, room) as one,
         published(workers, bare_livekit, room, identity="other") as other,
-        playing(one, encode(60, group=1500)),
-        playing(other, encode(60, colour=BLUE, audio=None)),
+        playing(one, red),
+        playing(other, blue),
     ):
         await ann.until(lambda picture: picture.is_of(320, 240, RED), count=10)
         await ann.until(lambda picture: picture.is_of(320, 240, BLUE), count=10)
