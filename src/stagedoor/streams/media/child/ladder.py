@@ -34,6 +34,11 @@ REASON: Final = "It is transcoded because the setting layers is ladder. Set laye
 _BITS_PER_PIXEL: Final = 0.1
 _MOST_FPS: Final = 60
 _AUDIO_QUEUE_MS: Final = 200
+_VIEWER_SECONDS: Final = 3.0
+"""How long a source that waits is held for a first viewer; see `livekit.py`."""
+_INTRODUCTION_SECONDS: Final = 0.1
+_PREVIEW_SECONDS: Final = 0.5
+"""What a source shows of itself while it waits comes at once."""
 _REMOVED: Final = frozenset(
     {
         rtc.DisconnectReason.DUPLICATE_IDENTITY,
@@ -153,11 +158,13 @@ class LadderPublisher:
         limits: StreamLimits,
         on_change: Callable[[VideoState | None, AudioState | None], None],
         on_failure: Callable[[StreamFailed], None],
+        on_ready: Callable[[], None],
     ) -> None:
         self._target = target
         self._max_bitrate = min(limits.max_bitrate or MAX_BITRATE, MAX_BITRATE)
         self._on_change = on_change
         self._on_failure = on_failure
+        self._on_ready = on_ready
         self._queue = PacketQueue()
         self._loop = asyncio.new_event_loop()
         self._arrived = asyncio.Event()
@@ -218,6 +225,10 @@ class LadderPublisher:
             raise StreamFailed("livekit_unreachable", f"LiveKit refused the stream: {error}.", retry=True) from error
         playing = asyncio.create_task(self._play_sounds())
         try:
+            await self._introduce(room.local_participant)
+            self._on_ready()
+            await self._introduce(room.local_participant)
+            self._on_ready()
             while not self._closing:
                 packet = await self._next()
                 if self._over is not None:
@@ -230,6 +241,41 @@ class LadderPublisher:
         finally:
             playing.cancel()
             await room.disconnect()
+
+    async def _introduce(self, me: rtc.LocalParticipant) -> None:
+        """Take packets up to the first live one; of a source that waits show the first picture until a viewer is on the
+        track: from there it goes on."""
+        began = False
+        while not self._closing and self._over is None:
+            try:
+                packet = await asyncio.wait_for(self._next(), _PREVIEW_SECONDS if began else None)
+            except TimeoutError:
+                return  # it has no picture
+            if packet is None:
+                continue
+            began = True
+            if packet.live or packet.track.kind != "video":
+                await self._send(me, packet)
+                if packet.live:
+                    return
+            elif pictures := self.video.take(packet):
+                await self._show_until_subscribed(me, pictures[0])
+                return
+
+    async def _show_until_subscribed(self, me: rtc.LocalParticipant, picture: av.VideoFrame) -> None:
+        subscribed: asyncio.Future[None] | None = None
+        until = self._loop.time() + _VIEWER_SECONDS
+        while not self._closing and self._over is None and self._loop.time() < until:
+            picture.pts = time.monotonic_ns() // 1000
+            await self._show(me, picture)
+            if subscribed is None:
+                (track,) = me.track_publications.values()
+                subscribed = asyncio.ensure_future(track.wait_for_subscription())
+            await asyncio.wait([subscribed], timeout=_INTRODUCTION_SECONDS)
+            if subscribed.done():
+                return
+        if subscribed is not None:
+            subscribed.cancel()
 
     def _disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
         if reason in _REMOVED:
