@@ -54,6 +54,7 @@ from stagedoor.api.routes import (
 from stagedoor.api.slashes import EncodedSlashMiddleware
 from stagedoor.api.tracing import TracingMiddleware
 from stagedoor.api.whip import routes as whip
+from stagedoor.api.whip.middleware import WhipCorsMiddleware
 from stagedoor.kernel import tracing
 from stagedoor.kernel.encodings import accepts
 from stagedoor.services.services import Services
@@ -137,6 +138,7 @@ def build(services: Services, pages: list[BaseRoute]) -> FastAPI:
         limit=settings.api_max_body_bytes,
         exempt=frozenset([*(route.path for route in hooks), frame_post.PATH]),
     )
+    app.add_middleware(WhipCorsMiddleware)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(MetricsMiddleware)
     app.add_middleware(EncodedSlashMiddleware)

@@ -26,6 +26,8 @@ class Parts:
     def __init__(self, found: ParticipantSnapshot | Exception) -> None:
         self.found = found
         self.deleted: list[str] = []
+        self.live: LiveIngress | None = None
+        self.over_when_deleted: bool | None = None
 
     async def participant(self, *_: object) -> ParticipantSnapshot:
         if isinstance(self.found, Exception):
@@ -37,6 +39,7 @@ class Parts:
 
     async def delete(self, _: str, participant_sid: str) -> None:
         self.deleted.append(participant_sid)
+        self.over_when_deleted = self.live is not None and self.live.over
 
     async def write(self, _: object) -> None:
         pass
@@ -46,7 +49,7 @@ async def ended(parts: Parts, connect_seconds: float = 30.0) -> LiveIngress:
     """A session that was watched until it was over."""
     ingress = SimpleNamespace(id="igr_1", livekit_room="live-door", identity="whip-1")
     authenticated = AuthenticatedIngress(cast("Any", ingress), cast("Any", None), "digest")
-    live = LiveIngress(authenticated, "whip", "pub_1", State("connecting"))
+    live = parts.live = LiveIngress(authenticated, "whip", "pub_1", State("connecting"))
     fake = cast("Any", parts)
     watcher = WhipWatcher(fake, fake, fake, fake, connect_seconds=connect_seconds)
     watcher.watch(live, SID)
@@ -60,6 +63,7 @@ async def test_an_encoder_that_sends_nothing_is_given_up() -> None:
     assert live.state.error is not None
     assert (live.state.status, live.state.error.code) == ("error", "connection_failed")
     assert parts.deleted == [SID]
+    assert parts.over_when_deleted is False, "the state said that it had ended while its participant was in the room"
 
 
 async def test_an_encoder_that_never_connects_has_failed() -> None:

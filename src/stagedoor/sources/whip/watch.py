@@ -148,14 +148,16 @@ class WhipWatcher:
             if now < watched.listed_by:
                 return True
             if live.state.started_at is None:
-                live.fail("connection_failed", "The encoder's connection to LiveKit (ICE, DTLS) was not made.")
+                live.must_end(
+                    _failed("connection_failed", "The encoder's connection to LiveKit (ICE, DTLS) was not made.")
+                )
             else:
                 live.must_end(await self._why_gone(watched, found))
             return False
         if found.tracks:
             return await self._published(watched, found)
         if live.state.started_at is None and now > watched.connected_by:
-            live.fail("connection_failed", "The encoder sent no media after its offer.")
+            live.must_end(_failed("connection_failed", "The encoder sent no media after its offer."))
             return False
         return True
 
@@ -167,7 +169,7 @@ class WhipWatcher:
         audio = next((_audio(track) for track in found.tracks if track.kind == "audio"), None)
         beyond = limits.exceeded(video, live.app)
         if beyond is not None:
-            live.fail("limit_exceeded", beyond)
+            live.must_end(_failed("limit_exceeded", beyond))
             return False
         if live.state.status == "publishing":
             live.has_changed(video, audio)
@@ -263,6 +265,11 @@ class _Watched:
         """When LiveKit lists its participant at the latest; before that the one of an earlier session may be there, or
         the end of that one has taken both from the list."""
         return self.since + min(_LISTED_SECONDS, self.connect_seconds)
+
+
+def _failed(code: str, message: str) -> Ending:
+    """An end because of an error. The state says so once the participant has left the room, as with every other end."""
+    return Ending(code, message, failed=True)
 
 
 def _video(track: TrackSnapshot) -> Video:
