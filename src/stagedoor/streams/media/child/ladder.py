@@ -39,6 +39,8 @@ _AUDIO_QUEUE_MS: Final = 200
 _VIEWER_SECONDS: Final = 3.0
 """How long a source that waits is held for a first viewer; see `livekit.py`."""
 _INTRODUCTION_SECONDS: Final = 0.1
+_NEGOTIATION_SECONDS: Final = 0.5
+"""LiveKit reports a subscription before it can send to the subscriber; there is no report of that."""
 _PREVIEW_SECONDS: Final = 0.5
 """What a source shows of itself while it waits comes at once."""
 _REMOVED: Final = frozenset(
@@ -281,9 +283,10 @@ class LadderPublisher:
             if subscribed is None:
                 (track,) = me.track_publications.values()
                 subscribed = asyncio.ensure_future(track.wait_for_subscription())
-            await asyncio.wait([subscribed], timeout=_INTRODUCTION_SECONDS)
-            if subscribed.done():
-                return
+            waited = subscribed.done()
+            await asyncio.sleep(_INTRODUCTION_SECONDS)
+            if subscribed.done() and not waited:
+                until = min(until, self._loop.time() + _NEGOTIATION_SECONDS)
         if subscribed is not None:
             subscribed.cancel()
 
