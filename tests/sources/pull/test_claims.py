@@ -69,7 +69,7 @@ async def pulling(one: Node, watching: Watching | None = None) -> AsyncGenerator
         one.sessions,
         cast("Any", workers),
         cast("Any", None),
-        PullSettings(),
+        PullSettings(pull_allowed_networks=("127.0.0.0/8",)),
         watching or Watching(),
     )
     running = asyncio.create_task(pulls.run())

@@ -54,6 +54,7 @@ _FORMATS: Final = "hls,mpegts,mov,matroska,flv,mpjpeg,mpeg,avi,aac,mp3,ogg,wav,h
 _COMMON: Final = {"analyzeduration": "1500000", "probesize": "2000000"}
 _CAMERA: Final = _COMMON | {"fpsprobesize": "0"}
 """The first picture is not waited with until FFmpeg knows the frame rate, which is measured here."""
+_WITHOUT_TIME: Final = frozenset({"mpjpeg", "mjpeg"})
 _TRANSPORTS: Final = {"auto": "tcp+udp", "tcp": "tcp", "udp": "udp"}
 
 
@@ -165,6 +166,7 @@ class UrlInput:
         """
         self._timeline.restart()
         self._paced_from = None
+        opened_at = time.monotonic()
         try:
             with self._open() as container:
                 self.format = container.format.name
@@ -173,6 +175,8 @@ class UrlInput:
             self._fail_as_relay()
         except FFmpegError as error:
             self._fail_as_relay()
+            if not self.format and time.monotonic() - opened_at >= _OPEN_SECONDS:
+                raise self._timed_out() from error
             raise self._failed(error) from error
         finally:
             if self._relay is not None:
@@ -183,6 +187,15 @@ class UrlInput:
     def _fail_as_relay(self) -> None:
         if self._relay is not None and self._relay.failure is not None:
             raise self._relay.failure
+
+    def _timed_out(self) -> StreamFailed:
+        """FFmpeg gives a source up in time, and then calls what it has not got invalid data."""
+        host, seconds = self._url.hostname, round(_OPEN_SECONDS)
+        if self._relay is not None and self._relay.silent:
+            message = f"{host} takes the connection, but does not answer within {seconds} seconds."
+        else:
+            message = f"{host} answers, but sends no media within {seconds} seconds."
+        return StreamFailed("source_timeout", message, retry=True)
 
     def _failed(self, error: FFmpegError) -> StreamFailed:
         name, answered = type(error).__name__, "" if self._http is None else self._http.content_type
@@ -223,7 +236,8 @@ class UrlInput:
             shown = packet.pts if packet.pts is not None else stamp
             offset = 0 if stamp is None or shown is None else int((shown - stamp) * base)
             key = packet.is_keyframe  # the filter empties it
-            at = None if stamp is None else int(stamp * base)
+            # Pictures alone have no time stamps: FFmpeg makes them up, for 25 pictures a second.
+            at = None if stamp is None or container.format.name in _WITHOUT_TIME else int(stamp * base)
             yield _Found(reader.track, reader.data(packet), at, max(0, offset), key)
 
     def _place(self, one: _Found) -> MediaPacket:

@@ -103,6 +103,11 @@ class VideoPipeline:
         return self._rate.nominal
 
     @property
+    def codec(self) -> str | None:
+        """As the source sends it; `None` before any video has come."""
+        return None if self._track is None else self._track.codec
+
+    @property
     def has_track(self) -> bool:
         """Whether any video has come."""
         return self._track is not None
