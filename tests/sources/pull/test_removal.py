@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
 
 import pytest
 
@@ -24,7 +23,7 @@ __all__ = ["database", "database_url"]
 
 @pytest.mark.parametrize("first", ["webhook", "stream"])
 async def test_the_state_follows_livekits_webhook_and_does_not_wait_for_the_stream(
-    database: Database, first: str
+    database: Database, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
     """The stream's connection and LiveKit's webhook end in either order."""
     stopped = asyncio.Event()
@@ -32,7 +31,7 @@ async def test_the_state_follows_livekits_webhook_and_does_not_wait_for_the_stre
         ingress, _ = await create(one)
         one.sessions.forget()
         (stream,) = await eventually(lambda: asyncio.sleep(0, workers.opened))
-        cast("Any", stream).stop = stopped.wait
+        monkeypatch.setattr(stream, "stop", stopped.wait)
         one.livekit.people[ingress.livekit_room, ingress.identity] = ParticipantSnapshot("PA_1", ingress.identity)
         (live,) = one.sessions.current()
         live.published(Video("h264"), None)
