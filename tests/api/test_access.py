@@ -262,6 +262,7 @@ async def test_under_the_prefix_only_these_are_public(routes: list[BaseRoute]) -
         "/invitation",
         "/account",
         "/rooms",
+        "/members",
         "/health",
         "/ready",
         "/metrics",
