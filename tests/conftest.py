@@ -61,6 +61,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         for name, product in given.items():
             if isinstance(product, RunningProduct) and product.has_log:
                 report.sections.append((f"log of {name}", product.log[-_LOG_CHARACTERS:]))
+                report.sections.append((f"log of the LiveKit of {name}", product.livekit_log[-_LOG_CHARACTERS:]))
     return report
 
 

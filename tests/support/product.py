@@ -168,6 +168,14 @@ class RunningProduct:
         return (self.folder / "stagedoor.log").read_text()
 
     @property
+    def livekit_log(self) -> str:
+        """What the LiveKit in use has logged; empty when it was never started."""
+        managed = self.data_dir / "livekit" / "livekit.log"
+        if self.external is not None:
+            return self.external.log
+        return managed.read_text() if managed.is_file() else ""
+
+    @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+import structlog
+
 from stagedoor.access.mint import own_token
 from stagedoor.events.nouns import NewEvent
 from stagedoor.jobs.nouns import Effect, Job, JobKind, NewJob, Retry
@@ -32,6 +34,8 @@ from stagedoor.transcripts.nouns import Segment, Transcript
 from stagedoor.transcripts.protocol import Joined, Report, Subscribe, TextStream
 from stagedoor.transcripts.segments import SegmentAssembler
 from stagedoor.transcripts.transcriber import Transcriber, TranscriberLost
+
+_log = structlog.get_logger()
 
 RECORD: Final = "transcript.record"
 _LONGEST_SECONDS: Final = 30 * 86_400.0
@@ -111,6 +115,7 @@ class TranscriptionJobs:
             why = await self._transcribe(session, transcript)
             now = await self._database.read(lambda tx: presence.session_by_id(tx, session_id))
             if now is not None and now.state != "ended":
+                _log.warning("transcription_interrupted", session_id=session_id, reason=why)
                 raise Retry(why, after_seconds=_RETRY_SECONDS, counted=False)
         return lambda tx: _ended(tx, self._queue, session_id)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import re
 import signal
@@ -174,6 +175,8 @@ async def test_candidates_are_trickled_and_ice_restarts(here: Here, client: Whip
     # Clients that keep no entity tag send * with the credentials that they have.
     assert (await patch(more, If_Match='"*"')).status == 204
     assert (await patch("a=mid:0\r\n", If_Match=etag)).status == 400
+    assert (await here.send("PATCH", session, "hello", Authorization="Bearer stk_wrong")).status == 401
+    assert (await here.send("PATCH", f"{session}x", "hello")).status == 404
     other_type = await here.send("PATCH", session, more, **SDP, **here.bearer, If_Match=etag)
     assert (other_type.status, other_type.headers["Accept-Patch"]) == (415, FRAGMENT["Content-Type"])
 
@@ -300,6 +303,12 @@ async def test_what_is_refused(here: Here, client: WhipClient) -> None:
     assert await refused(offer, Authorization="Bearer stk_wrong") == (401, "bad_stream_key")
     assert await refused(offer, Authorization="") == (401, "bad_stream_key")
     assert await refused(offer, url.replace(here.room, "other")) == (404, "ingress_not_found")
+    assert await refused("hello", Authorization="Bearer stk_wrong") == (401, "bad_stream_key"), "before the body"
+    assert await refused("hello", Authorization="Bearer stk_wrong", Content_Type="text/plain") == (
+        401,
+        "bad_stream_key",
+    )
+    assert await refused("hello", url.replace(here.room, "other")) == (404, "ingress_not_found")
     assert await refused(offer, Content_Type="text/plain") == (415, "unsupported_media_type")
     assert await refused("hello") == (400, "bad_sdp")
     assert await refused("v=0\r\n" + "a=x\r\n" * 60_000) == (413, "too_large")
@@ -311,13 +320,24 @@ async def test_what_is_refused(here: Here, client: WhipClient) -> None:
     assert state["error"]["code"] == "offer_not_acceptable"
 
 
-async def test_a_page_of_another_origin_may_ask(here: Here) -> None:
-    answer = await here.send("OPTIONS", here.ingress["url"], Origin="https://studio.example")
-    assert answer.status == 204
-    assert answer.headers["Accept-Post"] == "application/sdp"
-    assert "POST" in answer.headers["Access-Control-Allow-Methods"]
-    assert "Location" in answer.headers["Access-Control-Expose-Headers"]
-    assert (await here.send("GET", here.ingress["url"])).status == 405
+async def test_a_page_of_another_origin_may_ask_and_read_every_answer(here: Here) -> None:
+    url = here.ingress["url"]
+    asked = await here.send("OPTIONS", url, Origin="https://studio.example")
+    assert asked.status == 204
+    assert asked.headers["Accept-Post"] == "application/sdp"
+    assert "POST" in asked.headers["Access-Control-Allow-Methods"]
+    other_method, no_route = await here.send("GET", url), await here.send("POST", f"{here.product.url}/whip", "x")
+    async with here.http.post(url, data=io.BytesIO(bytes(2_000_000)), headers=SDP) as oversized:
+        await oversized.read()
+    no_session = await here.send("DELETE", f"{url}/none")
+    answers = [asked, other_method, no_route, oversized, no_session]
+    assert [answer.status for answer in answers] == [204, 405, 404, 413, 404]
+    for answer in answers:
+        for name, value in (("Allow-Origin", "*"), ("Expose-Headers", asked.headers["Access-Control-Expose-Headers"])):
+            assert answer.headers.getall(f"Access-Control-{name}") == [value]
+    assert "Location" in asked.headers["Access-Control-Expose-Headers"]
+    elsewhere = await here.send("GET", f"{here.product.url}/health")
+    assert "Access-Control-Allow-Origin" not in elsewhere.headers
 
 
 async def test_ffmpeg_publishes_by_whip(here: Here) -> None:

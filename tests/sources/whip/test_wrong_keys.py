@@ -8,7 +8,6 @@ import pytest
 
 from stagedoor.kernel.errors import Problem, Unauthenticated
 from stagedoor.kernel.wrong_keys import WRONG_KEYS
-from stagedoor.sources.whip.sdp import SessionDescription
 from stagedoor.sources.whip.sessions import WhipSessions
 
 pytestmark = pytest.mark.anyio
@@ -22,9 +21,8 @@ class NoIngresses:
 
 
 async def refusal(sessions: WhipSessions, address: str) -> Problem:
-    offer = SessionDescription("", [], None, None, None, ())
     with pytest.raises(Problem) as refused:
-        await sessions.create("stk_wrong", None, None, offer, address)
+        await sessions.authenticate("stk_wrong", None, None, address)
     return refused.value
 
 

@@ -14,9 +14,9 @@ CORS: Final = {
     "Access-Control-Expose-Headers": "Location, ETag, Link, Accept-Post, Accept-Patch, Retry-After",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
-"""A page of any origin may publish: the stream key decides, and no cookie is looked at."""
+"""A page of any origin may publish: the stream key decides, and no cookie is looked at. Every answer has them."""
 
-PREFLIGHT: Final = CORS | {
+PREFLIGHT: Final = {
     "Access-Control-Allow-Methods": "OPTIONS, POST, PATCH, DELETE",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
     "Access-Control-Max-Age": "86400",

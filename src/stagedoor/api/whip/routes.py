@@ -7,7 +7,8 @@ be guessed, and does not have the key in it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from starlette.requests import Request
@@ -19,7 +20,7 @@ from stagedoor.api.bodies import read_body
 from stagedoor.api.middleware import drain
 from stagedoor.api.raw_routes import HotRoute
 from stagedoor.api.services import services_of
-from stagedoor.api.whip.headers import CORS, PREFLIGHT, if_match, quoted
+from stagedoor.api.whip.headers import PREFLIGHT, if_match, quoted
 from stagedoor.api.whip.openapi_paths import OPERATIONS
 from stagedoor.kernel.errors import BadRequest, Problem, UnsupportedMediaType
 from stagedoor.sources.whip.sdp import (
@@ -41,8 +42,6 @@ _RESOURCE: Final = "/whip/{app}/{room}/{session}"
 _ACCEPTED: Final = {SDP: {"Accept-Post": SDP}, FRAGMENT: {"Accept-Patch": FRAGMENT}}
 """How the answer to a body of another type, and to OPTIONS, says what is taken (RFC 5789, section 3.1)."""
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
 
 def routes() -> list[BaseRoute]:
     """For the application."""
@@ -53,7 +52,7 @@ def routes() -> list[BaseRoute]:
             found += [
                 HotRoute(
                     path + ending,
-                    _answered(endpoint),
+                    endpoint,
                     method=method,
                     public_because=_KEY,
                     operation=shown.get((method, path)),
@@ -63,7 +62,7 @@ def routes() -> list[BaseRoute]:
     found += [
         HotRoute(
             _RESOURCE,
-            _answered(endpoint),
+            endpoint,
             method=method,
             public_because=_SESSION,
             operation=OPERATIONS.get((method, _RESOURCE)),
@@ -73,34 +72,23 @@ def routes() -> list[BaseRoute]:
     return found
 
 
-def _answered(endpoint: Endpoint) -> Endpoint:
-    """The endpoint, whose refusals a page of another origin may read too."""
-
-    async def answer(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except Problem as problem:
-            problem.headers |= CORS
-            raise
-
-    return answer
-
-
 async def _create(request: Request) -> Response:
     services = services_of(request)
-    body = await _body(request, SDP)
     key = request.path_params.get("streamKey") or secret_in(request.headers.get("authorization"))
     app, room = request.path_params.get("app"), request.path_params.get("room")
     address = request.client.host if request.client else ""
+    async with _authentication(request):
+        authenticated = await services.whip.authenticate(key, app, room, address)
+    offer = _description(await _body(request, SDP), parse_description)
     try:
-        made = await services.whip.create(key, app, room, _description(body, parse_description), address)
+        made = await services.whip.create(authenticated, offer)
     except UnacceptableOffer as refused:
         raise not_acceptable(refused) from None
     return Response(made.answer, 201, _created(services.public_url, made), SDP)
 
 
 def _created(public_url: str, made: NewSession) -> dict[str, str]:
-    headers = CORS | {
+    headers = {
         "Location": f"{public_url}/whip/{made.app}/{made.room}/{made.session}",
         "ETag": quoted(made.etag),
         "Accept-Patch": FRAGMENT,
@@ -111,26 +99,37 @@ def _created(public_url: str, made: NewSession) -> dict[str, str]:
 
 async def _patch(request: Request) -> Response:
     services = services_of(request)
-    body = await _body(request, FRAGMENT)
-    condition = if_match(request.headers.getlist("if-match"))
-    fragment = _description(body, parse_fragment)
     session = request.path_params["session"]
     key = secret_in(request.headers.get("authorization"))
-    restarted = await services.whip.patch(session, key, condition, fragment)
+    async with _authentication(request):
+        await services.whip.check(session, key)
+    body = await _body(request, FRAGMENT)
+    condition = if_match(request.headers.getlist("if-match"))
+    restarted = await services.whip.patch(session, key, condition, _description(body, parse_fragment))
     if restarted is None:
-        return Response(status_code=204, headers=CORS)
-    return Response(restarted.fragment, 200, CORS | {"ETag": quoted(restarted.etag)}, FRAGMENT)
+        return Response(status_code=204)
+    return Response(restarted.fragment, 200, {"ETag": quoted(restarted.etag)}, FRAGMENT)
 
 
 async def _delete(request: Request) -> Response:
     key = secret_in(request.headers.get("authorization"))
     await services_of(request).whip.delete(request.path_params["session"], key)
-    return Response(status_code=200, headers=CORS)
+    return Response(status_code=200)
 
 
 async def _options(request: Request) -> Response:
     accepted = FRAGMENT if "session" in request.path_params else SDP
     return Response(status_code=204, headers=PREFLIGHT | _ACCEPTED[accepted])
+
+
+@asynccontextmanager
+async def _authentication(request: Request) -> AsyncGenerator[None]:
+    """What comes before the body is looked at: who has no key learns nothing of what is wrong with the body."""
+    try:
+        yield
+    except Problem:
+        await drain(request.receive)
+        raise
 
 
 def _description(body: bytes, parse: Callable[[bytes], SessionDescription]) -> SessionDescription:

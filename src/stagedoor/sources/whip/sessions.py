@@ -101,25 +101,32 @@ class WhipSessions:
         self._wrong_keys = WrongKeys()
         self._turns = WeakValueDictionary[str, asyncio.Lock]()
 
-    async def create(
-        self, key: str | None, app: str | None, room: str | None, offer: SessionDescription, address: str
-    ) -> NewSession:
-        """Begin a session.
+    async def authenticate(
+        self, key: str | None, app: str | None, room: str | None, address: str
+    ) -> AuthenticatedIngress:
+        """The ingress whose key an encoder has.
 
         Args:
             key: The stream key; `None` without one.
             app: The app's slug as the encoder has it; `None` when the key alone names the room.
             room: The room, by short or LiveKit name, likewise.
-            offer: The encoder's offer.
             address: The encoder's IP address.
 
         Raises:
-            Problem: The key or the room is wrong, the ingress may not publish now, or LiveKit refuses.
-            UnacceptableOffer: The offer cannot be met as a whole.
+            Problem: The key or the room is wrong.
         """
         authenticated = await self._authenticate(key, address)
         if app is not None and not _is_of(authenticated, app, room or ""):
             raise NotFound("This key is for another app or room.", code="ingress_not_found")
+        return authenticated
+
+    async def create(self, authenticated: AuthenticatedIngress, offer: SessionDescription) -> NewSession:
+        """Begin a session.
+
+        Raises:
+            Problem: The ingress may not publish now, or LiveKit refuses.
+            UnacceptableOffer: The offer cannot be met as a whole.
+        """
         turn = self._turns.setdefault(authenticated.ingress.id, asyncio.Lock())
         async with turn:  # of two offers LiveKit keeps the participant of the later one, and so do the tables
             created = await self._joined(authenticated, offer)
@@ -128,6 +135,15 @@ class WhipSessions:
             except BaseException:
                 await self._watcher.leave(authenticated.app, authenticated.ingress, created.participant_sid)
                 raise
+
+    async def check(self, session: str, key: str | None) -> None:
+        """See whether there is a session that the holder of the key may change.
+
+        Raises:
+            NotFound: There is none.
+            Problem: The key is wrong.
+        """
+        await self._find(session, key)
 
     async def patch(
         self, session: str, key: str | None, condition: IfMatch, fragment: SessionDescription

@@ -17,9 +17,27 @@ _PROFILES: Final = {
     100: "High",
     110: "High 10",
     122: "High 4:2:2",
-    244: "High 4:4:4",
-    44: "CAVLC 4:4:4",
+    244: "High 4:4:4 Predictive",
+    44: "CAVLC 4:4:4 Intra",
 }
+_SET1, _SET3, _SET4, _SET5 = 0x40, 0x10, 0x08, 0x04
+
+
+def profile_name(profile_idc: int, constraints: int) -> str:
+    """The profile as annex A of the standard names it.
+
+    Args:
+        profile_idc: The number in the sequence parameter set.
+        constraints: The byte after it, with `constraint_set0_flag` as its highest bit and those up to 5 below.
+    """
+    name = _PROFILES.get(profile_idc, f"profile {profile_idc}")
+    if profile_idc == 66 and constraints & _SET1:
+        return f"Constrained {name}"
+    if profile_idc == 100 and constraints & _SET4:
+        return f"{'Constrained' if constraints & _SET5 else 'Progressive'} {name}"
+    if profile_idc in {110, 122, 244} and constraints & _SET3:
+        return f"{name.removesuffix(' Predictive')} Intra"
+    return name
 
 
 def nal_units(data: bytes) -> list[bytes]:
@@ -70,5 +88,5 @@ def profile_of(sets: bytes) -> tuple[str, bool]:
     """The profile that parameter sets name, and whether browsers decode it."""
     for unit in nal_units(sets):
         if unit[0] & 0x1F == _SPS and len(unit) > 3:
-            return _PROFILES.get(unit[1], f"profile {unit[1]}"), unit[1] in _DECODABLE
+            return profile_name(unit[1], unit[2]), unit[1] in _DECODABLE
     return "", True

@@ -22,7 +22,9 @@ from av.video.codeccontext import VideoCodecContext
 from livekit import rtc
 from livekit.rtc.participant import PublishTrackError
 
+from stagedoor.streams.media.child import h264
 from stagedoor.streams.media.child.encoder import MAX_BITRATE, fitting
+from stagedoor.streams.media.child.first_report import FirstReport
 from stagedoor.streams.media.child.frame_rate import FrameRate
 from stagedoor.streams.media.child.limits import check_size
 from stagedoor.streams.media.child.media import MediaPacket, StreamFailed, Track
@@ -55,6 +57,7 @@ class _Video:
         self._limits = limits
         self._track: Track | None = None
         self._decoder: VideoCodecContext | None = None
+        self._profile = ""
         self._size = (0, 0)
         self._rate = FrameRate()
         self.bitrate: int | None = None
@@ -70,10 +73,9 @@ class _Video:
         """What is published; none before the size of a picture is known."""
         if self._track is None or self._decoder is None or self._size == (0, 0):
             return None
-        profile = self._decoder.profile or ""
         return VideoState(
             self._track.codec,
-            profile,
+            self._profile,
             *self._size,
             fps=self.fps,
             bitrate=self.bitrate,
@@ -89,6 +91,9 @@ class _Video:
         """
         if packet.track != self._track:
             self._track, self._decoder, self.changed = packet.track, packet.track.video_decoder(), True
+            self._profile = packet.track.profile
+        if packet.key and packet.track.codec == "h264":
+            self._note_profile(packet)
         pictures: list[av.VideoFrame] = []
         if self._decoder is not None:
             with contextlib.suppress(FFmpegError):  # what is broken shows for a moment; the stream goes on
@@ -96,6 +101,12 @@ class _Video:
         for picture in pictures:
             self._note(picture)
         return pictures
+
+    def _note_profile(self, packet: MediaPacket) -> None:
+        sets = h264.parameter_sets(packet.data) or h264.parameter_sets(packet.track.extradata or b"")
+        profile, _ = h264.profile_of(sets)
+        if profile and profile != self._profile:
+            self._profile, self.changed = profile, True
 
     def _note(self, picture: av.VideoFrame) -> None:
         self._rate.take(picture.pts or 0)
@@ -165,6 +176,7 @@ class LadderPublisher:
         self._over: StreamFailed | None = None
         self._picture_source: rtc.VideoSource | None = None
         self._sound_source: rtc.AudioSource | None = None
+        self._first_report = FirstReport()
         self._sounds: asyncio.Queue[rtc.AudioFrame] = asyncio.Queue(_AUDIO_QUEUE_MS // 20)
         self.video = _Video(limits)
         self.audio = _Audio()
@@ -254,8 +266,10 @@ class LadderPublisher:
             for sound in self.audio.take(packet):
                 await self._play(me, sound)
         if (self.video.changed or self.audio.changed) and (self._picture_source or self._sound_source):
-            self.video.changed = self.audio.changed = False
-            self._on_change(self.video.state, self.audio.state)
+            video, audio = self.video.state, self.audio.state
+            if self._first_report.due(video, audio):
+                self.video.changed = self.audio.changed = False
+                self._on_change(video, audio)
 
     async def _show(self, me: rtc.LocalParticipant, picture: av.VideoFrame) -> None:
         width, height = fitting(picture.width, picture.height)

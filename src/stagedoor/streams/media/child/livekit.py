@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from stagedoor.streams.media.child.audio import SILENCE, AudioPipeline
+from stagedoor.streams.media.child.first_report import FirstReport
 from stagedoor.streams.media.child.media import MediaPacket, StreamFailed
 from stagedoor.streams.media.child.packet_queue import PacketQueue
 from stagedoor.streams.media.child.video import VideoPipeline
@@ -55,6 +56,8 @@ class LiveKitPublisher:
         self._session: WhipSession | None = None
         self._with_video = False
         self._written_at = 0.0
+        self._first_report = FirstReport()
+        self._unreported = False
         self.video = VideoPipeline(order.transcoding, order.limits)
         self.audio = AudioPipeline()
         self.cpu_seconds = 0.0
@@ -101,6 +104,8 @@ class LiveKitPublisher:
                 self._rejoin_with_video(packet)
             else:
                 self._send(packet)
+            if self._unreported or self.video.changed or self.audio.changed:
+                self._report()
             self.cpu_seconds = time.thread_time()
 
     def _next(self) -> MediaPacket | None:
@@ -147,7 +152,7 @@ class LiveKitPublisher:
             held = self._next()
             if held is not None:
                 self._hold(held)
-        self.video.key_wanted = True
+        self.video.key_wanted = self._unreported = True
         self._report()
 
     def _rejoin_with_video(self, packet: MediaPacket) -> None:
@@ -175,15 +180,14 @@ class LiveKitPublisher:
             for unit in self.video.take(packet):
                 session.write_video(unit.data, unit.pts, key=unit.key)
         self._written_at = time.monotonic()
-        if self.video.changed or self.audio.changed:
-            self._report()
 
     def _stay(self) -> None:
         if self._session is not None and time.monotonic() - self._written_at >= _IDLE_SECONDS:
             self._session.write_audio(SILENCE, _now())
 
     def _report(self) -> None:
-        if self._session is None:
+        video, audio = self.video.state, self.audio.state
+        if self._session is None or not self._first_report.due(video, audio):
             return
-        self.video.changed = self.audio.changed = False
-        self._on_change(self.video.state, self.audio.state)
+        self._unreported = self.video.changed = self.audio.changed = False
+        self._on_change(video, audio)
