@@ -17,6 +17,7 @@ from benchmarks import (
     cameras,
     composition,
     feed,
+    hls,
     ingest,
     jobs,
     memory,
@@ -43,6 +44,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[Plan], list[Line]]]] = {
     "ingest": ingest.run,
     "rtmp": rtmp.run,
     "composition": composition.run,
+    "hls": hls.run,
 }
 
 

@@ -19,6 +19,7 @@ from tests.support.api_routes import application
 from tests.support.api_webhook import room_event, signed
 
 TOKENS = "/api/v1/apps/live/tokens"
+SEGMENT = "/hls/live/demo/m/c2VjcmV0LXNlY3JldC1zZQ/7.mp4"
 KEY = [(b"authorization", b"Bearer operator-secret")]
 ASK = b'{"room":"demo","identity":"ada"}'
 
@@ -100,6 +101,20 @@ async def test_the_framework_answers_the_same(made: tuple[FrontedApp, Services])
         ("POST", "/api/v1/apps/\x00/tokens", KEY, (ASK,)),
         ("GET", TOKENS, KEY, (b"",)),
         ("HEAD", TOKENS, KEY, (b"",)),
+        ("GET", SEGMENT, [], (b"",)),
+        ("HEAD", SEGMENT, [], (b"",)),
+        ("OPTIONS", SEGMENT, [], (b"",)),
+        ("POST", SEGMENT, [], (b"",)),
+        ("GET", SEGMENT, [(b"range", b"bytes=0-1")], (b"",)),
+        ("GET", SEGMENT.replace("demo", "a%2Fb"), [], (b"",)),
+        ("GET", SEGMENT.replace("/demo/m", "/demo%2Fm"), [], (b"",)),
+        ("GET", SEGMENT.replace("demo", ""), [], (b"",)),
+        ("GET", SEGMENT.replace("demo", "\x00"), [], (b"",)),
+        ("GET", f"{SEGMENT}/", [], (b"",)),
+        ("GET", "/hls/live/demo/index.m3u8", [], (b"",)),
+        ("GET", "/hls/live/demo/index.m3u8", KEY, (b"",)),
+        ("GET", "/hls/none/demo/video.m3u8", KEY, (b"",)),
+        ("GET", "/hls/live/demo/other.m3u8", KEY, (b"",)),
     ]
     for method, path, headers, pieces in requests:
         ours = await call(app, method, path, headers, *pieces)

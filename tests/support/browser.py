@@ -22,6 +22,7 @@ from playwright.async_api import (
     Locator,
     Page,
     async_playwright,
+    expect,
 )
 
 from tests.support import slow
@@ -50,6 +51,10 @@ SPREAD: Final = 8.0
 """Standard deviation of brightness that no black or plain picture has; the fake camera's is about 60."""
 CHANGE: Final = 0.2
 """Mean change of brightness that noise of a codec on a still picture stays below."""
+
+# By itself Playwright gives up an expectation after five seconds, of which a busy machine needs more for one password's
+# hash; for all else it waits for thirty.
+expect.set_options(timeout=30_000)
 
 _GRAB = """video => {
   if (video.readyState < 2 || !video.videoWidth) return null;

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 from stagedoor import __version__
 from stagedoor.api import livekit_webhook, openapi, problems
 from stagedoor.api.authentication import public
-from stagedoor.api.front import Front, FrontedApp
+from stagedoor.api.front import Front, FrontedApp, FrontRoute
 from stagedoor.api.hls import routes as hls
 from stagedoor.api.idempotency.middleware import IdempotencyMiddleware
 from stagedoor.api.live import frame_post
@@ -113,13 +113,14 @@ def build(services: Services, pages: list[BaseRoute]) -> FastAPI:
     endpoint = WebhookEndpoint(services.receiver, settings.livekit_webhook_max_bytes)
     hooks = livekit_webhook.routes(settings.livekit_webhook_path, endpoint)
     fronted = [*hooks, tokens.route(PREFIX, services)]
-    app.front = Front(fronted)
+    watched = hls.routes(services)
+    app.front = Front([*fronted, *(route for route in watched if isinstance(route, FrontRoute))])
     if not tracing.enabled():  # its spans are made around ASGI's messages
         app.direct = endpoint.direct(hooks)
     app.router.routes.extend(fronted)
     app.router.routes.extend(live.routes())
     app.router.routes.extend(whip.routes())
-    app.router.routes.extend(hls.routes())
+    app.router.routes.extend(watched)
     # Not include_router, which nests: a flat list is what the access test and the metrics walk.
     for router in (*_ROUTERS, health.router(""), health.router(PREFIX)):
         app.router.routes.extend(router.routes)

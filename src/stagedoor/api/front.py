@@ -43,7 +43,7 @@ class Reply:
     """An answer: status, body and headers, `content-length` included."""
 
     status: int
-    body: bytes
+    body: bytes | memoryview
     headers: Sequence[tuple[bytes, bytes]]
 
 
@@ -59,7 +59,7 @@ class FrontRoute(HotRoute):
     """A route that is answered in front of the framework.
 
     Args:
-        path: The path under the application, with one parameter at the most.
+        path: The path under the application; a parameter is a whole segment.
         answer: Makes the answer; what it raises is rendered as for every other route.
         options: As those of `HotRoute`.
     """
@@ -106,7 +106,11 @@ class Front:
 
     def __init__(self, routes: Sequence[FrontRoute]) -> None:
         self._exact = {(route.method, route.path): route for route in routes if "{" not in route.path}
-        self._with_parameter = [_Pattern(route) for route in routes if "{" in route.path]
+        self._with_parameters: dict[int, list[_Pattern]] = {}
+        for route in routes:
+            if "{" in route.path:
+                pattern = _Pattern(route)
+                self._with_parameters.setdefault(pattern.length, []).append(pattern)
         self.answer: ASGIApp = TracingMiddleware(self._answer) if tracing.enabled() else self._answer
 
     def find(self, scope: Scope) -> FrontRoute | None:
@@ -115,12 +119,15 @@ class Front:
         route = self._exact.get((scope["method"], path))
         if route is not None:
             return route
-        for pattern in self._with_parameter:
-            value = pattern.match(path)
-            if value is not None and scope["method"] == pattern.route.method:
+        segments = path.split("/")
+        for pattern in self._with_parameters.get(len(segments), ()):
+            values = pattern.match(segments)
+            if values is not None and scope["method"] == pattern.route.method:
                 if any(name == _IDEMPOTENCY_KEY for name, _ in scope["headers"]):
                     return None
-                scope["path_params"] = {pattern.name: value}
+                if b"%2f" in (scope.get("raw_path") or b"").lower():
+                    return None  # a slash in a parameter is the framework's matter
+                scope["path_params"] = values
                 return pattern.route
         return None
 
@@ -138,19 +145,26 @@ class Front:
 
 
 class _Pattern:
-    """The path of a route with one parameter, which is a whole segment."""
+    """The path of a route with parameters, each of which is a whole segment.
+
+    Attributes:
+        length: How many segments it has.
+    """
 
     def __init__(self, route: FrontRoute) -> None:
         self.route = route
-        self._prefix, _, rest = route.path.partition("{")
-        self.name, _, self._suffix = rest.partition("}")
+        segments = route.path.split("/")
+        self.length = len(segments)
+        self._names = [(at, segment[1:-1]) for at, segment in enumerate(segments) if segment.startswith("{")]
+        self._fixed = [(at, segment) for at, segment in enumerate(segments) if not segment.startswith("{")]
 
-    def match(self, path: str) -> str | None:
-        """The parameter; `None` when it is another path. A slash in it, as sent encoded, is the framework's matter."""
-        if not path.endswith(self._suffix) or not path.startswith(self._prefix):
-            return None
-        value = path[len(self._prefix) : len(path) - len(self._suffix)]
-        return value if value and "/" not in value else None
+    def match(self, segments: Sequence[str]) -> dict[str, str] | None:
+        """The parameters in so many segments; `None` when it is another path."""
+        for at, fixed in self._fixed:
+            if segments[at] != fixed:
+                return None
+        values = {name: segments[at] for at, name in self._names}
+        return values if all(values.values()) else None
 
 
 def failed(error: BaseException, route: str) -> Reply:

@@ -86,6 +86,19 @@ def test_a_segment_is_its_parts_and_leaves_the_window_a_while_after_the_playlist
     assert window.find(first.uri[2:]) is None
 
 
+def test_all_viewers_get_the_same_memory() -> None:
+    window = filled(2)
+    uri = shown(window).segments[0].uri[2:]
+    first, second = window.find(uri), window.find(uri)
+    assert isinstance(first, memoryview)
+    assert isinstance(second, memoryview)
+    assert first.obj is second.obj, "a segment is copied for each viewer"
+    for piece in window.segments[0].pieces:
+        found = window.find(piece.name)
+        assert isinstance(found, memoryview)
+        assert found.obj is first.obj, "a complete segment is in memory twice"
+
+
 def test_a_new_timeline_is_a_discontinuity_with_its_own_initialization() -> None:
     window = filled(3)
     before = shown(window)

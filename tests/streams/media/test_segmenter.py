@@ -68,7 +68,54 @@ def test_durations_hold_their_targets_for_any_groups_of_pictures(
     assert sum(one.duration for one in made.parts) == pytest.approx(len(packets) / fps, abs=0.15)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 90), st.sampled_from([0.05, 0.3, 0.7, 1.2, 1.9, 2.3, 2.9, 3.5])), max_size=8),
+    st.integers(1, 120),
+    st.sampled_from([2.0, 4.0]),
+    st.sampled_from(["both", "video", "video alone", "audio alone"]),
+)
+def test_no_segment_is_longer_than_its_target_after_gaps(
+    gaps: list[tuple[int, float]], group: int, segment: float, missing: str
+) -> None:
+    packets = with_gaps(gaps, group, missing)
+    made = segmented(packets, segment)
+    for parts in made.segments():
+        assert round(sum(one.duration for one in parts)) <= segment
+    assert all(one.duration > 0 for one in made.parts)
+    if missing != "audio alone" and all(gap < min(segment, 3.0) for _, gap in gaps):
+        assert len(made.initializations) == 1, "a gap that fits a segment ends the timeline"
+        video = [packet for packet in packets if packet.track.kind == "video"]
+        got = demuxed(made.files()[0], "video")
+        first = video[0].dts
+        assert [dts for _, dts, _ in got] == [pytest.approx(one.dts - first, abs=20) for one in video]
+        if missing == "video alone":
+            length = (video[-1].dts - first) / 1_000_000
+            assert sum(one.duration for one in made.parts) == pytest.approx(length, abs=0.7)
+
+
+def with_gaps(gaps: list[tuple[int, float]], group: int, missing: str) -> list[MediaPacket]:
+    """Pictures and sound, of which a source sends nothing for so many seconds after so many pictures."""
+    video, audio, at = list[MediaPacket](), list[MediaPacket](), 1_000_000_000
+    silences: list[tuple[int, int]] = []
+    for pictures_before, gap in [*gaps, (30, 0.0)]:
+        for _ in range(pictures_before):
+            video.append(replace(SAMPLE[0 if len(video) % group == 0 else 1], pts=at, dts=at))
+            at += 40_000
+        silences.append((at, at + int(gap * 1_000_000)))
+        at += int(gap * 1_000_000)
+    for time in range(1_000_000_000, at, 21_333):
+        if missing == "video" or not any(begin <= time < end for begin, end in silences):
+            audio.append(replace(SOUND, pts=time, dts=time))
+    if missing == "video alone":
+        return video
+    if missing == "audio alone":
+        return audio
+    return sorted([*video, *audio], key=lambda packet: packet.dts)
+
+
 SAMPLE = packets_of(encode(2, audio=None, group=25))
+SOUND = packets_of(encode(1, video=False))[0]
 
 
 def some_video(groups: list[int], fps: int) -> list[MediaPacket]:

@@ -160,7 +160,7 @@ class HlsRoom:
         wanted.refuse_far_ahead(self.window, PART_SECONDS)
         await self._until(lambda: self.window.has(wanted.number, wanted.part))
 
-    async def media(self, name: str) -> bytes | None:
+    async def media(self, name: str) -> bytes | memoryview | None:
         """The media at a path below `m/`; of the part that comes next it is waited for.
 
         Raises:

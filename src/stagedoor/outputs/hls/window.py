@@ -38,7 +38,7 @@ class Piece:
 
     name: str
     header: Part
-    media: bytes
+    media: bytes | memoryview
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +69,8 @@ class Segment:
         discontinuity: The number of discontinuities up to and with its beginning.
         begins_timeline: Whether a discontinuity stands before it.
         secret: Is in the paths of its media: who is not given it cannot guess them.
+        whole: All of it once it is complete. The pieces are views of it, so that neither is copied for each viewer,
+            and it is in memory once.
     """
 
     number: int
@@ -79,6 +81,7 @@ class Segment:
     pieces: list[Piece] = field(default_factory=list[Piece])
     complete: bool = False
     bytes: int = 0
+    whole: memoryview = field(default_factory=lambda: memoryview(b""))
 
     @property
     def name(self) -> str:
@@ -99,9 +102,14 @@ class Segment:
         """The path below `m/` of a part, which need not be there yet."""
         return f"{self.secret}/{self.number}.{index}.mp4"
 
-    def media(self) -> bytes:
-        """The whole segment."""
-        return b"".join(piece.media for piece in self.pieces)
+    def end(self) -> None:
+        """Complete it, in one piece of memory."""
+        whole, begin = memoryview(b"".join(piece.media for piece in self.pieces)), 0
+        for at, piece in enumerate(self.pieces):
+            media = whole[begin : begin + len(piece.media)]
+            self.pieces[at] = Piece(piece.name, piece.header, media)
+            begin += len(media)
+        self.whole, self.complete = whole, True
 
 
 class Window:
@@ -204,11 +212,11 @@ class Window:
         self._shed()
         self.version += 1
 
-    def find(self, name: str) -> bytes | None:
+    def find(self, name: str) -> bytes | memoryview | None:
         """The media at a path below `m/`."""
         found = self._named.get(name)
         if isinstance(found, Segment):
-            return found.media()
+            return found.whole
         return None if found is None else found.media
 
     def has(self, number: int, part: int | None) -> bool:
@@ -241,7 +249,8 @@ class Window:
             if self._begins:
                 self._discontinuity -= 1
             return
-        segment.complete = True
+        segment.end()
+        self._named |= {piece.name: piece for piece in segment.pieces}
         timeline, seconds = segment.timeline, segment.duration
         if seconds:
             timeline.peak = max(timeline.peak, segment.bytes * 8 / seconds)

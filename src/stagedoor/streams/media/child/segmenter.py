@@ -3,6 +3,8 @@
 The video says where parts and segments begin, and audio goes into the part that is open when it comes. A part ends when
 the next picture would make it longer than the target, so that its duration is known. A segment ends at the key frame
 after which the next group of pictures would not fit; when groups are longer than segments, a segment ends without one.
+When nothing comes for a while, a segment ends at its longest duration, to which its last picture is shown, and the next
+one begins there, without a picture of its own until one comes.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ _OTHER_TRACK_US: Final = 500_000
 _KEY_FRAME_US: Final = 10_000_000
 """The same for a key frame of a video that has come without one."""
 _LONGEST_GAP_US: Final = 3_000_000
-"""After a longer gap a new timeline begins."""
+"""After a longer gap a new timeline begins; also after one that would be a segment with nothing in it."""
 _VIDEO_LATE_US: Final = 1_000_000
 """When the video is so late after the audio, parts end without it."""
 _JUDGED_PICTURES: Final = 3
@@ -43,6 +45,7 @@ class Segmenter:
 
     def __init__(self, segment_seconds: float, part_seconds: float) -> None:
         self._segment_us = int((segment_seconds + SLACK) * 1_000_000)
+        self._longest_gap_us = min(_LONGEST_GAP_US, self._segment_us)
         self._shortest_us = int(segment_seconds * 500_000)
         self._part_us = int(part_seconds * 1_000_000)
         self._video_packets, self._audio_packets = VideoPackets(), AudioPackets()
@@ -61,12 +64,7 @@ class Segmenter:
             return
         made = (self._video_packets if packet.track.kind == "video" else self._audio_packets).take(packet)
         for one in made:
-            if not self._begun:
-                yield from self._hold(one)
-            elif self._fits(one):
-                yield from self._add(one)
-            else:
-                yield from self._restart(one)
+            yield from self._take(one)
 
     def interrupt(self) -> Iterator[tuple[Header, bytes]]:
         """Packets are missing: what follows has a timeline of its own, beginning with a key frame."""
@@ -74,6 +72,14 @@ class Segmenter:
             yield from self._end()
             self._begun = False
         self._held.clear()
+
+    def _take(self, packet: MediaPacket) -> Iterator[tuple[Header, bytes]]:
+        if not self._begun:
+            yield from self._hold(packet)
+        elif self._fits(packet):
+            yield from self._add(packet)
+        else:
+            yield from self._restart(packet)
 
     # The beginning
 
@@ -104,8 +110,8 @@ class Segmenter:
         yield self._initialize(held[0] if self._video is None or video is None else video)
         for one in held:
             track = self._track(one.track.kind)
-            if track is not None and one.dts >= self._part_at:
-                yield from self._add(one)
+            if not self._begun or (track is not None and one.dts >= self._part_at):
+                yield from self._take(one)
 
     def _initialize(self, first: MediaPacket) -> tuple[Header, bytes]:
         self._begun, self._sequence = True, 0
@@ -133,10 +139,17 @@ class Segmenter:
         if track is None or packet.track != track.track:
             return False
         if packet.track.kind == "video" and self._video is not None:
-            return -1 < packet.dts - self._video.last_dts < _LONGEST_GAP_US and not self._video.changed(packet)
-        return abs(packet.dts - track.last_dts) < _LONGEST_GAP_US
+            after = packet.dts - self._video.last_dts
+            return -1 < after < self._longest_gap_us and not self._video.changed(packet)
+        longest = _LONGEST_GAP_US if self._video is not None else self._longest_gap_us
+        return abs(packet.dts - track.last_dts) < longest
 
     # Parts
+
+    @property
+    def _segment_end(self) -> int:
+        """When the segment ends at the latest."""
+        return self._segment_at + self._segment_us
 
     def _add(self, packet: MediaPacket) -> Iterator[tuple[Header, bytes]]:
         if packet.track.kind == "video" and self._video is not None:
@@ -148,7 +161,8 @@ class Segmenter:
                 if self._audio.samples:
                     yield from self._cut(packet, self._audio.frame_us)
             elif packet.dts - max(self._video.last_dts, self._part_at) > _VIDEO_LATE_US:
-                yield self._flush(packet.dts, ends=packet.dts - self._segment_at > self._segment_us - self._part_us)
+                end = min(packet.dts, self._segment_end)
+                yield self._flush(end, ends=end - self._segment_at > self._segment_us - self._part_us)
             self._audio.add(packet)
 
     def _cut(self, packet: MediaPacket, frame_us: int) -> Iterator[tuple[Header, bytes]]:
@@ -162,7 +176,7 @@ class Segmenter:
         whole = elapsed + frame_us > self._segment_us
         full_groups = elapsed >= self._shortest_us and elapsed + self._group_us > self._segment_us
         if whole or (key and full_groups) or (self._video is None and elapsed + self._part_us > self._segment_us):
-            yield self._flush(at, ends=True)
+            yield self._flush(min(at, self._segment_end), ends=True)
         elif at + frame_us - self._part_at > self._part_us:
             yield self._flush(at, ends=False)
 
@@ -170,7 +184,7 @@ class Segmenter:
         """End the part and the segment, because nothing follows in this timeline."""
         track = self._video or self._audio
         if track is not None and (track.samples or (self._audio is not None and self._audio.samples)):
-            end = max(track.last_dts + track.frame_us, self._part_at + 1_000)
+            end = max(min(track.last_dts + track.frame_us, self._segment_end), self._part_at + 1_000)
             yield self._flush(end, ends=True)
 
     def _flush(self, end: int, *, ends: bool) -> tuple[Header, bytes]:
