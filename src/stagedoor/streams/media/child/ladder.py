@@ -30,6 +30,7 @@ from stagedoor.streams.media.child.limits import check_size
 from stagedoor.streams.media.child.media import MediaPacket, StreamFailed, Track
 from stagedoor.streams.media.child.packet_queue import PacketQueue
 from stagedoor.streams.media.child.pcm import RATE, PcmDecoder
+from stagedoor.streams.media.child.undecodable import DamageWatch
 from stagedoor.streams.media.protocol import AudioState, JoinTarget, StreamLimits, VideoState
 
 REASON: Final = "It is transcoded because the setting layers is ladder. Set layers to single."
@@ -67,6 +68,7 @@ class _Video:
         self._profile = ""
         self._size = (0, 0)
         self._rate = FrameRate()
+        self._damage = DamageWatch()
         self.bitrate: int | None = None
         self.changed = False
 
@@ -105,6 +107,9 @@ class _Video:
         if self._decoder is not None:
             with contextlib.suppress(FFmpegError):  # what is broken shows for a moment; the stream goes on
                 pictures = self._decoder.decode(packet.packet())
+        whole = h264.whole(packet.data) if packet.track.codec == "h264" else bool(pictures)
+        if packet.live and whole is not None:
+            self._damage.take(packet.dts, whole=whole)
         for picture in pictures:
             self._note(picture)
         return pictures
