@@ -40,6 +40,9 @@ _log = structlog.get_logger()
 _LOOK_SECONDS: Final = 1.0
 """Between two looks at what is to be pulled."""
 
+_GATHER_SECONDS: Final = 0.05
+"""So that one look serves many changes."""
+
 _REST_SECONDS: Final = 5.0
 """The same while there is nothing; a change that comes through this node is seen at once."""
 
@@ -119,20 +122,20 @@ class PullRunner:
                     again = await self._look()
                 except StorageUnavailable as error:
                     _log.warning("pulls_unavailable", error=str(error))
-                await asyncio.sleep(_LOOK_SECONDS)
-                if not again:
-                    await self._rest()
+                rest = _LOOK_SECONDS if again else max(_REST_SECONDS, self._database.poll_seconds)
+                await self._rest(rest)
         finally:
             for task in self._tasks.values():
                 task.cancel()
             if self._tasks:
                 await asyncio.wait(self._tasks.values())
 
-    async def _rest(self) -> None:
-        """Wait until an ingress is changed, here or by another node."""
+    async def _rest(self, seconds: float) -> None:
+        """Wait for so long, or until an ingress is changed through this node."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(_REST_SECONDS, self._database.poll_seconds)):
+            async with asyncio.timeout(seconds):
                 await self._asked.wait()
+                await asyncio.sleep(_GATHER_SECONDS)
 
     async def _look(self) -> bool:
         """Begin what is due, and end what is not wanted; false when nothing can become due by itself."""
