@@ -23,7 +23,8 @@ from tests.support.ports import free_ports
 
 from benchmarks.support.cores import LOAD, SERVER, on_core
 from benchmarks.support.hls_player import Part, player
-from benchmarks.support.load import Driven, drive
+from benchmarks.support.hls_viewers import Spec, Watched
+from benchmarks.support.load import Driven, drive, run_program
 from benchmarks.support.nginx import find_nginx, nginx
 from benchmarks.support.plan import Plan
 from benchmarks.support.processes import cpu_seconds, ran_seconds, tree
@@ -69,7 +70,12 @@ def run(plan: Plan) -> list[Line]:
         starting = stagedoor(plan.folder / "stagedoor", STAGEDOOR_RTMP_LISTEN=f"127.0.0.1:{port}")
         with starting as product:
             product.patch("/apps/live", {"settings": _SETTINGS})
-            return [*_serving(plan, product), *_first_pictures(plan, product), *_glass_to_glass(plan, product)]
+            return [
+                *_serving(plan, product),
+                *_watching(plan, product),
+                *_first_pictures(plan, product),
+                *_glass_to_glass(plan, product),
+            ]
 
 
 @contextmanager
@@ -176,6 +182,32 @@ def _round(
         f"p99 {number(driven.measured.p99_ms)} ms, load generator busy {driven.measured.busy:.0%}"
     )
     return driven
+
+
+def _watching(plan: Plan, product: Stagedoor) -> list[Line]:
+    """A live room: each player asks with blocking reload, and all are answered at once when there is a part."""
+    process = [psutil.Process(product.product.pid)]
+    seconds = plan.scaled(30)
+    rates, lines = list[float](), list[Line]()
+    with _pushing(product, "watched") as link, player(link) as viewer:
+        part = float(viewer.begin().part_target) * 1000
+        video = viewer.video.partition("&viewer=")[0]
+        alone = cpu_seconds(process)
+        time.sleep(seconds)
+        alone = cpu_seconds(process) - alone
+        for players in (VIEWERS // 10, VIEWERS):
+            spec = Spec(video, players, seconds)
+            seen, spent = run_program("benchmarks.support.hls_viewers", spec, Watched, lambda: cpu_seconds(process))
+            rates.append((seen.playlists + seen.parts) / max(spent - alone, 0.01))
+            say(
+                f"  {players} players with blocking reload: {number(seen.parts / seconds)} parts/s, "
+                f"{number(rates[-1])} answers per CPU second, p50 {number(seen.p50_ms)} and p99 {number(seen.p99_ms)} "
+                f"ms after the first player, load busy {seen.busy:.0%}"
+            )
+            name = f"hls, {players} players with blocking reload: p99 after the first"
+            lines.append(Line(name, seen.p99_ms, "ms", "the target of parts", part))
+    name = f"hls, {VIEWERS} players with blocking reload: answers"
+    return [*lines, Line(name, rates[-1], "/CPU s", f"{VIEWERS // 10} players", rates[0])]
 
 
 # How late pictures are

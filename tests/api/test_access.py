@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute
 
 from stagedoor.access.roles import ROLE_SCOPES
 from stagedoor.access.room_roles import DEFAULT_ROLES, ROLE_ACTIONS, RoomAction
-from stagedoor.api.authentication import credential_of, scope_of
+from stagedoor.api.authentication import acts_in_room, credential_of, scope_of
 from stagedoor.people.nouns import ROLES, Role
 from stagedoor.tenancy.scopes import SCOPES, expand
 from tests.support.api_routes import application
@@ -224,6 +224,13 @@ async def test_every_route_with_a_scope_is_tried_here(routes: list[BaseRoute]) -
     assert known == set(CALLS)
 
 
+async def test_where_a_role_in_the_room_is_enough_the_route_asks_for_an_action(routes: list[BaseRoute]) -> None:
+    found: set[tuple[str, str]] = set()
+    for route in filter(acts_in_room, routes):
+        found |= {(method, path_of(route).removeprefix(PREFIX)) for method in getattr(route, "methods", ())}
+    assert found == {call for call, told in CALLS.items() if told.action is not None and call[0] != "GET"}
+
+
 async def test_routes_for_users_and_for_any_caller_are_these(routes: list[BaseRoute]) -> None:
     found: dict[str, set[tuple[str, str]]] = {"user": set(), "any": set()}
     for route in routes:
@@ -262,6 +269,7 @@ async def test_under_the_prefix_only_these_are_public(routes: list[BaseRoute]) -
         "/invitation",
         "/account",
         "/rooms",
+        "/members",
         "/health",
         "/ready",
         "/metrics",
@@ -481,7 +489,11 @@ async def test_every_role_may_what_the_table_of_roles_says(
     for role in reversed(ROLES):
         browser = members.by_role[role]
         if scope not in ROLE_SCOPES[role]:
-            assert await tried(browser) == (403, "missing_scope")
+            by_role = call.action is not None and method != "GET"
+            assert await tried(browser) == (403, "missing_room_action" if by_role else "missing_scope")
+            if by_role:
+                token = await personal_token(browser, *ROLE_SCOPES[role])
+                assert await tried(browser, Authorization=f"Bearer {token}") == (403, "missing_scope")
             continue
         lesser = await personal_token(browser, *(other for other in ROLE_SCOPES["viewer"] if other != scope))
         if scope not in expand(ROLE_SCOPES["viewer"] - {scope}):

@@ -184,6 +184,41 @@ async def test_a_role_holds_at_once_and_after_coming_back(user: User, room: str,
     assert {"room.role_given", "room.role_taken"} <= set(actions)
 
 
+async def test_a_viewer_who_is_made_host_in_a_call_is_one_at_once(user: User, room: str, tenant: Tenant) -> None:
+    await tenant.api("POST", f"/apps/{tenant.app}/rooms", {"name": "demo"}, expect=201)
+    owner, viewer, member = await user("owner"), await user("viewer"), await user()
+    who, other = await id_of(viewer), await id_of(member)
+    async with joined(await join(viewer, room)) as host, joined(await join(member, room)) as guest:
+        track = (await guest.publish_camera()).sid
+        mute = f"{room}/participants/{other}/tracks/{track}/mute"
+        refusal = await viewer("POST", mute, {"muted": True}, expect=403)
+        assert refusal["code"] == "missing_room_action"
+        assert (await owner("PUT", f"{room}/roles/{who}", {"role": "host"}))["data"]["applied"] is True
+        there = await permission_of(tenant.api, room, who)
+        assert (there["canPublish"], sorted(there["canPublishSources"])) == (True, SOURCES)
+
+        async def client_knows() -> bool:
+            return host.me.permissions.can_publish
+
+        await eventually(client_knows)
+        await host.publish_camera()
+        assert (await viewer("POST", mute, {"muted": True}))["data"]["muted"] is True
+        secret = (await viewer("POST", "/me/tokens", {"name": "x", "scopes": ["rooms:read"]}, expect=201))["data"][
+            "token"
+        ]
+        status, problem = await viewer.raw("POST", mute, {"muted": True}, Authorization=f"Bearer {secret}")
+        assert (status, problem["code"]) == (403, "missing_scope")
+        await viewer("PUT", f"{room}/roles/{other}", {"role": "listener"})
+        await viewer("DELETE", f"{room}/participants/{other}", expect=204)
+        await asyncio.wait_for(guest.gone, 30)
+        elsewhere = await viewer("DELETE", f"{room}-other", expect=404)
+        assert elsewhere["code"] == "room_not_found"
+        await owner("DELETE", f"{room}/roles/{who}")
+        await viewer("DELETE", room, expect=403)
+        assert (await permission_of(tenant.api, room, who))["canPublish"] is False
+        assert (await viewer.raw("POST", f"/apps/{tenant.app}/rooms", {"name": "more"}))[0] == 403
+
+
 async def test_only_those_whom_the_organisation_knows_get_a_role(user: User, room: str) -> None:
     owner, outsider = await user("owner"), await user(None)
     path = f"{room}/roles/{await id_of(outsider)}"

@@ -98,7 +98,11 @@ def permissions_of(tx: Transaction, livekit_room: str, role: RoomRole) -> Permis
 
 
 def require_action(tx: Transaction, caller: Principal, app: App, livekit_room: str, action: RoomAction) -> None:
-    """Raise `Forbidden` unless the caller may do this in the room. Of an API key its scope decides alone."""
+    """Raise `Forbidden` unless the caller may do this in the room.
+
+    Of an API key its scope decides alone, and of a user who is signed in this action alone, so that a host is one
+    whatever the role in the organisation.
+    """
     if caller.kind not in {"session", "token"}:
         return
     role = role_of(tx, app, livekit_room, caller.key_id)

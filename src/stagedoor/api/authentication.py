@@ -101,6 +101,20 @@ class Needs:
         return principal
 
 
+class NeedsUnlessInRoom(Needs):
+    """A dependency: the same, of callers other than users who are signed in.
+
+    Those act on others in a room by their role there, whatever their role in the organisation: the route asks
+    `require_action`.
+    """
+
+    async def __call__(self, connection: HTTPConnection) -> Principal:
+        principal = await authenticated(services_of(connection), connection.scope)
+        if principal.kind != "session":
+            principal.require(self.scope)
+        return principal
+
+
 class NeedsCredential:
     """A dependency: the caller, who needs no scope; `who` says which callers."""
 
@@ -133,6 +147,13 @@ def scope_of(route: BaseRoute) -> str | None:
     return found[0] if found else None
 
 
+def acts_in_room(route: BaseRoute) -> bool:
+    """Whether a user who is signed in needs no scope for the route, but a role in the room that may do it."""
+    if not isinstance(route, APIRoute):
+        return False
+    return any(isinstance(dependency.call, NeedsUnlessInRoom) for dependency in route.dependant.dependencies)
+
+
 def credential_of(route: BaseRoute) -> Literal["any", "user"] | None:
     """Which callers a route without a scope asks for; `None` when it has one, or is public."""
     if not isinstance(route, APIRoute):
@@ -150,9 +171,11 @@ KeysWrite = Annotated[Principal, needs("keys:write")]
 TokensWrite = Annotated[Principal, needs("tokens:write")]
 RoomsRead = Annotated[Principal, needs("rooms:read")]
 RoomsWrite = Annotated[Principal, needs("rooms:write")]
+RoomsWriteOrAction = Annotated[Principal, Depends(NeedsUnlessInRoom("rooms:write"))]
 RoomsJoin = Annotated[Principal, needs("rooms:join")]
 SessionsRead = Annotated[Principal, needs("sessions:read")]
 SessionsWrite = Annotated[Principal, needs("sessions:write")]
+SessionsWriteOrAction = Annotated[Principal, Depends(NeedsUnlessInRoom("sessions:write"))]
 TranscriptsRead = Annotated[Principal, needs("transcripts:read")]
 TranscriptsWrite = Annotated[Principal, needs("transcripts:write")]
 CamerasRead = Annotated[Principal, needs("cameras:read")]

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 
 from stagedoor import __version__
 from stagedoor.api import examples
-from stagedoor.api.authentication import SECURITY_SCHEME, SESSION_SCHEME, credential_of, scope_of
+from stagedoor.api.authentication import SECURITY_SCHEME, SESSION_SCHEME, acts_in_room, credential_of, scope_of
 from stagedoor.api.problems import ProblemBody, documented
 from stagedoor.api.raw_routes import HotRoute
 from stagedoor.tenancy.scopes import SCOPES
@@ -127,4 +127,7 @@ def _mark(operation: dict[str, Any], route: BaseRoute) -> None:
         return
     operation["security"] = _EITHER
     operation["x-scope"] = scope
-    operation["description"] = f"{operation.get('description', '')}\n\nScope: `{scope}`.".strip()
+    note = f"Scope: `{scope}`"
+    if acts_in_room(route):
+        note += "; a user who is signed in needs the action alone, by the role in the room"
+    operation["description"] = f"{operation.get('description', '')}\n\n{note}.".strip()

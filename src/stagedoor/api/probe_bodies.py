@@ -75,7 +75,8 @@ class ProbeBody(ResponseModel):
     )
     error: ErrorBody | None = Field(
         description="Why it could not be published, or looked at; null when it could. Codes: `source_failed`,"
-        " `auth_failed`, `address_not_allowed`, `unsupported_codec`, `limit_exceeded`, `worker_failed`.",
+        " `source_timeout`, `auth_failed`, `address_not_allowed`, `unsupported_codec`, `limit_exceeded`,"
+        " `worker_failed`.",
         examples=[None],
     )
 

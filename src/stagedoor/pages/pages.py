@@ -39,7 +39,7 @@ _LONGEST_NAME: Final = 80
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _LINK: Final = "the link's token, an API key with rooms:read (to watch) or the app's playback policy decides"
 
-_VIEWS: Final = ("sign-in", "welcome", "invitation", "account", "rooms")
+_VIEWS: Final = ("sign-in", "welcome", "invitation", "account", "rooms", "members")
 _ACCOUNT: Final = "the page is the same for every visitor; what it shows it asks the API for"
 
 

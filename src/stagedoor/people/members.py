@@ -162,8 +162,7 @@ def remove(tx: Transaction, organisation_id: str, user_id: str, may_give: MayGiv
         tx: The transaction.
         organisation_id: Of what.
         user_id: Whose.
-        own: The role of the user who removes.
-        leaving: Whether users end their own membership, which every role may.
+        may_give: Which roles the caller may take; users who leave end their own membership, whatever it is.
 
     Raises:
         NotFound: The user is no member.

@@ -1,4 +1,8 @@
-"""A child process with pipes to its standard input and output.
+"""A child process whose standard input and output are streams to us.
+
+They are sockets. Where a pipe's transport is closed, uvloop closes the descriptor twice (0.22, handles/handle.pyx:
+libuv first, then the file object, whose EBADF it ignores), and between the two a descriptor that another thread opens
+gets the number and is closed in its place: a file of the database, for one. A socket is detached instead.
 
 Not `asyncio.create_subprocess_exec`: uvloop forks on the event loop's thread and runs Python in the child before it
 becomes the program, and where a native thread holds a lock at that moment the loop waits for it indefinitely (seen with
@@ -8,8 +12,8 @@ uvloop 0.22 under CPython 3.11). `subprocess` does not run Python there.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +33,7 @@ class Piped:
     child: Child
     stdin: asyncio.StreamWriter
     stdout: asyncio.StreamReader
-    _reader_transport: asyncio.BaseTransport
+    _output: asyncio.StreamWriter
 
     @property
     def pid(self) -> int:
@@ -49,9 +53,9 @@ class Piped:
             self.close()
 
     def close(self) -> None:
-        """Close the pipes of a process that has ended."""
+        """Close the streams of a process that has ended."""
         self.stdin.close()
-        self._reader_transport.close()
+        self._output.close()
         self.child.close()
 
     def kill(self) -> None:
@@ -70,27 +74,20 @@ async def start_piped(argv: Sequence[str], env: Mapping[str, str], *, line_limit
     Raises:
         OSError: It cannot be started.
     """
-    its_input, our_end = os.pipe()
-    our_output, its_output = os.pipe()
-    try:
-        pid = await asyncio.to_thread(_spawn, argv, env, its_input, its_output)
-    except BaseException:
-        os.close(our_end)
-        os.close(our_output)
-        raise
-    finally:
-        os.close(its_input)
-        os.close(its_output)
+    # Two: a child that reads without blocking would make a shared one's other direction non-blocking too.
+    its_input, our_input = socket.socketpair()
+    our_output, its_output = socket.socketpair()
+    with its_input, its_output:
+        try:
+            pid = await asyncio.to_thread(_spawn, argv, env, its_input.fileno(), its_output.fileno())
+        except BaseException:
+            our_input.close()
+            our_output.close()
+            raise
     child = Child.watch(pid)
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=line_limit)
-    reading, _ = await loop.connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(our_output, "rb", 0)
-    )
-    transport, protocol = await loop.connect_write_pipe(
-        lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), os.fdopen(our_end, "wb", 0)
-    )
-    return Piped(child, asyncio.StreamWriter(transport, protocol, None, loop), reader, reading)
+    _, stdin = await asyncio.open_connection(sock=our_input)
+    stdout, output = await asyncio.open_connection(sock=our_output, limit=line_limit)
+    return Piped(child, stdin, stdout, output)
 
 
 def _spawn(argv: Sequence[str], env: Mapping[str, str], stdin: int, stdout: int) -> int:

@@ -241,6 +241,7 @@ async def test_a_server_that_does_not_answer_is_tried_again(monkeypatch: pytest.
     async with http_camera(script) as camera, pulling(camera.url) as pulled:
         state = await pulled.state(lambda state: state.error is not None)
         assert state.error is not None
+        assert state.error.code == "source_timeout"
         assert "does not answer" in state.error.message
         assert await pulled.marks(1)
 

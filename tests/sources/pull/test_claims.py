@@ -69,7 +69,7 @@ async def pulling(one: Node, watching: Watching | None = None) -> AsyncGenerator
         one.sessions,
         cast("Any", workers),
         cast("Any", None),
-        PullSettings(),
+        PullSettings(pull_allowed_networks=("127.0.0.0/8",)),
         watching or Watching(),
     )
     running = asyncio.create_task(pulls.run())
@@ -158,6 +158,17 @@ async def test_an_idle_node_sees_a_new_pull_at_once(database: Database, monkeypa
         await create(one)
         one.sessions.forget()
         await eventually(lambda: asyncio.sleep(0, workers.opened))
+
+
+async def test_a_new_pull_does_not_wait_for_those_that_run(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "_LOOK_SECONDS", 3_600)
+    async with node(database) as one, pulling(one) as workers:
+        await create(one)
+        one.sessions.forget()
+        await eventually(lambda: asyncio.sleep(0, workers.opened))
+        await create(one)
+        one.sessions.forget()
+        await eventually(lambda: asyncio.sleep(0, len(workers.opened) == 2))
 
 
 async def test_a_file_that_was_played_is_not_due_again_on_any_node_until_it_is_changed(database: Database) -> None:

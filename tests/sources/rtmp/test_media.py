@@ -157,3 +157,43 @@ def test_any_payload_gives_whole_tags(sent: list[tuple[int, bytes]]) -> None:
             return
     if found:
         tags(found)
+
+
+def pictures(seconds: int, since: int = 0) -> list[Message]:
+    return [Message(VIDEO, 1, since + at * 1_000, b"\x27\x01\0\0\0" + CODED) for at in range(seconds)]
+
+
+@pytest.mark.parametrize(
+    ("announced", "codec"),
+    [
+        (metadata({"audiocodecid": 10.0}), "aac"),
+        (metadata({"audiocodecid": "mp4a"}), "aac"),
+        (metadata({"audiocodecid": "Opus"}), "opus"),
+        (metadata({"audiocodecid": 2.0, "audiosamplerate": 44_100.0}), "mp3"),
+        (Message(AUDIO, 1, 0, AAC_CONFIG), "aac"),
+    ],
+)
+def test_audio_that_is_announced_and_never_comes_is_noticed_once(announced: Message, codec: str) -> None:
+    reader = MediaReader()
+    made(announced, *pictures(10), reader=reader)
+    assert reader.notices() == []
+    for message in pictures(30, 10_000):
+        reader.read(message, message.timestamp)
+    (notice,) = reader.notices()
+    assert (notice.code, notice.track, notice.codec) == ("audio_missing", "audio", codec)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [],
+        [metadata({"videocodecid": 7.0})],
+        [metadata({"audiocodecid": 0.0})],
+        [metadata({"audiocodecid": 10.0, "hasAudio": False})],
+        [Message(18, 1, 0, encode("onMetaData") + b"\x08\xff")],
+        [metadata({"audiocodecid": 10.0}), Message(AUDIO, 1, 0, AAC_CONFIG), Message(AUDIO, 1, 5, b"\xaf\x01\x21")],
+        [metadata({"audiocodecid": 15.0}), Message(AUDIO, 1, 5, b"\xf0\x01\x21")],
+    ],
+)
+def test_audio_that_comes_or_is_not_announced_is_not_missed(before: list[Message]) -> None:
+    assert "audio_missing" not in noticed(*before, *pictures(40))

@@ -12,7 +12,7 @@ import pytest
 from stagedoor.sources.rtmp.message import Message
 from tests.sources.rtmp.test_product import ended, made, push, state_of, until
 from tests.support.api_feed import following
-from tests.support.flv import Tag, encode
+from tests.support.flv import HEADER, Tag, encode, play, split
 from tests.support.ports import free_ports
 from tests.support.product import Api, RunningProduct, running
 from tests.support.rtmp_encoder import codes
@@ -91,6 +91,19 @@ async def test_sound_that_is_left_out_is_in_the_state_with_what_to_change(api: A
     assert not state["audio"]["passthrough"]
     assert state["audio"]["bitrate"] is None
     assert "set the encoder to AAC" in state["audio"]["reason"]
+    encoder.close()
+
+
+async def test_sound_that_is_announced_and_does_not_come_is_in_the_state(api: Api) -> None:
+    ingress = await made(api, "mute")
+    tags = [one for one in encode(20) if one.kind != 8]
+    encoder = await begun(ingress)
+    sending = asyncio.create_task(play(tags, lambda data: send(encoder, split(HEADER + data))))
+    state = await until(state_of(api, ingress), lambda state: state["status"] == "publishing" and state["audio"])
+    assert state["audio"]["codec"] == "aac"
+    assert "announces audio" in state["audio"]["reason"]
+    assert state["video"]["reason"] is None
+    sending.cancel()
     encoder.close()
 
 

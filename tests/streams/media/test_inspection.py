@@ -17,6 +17,7 @@ import pytest
 from stagedoor.streams.media.child.inspection import Inspection
 from stagedoor.streams.media.protocol import Inspect, Inspected, StreamLimits, Transport, UrlInput
 from tests.support.gst_rtsp import H264, H265, MJPEG, MU_LAW, VIDEO, rtsp_server
+from tests.support.http_camera import http_camera, moving
 from tests.support.jpegs import BLUE, RED, jpeg
 from tests.support.ports import free_ports
 
@@ -253,6 +254,15 @@ def test_an_mjpeg_camera_is_recognised(web: str) -> None:
     assert (found.video.codec, found.video.passthrough) == ("mjpeg", False)
     assert found.video.fps is not None
     assert 5 < found.video.fps < 40
+
+
+@pytest.mark.parametrize("fps", [4, 10])
+async def test_of_pictures_each_is_a_key_frame_and_the_rate_is_the_cameras(fps: int) -> None:
+    async with http_camera(moving(fps, lambda number: jpeg(64, 48, RED, number))) as camera:
+        found = await asyncio.to_thread(look, camera.url)
+    assert found.video is not None
+    assert found.video.fps == pytest.approx(fps, rel=0.3)
+    assert found.key_frame_seconds == pytest.approx(1 / fps, rel=0.4)
 
 
 def test_a_page_is_no_media_and_its_type_is_named(web: str) -> None:

@@ -8,6 +8,7 @@ import functools
 import http.server
 import subprocess
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -144,6 +145,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_files_and_playlists_are_read_to_their_end(folder: Path, name: str) -> None:
     with web(folder, {"/moved": "/clip.mp4"}) as url:
         packets = read(f"{url}/{name}", 1_000)
+        ended_at = time.monotonic_ns() // 1000
+    assert ended_at > packets[-1].dts, "the participant would leave before the last picture is shown"
     assert sum(packet.track.kind == "video" for packet in packets) == 25
     assert {packet.track.codec for packet in packets} == {"h264", "aac"}
     assert [packet.key for packet in packets if packet.track.kind == "video"] == [True] + [False] * 24

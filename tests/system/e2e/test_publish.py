@@ -101,3 +101,17 @@ async def test_a_small_phone_shows_all_and_the_button_says_what_it_waits_for(api
         await button.click()
         await phone.page.get_by_test_id("stop").wait_for()
         assert not await scrolls(phone.page)
+
+
+@pytest.mark.parametrize("size", [(568, 320), (667, 375), (844, 390), (320, 568), (1280, 720)])
+async def test_picture_and_button_are_in_sight_at_once(api: Api, browser: Browser, size: tuple[int, int]) -> None:
+    async with visitor(browser, size) as person:
+        for page in ("publish", "meet"):
+            await person.page.goto(await page_link(api, "sight", page))
+            await person.page.locator(".preview video:not([hidden])").wait_for()
+            for part in (person.page.locator(".preview"), person.page.get_by_test_id("prejoin-join")):
+                await expect(part).to_be_in_viewport(ratio=1)
+            box = await person.page.locator(".preview").bounding_box()
+            assert box is not None
+            assert min(box["width"], box["height"]) >= 100, "too small to see oneself"
+            assert page == "meet" or not await scrolls(person.page)

@@ -7,7 +7,7 @@ import { Tokens } from './Tokens';
 import { Trouble } from './Trouble';
 
 export function signInAgain(): void {
-  location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
+  location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 export function Account() {
@@ -54,8 +54,19 @@ function Signed({ me, user, onChange }: Props) {
         <ul className="account-list">
           {me.organisations.map((one) => (
             <li key={one.id}>
-              <strong>{one.name}</strong>
-              <span className="badge">{one.role}</span>
+              <span>
+                <strong>{one.name}</strong>
+                <small>{one.role}</small>
+              </span>
+              {one.role !== 'viewer' && (
+                <a
+                  className="button button-quiet"
+                  href={`/members?organisation=${one.slug}`}
+                  aria-label={`Members of ${one.name}`}
+                >
+                  Members
+                </a>
+              )}
             </li>
           ))}
           {me.organisations.length === 0 && <li>You belong to no organisation yet.</li>}

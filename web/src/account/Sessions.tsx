@@ -2,9 +2,7 @@ import { useCallback, useEffect, useState } from 'react';
 import { call, sentenceFor, type Session } from './api';
 import { browserName } from './browserName';
 import { Trouble } from './Trouble';
-
-const when = (time: string) =>
-  new Date(time).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+import { when } from './when';
 
 export function Sessions() {
   const [sessions, setSessions] = useState<readonly Session[]>([]);

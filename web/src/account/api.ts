@@ -1,3 +1,4 @@
+import type { Role } from './roles';
 import { Problem, parseRetryAfter, problemFrom, unreachable } from '../shared/problem';
 
 export interface User {
@@ -14,6 +15,21 @@ export interface Organisation {
   readonly slug: string;
   readonly name: string;
   readonly role: string;
+}
+
+export interface Member {
+  readonly id: string;
+  readonly email: string;
+  readonly name: string;
+  readonly role: Role;
+  readonly disabled: boolean;
+}
+
+export interface WaitingInvitation {
+  readonly id: string;
+  readonly role: Role;
+  readonly email: string | null;
+  readonly expiresAt: string;
 }
 
 export interface AccessToken {
@@ -61,8 +77,17 @@ export interface AccountLink {
 
 const TIMEOUT_MS = 20_000;
 
-/** The `data` of an answer of the API; the cookie of the session goes along by itself. Every failure is a Problem. */
-export async function call<T>(method: string, path: string, body?: object): Promise<T> {
+export interface ListPage<T> {
+  readonly data: readonly T[];
+  readonly page: { readonly next: string | null };
+}
+
+/**
+ * The answer of the API; the cookie of the session goes along by itself. Every failure is a Problem.
+ *
+ * `organisation` is the one to act in, of a user who belongs to several.
+ */
+async function ask(method: string, path: string, body?: object, organisation?: string): Promise<unknown> {
   let response: Response;
   let answer: unknown;
   try {
@@ -71,7 +96,11 @@ export async function call<T>(method: string, path: string, body?: object): Prom
       credentials: 'same-origin',
       cache: 'no-store',
       signal: AbortSignal.timeout(TIMEOUT_MS),
-      ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      headers: {
+        ...(body && { 'content-type': 'application/json' }),
+        ...(organisation && { 'stagedoor-organisation': organisation }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
     });
     answer = response.status === 204 ? { data: undefined } : await response.json().catch(() => undefined);
   } catch {
@@ -80,7 +109,18 @@ export async function call<T>(method: string, path: string, body?: object): Prom
   if (!response.ok) {
     throw problemFrom(response.status, answer, parseRetryAfter(response.headers.get('retry-after'), Date.now()));
   }
-  return (answer as { data: T }).data;
+  return answer;
+}
+
+/** The `data` of an answer. */
+export async function call<T>(method: string, path: string, body?: object, organisation?: string): Promise<T> {
+  return ((await ask(method, path, body, organisation)) as { data: T }).data;
+}
+
+/** One page of a list, from its beginning or from the cursor of the page before. */
+export async function callPage<T>(path: string, organisation: string, cursor: string | null): Promise<ListPage<T>> {
+  const query = new URLSearchParams({ limit: '200', ...(cursor !== null && { cursor }) });
+  return (await ask('GET', `${path}?${query}`, undefined, organisation)) as ListPage<T>;
 }
 
 /** The sentence for a person about a failure. */

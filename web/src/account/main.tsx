@@ -4,7 +4,14 @@ import { createRoot } from 'react-dom/client';
 import { type AccountPageConfig, readConfig } from '../shared/config';
 import { App } from './App';
 
-const TITLES = { 'sign-in': 'Sign in', welcome: 'Welcome', invitation: 'Invitation', account: 'Your account', rooms: 'Rooms' };
+const TITLES = {
+  'sign-in': 'Sign in',
+  welcome: 'Welcome',
+  invitation: 'Invitation',
+  account: 'Your account',
+  rooms: 'Rooms',
+  members: 'Members',
+};
 
 const { view } = readConfig() as AccountPageConfig;
 const root = document.getElementById('app');

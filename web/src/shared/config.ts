@@ -13,7 +13,7 @@ export interface RoomPageConfig {
 
 export interface AccountPageConfig {
   readonly page: 'account';
-  readonly view: 'sign-in' | 'welcome' | 'invitation' | 'account' | 'rooms';
+  readonly view: 'sign-in' | 'welcome' | 'invitation' | 'account' | 'rooms' | 'members';
 }
 
 export interface DocsPageConfig {

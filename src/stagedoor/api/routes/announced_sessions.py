@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from stagedoor.access.grants import JoinRequest
 from stagedoor.access.room_access import require_action
 from stagedoor.api.addresses import watching_urls
-from stagedoor.api.authentication import SessionsWrite
+from stagedoor.api.authentication import SessionsWrite, SessionsWriteOrAction
 from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.joining import AgentDispatch, Duration, NewParticipant, RoomLimitsBody, agents_of, seconds_of
 from stagedoor.api.prefix import PREFIX
@@ -152,7 +152,7 @@ async def _token(services: Services, app: App, request: JoinRequest, ends_by: in
     responses=documented(400, 401, 403, 404, 409, 413, 422, 502, 503),
 )
 async def end_session(
-    services: ServicesDep, caller: SessionsWrite, app: AppRef, reference: SessionRef
+    services: ServicesDep, caller: SessionsWriteOrAction, app: AppRef, reference: SessionRef
 ) -> Data[SessionBody]:
     """A session that waits for its room expires; the room of an active one is ended. A user who calls needs the
     room action `end`."""

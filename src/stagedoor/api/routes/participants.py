@@ -12,7 +12,7 @@ from stagedoor.access.identities import check_attribute_names
 from stagedoor.access.room_access import require_action
 from stagedoor.access.room_roles import RoomAction
 from stagedoor.access.user_identities import USER_ATTRIBUTE, user_of
-from stagedoor.api.authentication import RoomsRead, RoomsWrite
+from stagedoor.api.authentication import RoomsRead, RoomsWriteOrAction
 from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.prefix import PREFIX
 from stagedoor.api.problems import documented
@@ -267,7 +267,7 @@ async def _present(services: Services, room: Room, identity: str) -> Participant
 )
 async def change_participant(
     services: ServicesDep,
-    caller: RoomsWrite,
+    caller: RoomsWriteOrAction,
     app: AppRef,
     room: RoomRef,
     identity: IdentityRef,
@@ -325,7 +325,7 @@ def _permissions(before: Permissions, change: PermissionsChange) -> Permissions:
 )
 async def remove_participant(
     services: ServicesDep,
-    caller: RoomsWrite,
+    caller: RoomsWriteOrAction,
     app: AppRef,
     room: RoomRef,
     identity: IdentityRef,
@@ -396,7 +396,7 @@ def _ban_seconds(ban: str) -> int:
 )
 async def mute_track(
     services: ServicesDep,
-    caller: RoomsWrite,
+    caller: RoomsWriteOrAction,
     app: AppRef,
     room: RoomRef,
     identity: IdentityRef,

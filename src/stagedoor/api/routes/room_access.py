@@ -12,7 +12,7 @@ from stagedoor.access.room_access_store import RoomAccess
 from stagedoor.access.room_roles import RoomRole
 from stagedoor.access.settings import AccessLevel
 from stagedoor.access.user_enforcer import Applied
-from stagedoor.api.authentication import RoomsRead, RoomsWrite
+from stagedoor.api.authentication import RoomsRead, RoomsWriteOrAction
 from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.people_bodies import Email
 from stagedoor.api.prefix import PREFIX
@@ -153,7 +153,7 @@ async def get_access(services: ServicesDep, caller: RoomsRead, app: AppRef, room
 
 @router.put("/access", summary="Set who may join a room", responses=documented(400, 401, 403, 404, 413, 422, 503))
 async def set_access(
-    services: ServicesDep, caller: RoomsWrite, app: AppRef, room: RoomRef, body: AccessChange
+    services: ServicesDep, caller: RoomsWriteOrAction, app: AppRef, room: RoomRef, body: AccessChange
 ) -> Data[AccessBody]:
     """The room need not be there yet. Users who are in it and may not join it any more are removed. Signed links go on
     to work. A user who calls needs the room action `admit`."""
@@ -196,7 +196,7 @@ async def list_roles(
     responses=documented(400, 401, 403, 404, 413, 422, 429, 503),
 )
 async def give_role(
-    services: ServicesDep, caller: RoomsWrite, app: AppRef, room: RoomRef, user: UserRef, body: RoomRoleChange
+    services: ServicesDep, caller: RoomsWriteOrAction, app: AppRef, room: RoomRef, user: UserRef, body: RoomRoleChange
 ) -> Data[RoomRoleGiven]:
     """A member of the organisation, or a user who is invited to the room by id. It holds in this room, now and later,
     instead of the role that follows from the role in the organisation; who may join is another question. LiveKit's
@@ -226,7 +226,7 @@ async def give_role(
     "/roles/{member}", summary="Take a user's own role in a room", responses=documented(401, 403, 404, 422, 503)
 )
 async def take_role(
-    services: ServicesDep, caller: RoomsWrite, app: AppRef, room: RoomRef, user: UserRef
+    services: ServicesDep, caller: RoomsWriteOrAction, app: AppRef, room: RoomRef, user: UserRef
 ) -> Data[RoomRoleGiven]:
     """The role in the organisation decides again. A user who calls needs the room action `promote`."""
 

@@ -15,7 +15,7 @@ from stagedoor.access.grants import time_to_live
 from stagedoor.access.room_access import require_action
 from stagedoor.access.settings import PlaybackSettings
 from stagedoor.api.addresses import frames_url, hls_url, page_url
-from stagedoor.api.authentication import RoomsRead, RoomsWrite, TokensWrite
+from stagedoor.api.authentication import RoomsRead, RoomsWrite, RoomsWriteOrAction, TokensWrite
 from stagedoor.api.deferred_route import DeferredRoute
 from stagedoor.api.joining import LongText, RoomLimitsBody, ShortText
 from stagedoor.api.prefix import PREFIX
@@ -246,7 +246,7 @@ async def change_room(
     summary="End and delete a room",
     responses=documented(401, 403, 404, 409, 422, 502, 503),
 )
-async def delete_room(services: ServicesDep, caller: RoomsWrite, app: AppRef, room: RoomRef) -> Response:
+async def delete_room(services: ServicesDep, caller: RoomsWriteOrAction, app: AppRef, room: RoomRef) -> Response:
     """All participants are disconnected. The room's sessions stay, as do its access level and its roles. A user who
     calls needs the room action `end`."""
     owner, found, session = await find(services, caller, app, room)

@@ -118,7 +118,7 @@ def _ended(live: LiveIngress, stream: MediaStream, ended: asyncio.Future[Ended])
         live.end(LEFT)
     elif result.code == "stopped":  # what stops it for another reason has ended the publication before
         live.end(STOPPING)
-    elif result.code == "removed_from_room" and live.ingress.input_type == "rtmp" and live.on_removed is not None:
+    elif result.code == "removed_from_room" and live.on_removed is not None:
         live.on_removed(Failure(result.code, result.message))
     else:
         live.fail(result.code, message_of(result))

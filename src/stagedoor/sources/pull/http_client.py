@@ -103,7 +103,8 @@ class HttpClient:
             async with asyncio.timeout(ANSWER_SECONDS):
                 answer = await self._follow()
         except TimeoutError:
-            raise SourceFailed("source_failed", f"{self.host} does not answer.", retry=True) from None
+            words = f"{self.host} takes the connection, but does not answer within {ANSWER_SECONDS:.0f} seconds."
+            raise SourceFailed("source_timeout", words, retry=True) from None
         try:
             yield answer
         finally:

@@ -40,6 +40,9 @@ _log = structlog.get_logger()
 _LOOK_SECONDS: Final = 1.0
 """Between two looks at what is to be pulled."""
 
+_GATHER_SECONDS: Final = 0.05
+"""So that one look serves many changes."""
+
 _REST_SECONDS: Final = 5.0
 """The same while there is nothing; a change that comes through this node is seen at once."""
 
@@ -47,6 +50,10 @@ _NEVER: Final = float("inf")
 
 FULL_SECONDS: Final = 10.0
 """After the media workers were full."""
+
+LOOKED_SECONDS: Final = 2.0
+"""After the first failure behind a look at what a URL serves: a server that takes one client at a time notices that the
+look is over when it sends the next time."""
 
 AGAIN_SECONDS: Final = 60.0
 """After a failure that another attempt would only repeat."""
@@ -57,6 +64,9 @@ wrong ones, for half an hour."""
 
 IDLE_SECONDS: Final = 30.0
 """How long a pull on demand goes on after the last participant or viewer has left."""
+
+_OUT_OF_ROOM: Final = (REMOVED, ROOM_ENDED)
+"""The ends of a publication whose participant has left the room already."""
 
 NOT_WANTED: Final = Ending("not_wanted", "No participant is in the room, and no viewer watches.")
 
@@ -98,6 +108,7 @@ class PullRunner:
         self._on_demand: dict[str, tuple[LiveIngress, Due, float]] = {}
         self._again: dict[str, tuple[int, float]] = {}
         self._refused: dict[str, tuple[int, int]] = {}
+        self._without_pictures: dict[str, int] = {}  # the versions of URLs that serve something else
         self._asked = asyncio.Event()
         ingresses.listen(self._asked.set)
 
@@ -111,20 +122,20 @@ class PullRunner:
                     again = await self._look()
                 except StorageUnavailable as error:
                     _log.warning("pulls_unavailable", error=str(error))
-                await asyncio.sleep(_LOOK_SECONDS)
-                if not again:
-                    await self._rest()
+                rest = _LOOK_SECONDS if again else max(_REST_SECONDS, self._database.poll_seconds)
+                await self._rest(rest)
         finally:
             for task in self._tasks.values():
                 task.cancel()
             if self._tasks:
                 await asyncio.wait(self._tasks.values())
 
-    async def _rest(self) -> None:
-        """Wait until an ingress is changed, here or by another node."""
+    async def _rest(self, seconds: float) -> None:
+        """Wait for so long, or until an ingress is changed through this node."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(_REST_SECONDS, self._database.poll_seconds)):
+            async with asyncio.timeout(seconds):
                 await self._asked.wait()
+                await asyncio.sleep(_GATHER_SECONDS)
 
     async def _look(self) -> bool:
         """Begin what is due, and end what is not wanted; false when nothing can become due by itself."""
@@ -206,12 +217,18 @@ class PullRunner:
     async def _publish(self, live: LiveIngress, one: Due, url: str) -> None:
         if one.on_demand:
             self._on_demand[one.ingress_id] = live, one, time.monotonic()
-        if (
-            live.source != "http"
-            or live.ingress.transcoding == "always"
-            or await self._publish_pictures(live, one, url)
-        ):
-            await self._publish_media(live, one, url)
+        looks = live.source == "http" and live.ingress.transcoding != "always"
+        looks &= self._without_pictures.get(one.ingress_id) != one.version
+        if looks:
+            # The look has closed its connection before a media worker opens its own: what aiohttp has read of a body,
+            # or of TLS, cannot be handed to another process. What was found is kept: later attempts open one alone.
+            if not await self._publish_pictures(live, one, url):
+                return
+            self._without_pictures[one.ingress_id] = one.version
+        await self._publish_media(live, one, url)
+        error = live.state.error
+        if looks and error is not None and error.code == "source_failed" and live.state.started_at is None:
+            self._pause(one, LOOKED_SECONDS)
 
     async def _publish_pictures(self, live: LiveIngress, one: Due, url: str) -> bool:
         """Be the room's camera with what the URL serves; returns whether it is something else, for a media worker."""
@@ -246,7 +263,13 @@ class PullRunner:
             return
         try:
             await asyncio.wait([live.ending, stream.ended], return_when=asyncio.FIRST_COMPLETED)
-            if stream.ended.done():
+            if stream.ended.done() and stream.ended.result().code == "removed_from_room":
+                await asyncio.wait([live.ending])  # the ingress's session finds out by whom
+            if live.ending.done() and live.ending.result() in _OUT_OF_ROOM:
+                await self._pause_after(one, live.ending.result())
+                # The state follows at once: closing the connections to LiveKit and to the camera can take seconds.
+                live.end(live.ending.result())
+            elif stream.ended.done():
                 # A file that was played is not played again; a camera that ended its stream is.
                 if stream.ended.result().code == "source_ended" and live.source == "http":
                     await self._finish(one)

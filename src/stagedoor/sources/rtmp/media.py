@@ -6,6 +6,7 @@ from typing import Final
 
 from stagedoor.sources.rtmp import flv
 from stagedoor.sources.rtmp.amf0 import encode
+from stagedoor.sources.rtmp.announced_audio import AnnouncedAudio
 from stagedoor.sources.rtmp.audio import AudioReader
 from stagedoor.sources.rtmp.errors import ProtocolError
 from stagedoor.sources.rtmp.message import AGGREGATE, AMF0_DATA, AMF3_DATA, AUDIO, VIDEO, Message
@@ -26,6 +27,7 @@ class MediaReader:
     def __init__(self) -> None:
         self._video = VideoReader()
         self._audio = AudioReader()
+        self._announced_audio = AnnouncedAudio()
         self._timeline = Timeline()
         self._begun = False
         self._cut_off = False
@@ -73,12 +75,21 @@ class MediaReader:
             for picture in self._video.read(payload):
                 at = self._timeline.place(VIDEO, raw, now, distinct=picture.distinct)
                 made.append(flv.tag(flv.VIDEO, at, picture.payload))
+                missing = self._announced_audio.missing(now) if picture.distinct else None
+                if missing is not None:
+                    self._notices.append(missing)
         elif kind == AUDIO:
-            for sound in self._audio.read(payload):
+            sounds = list(self._audio.read(payload))
+            if len(payload) > 1 and all(sound.distinct for sound in sounds):  # none of one that is left out
+                self._announced_audio.heard()
+            for sound in sounds:
+                if not sound.distinct:
+                    self._announced_audio.configured(sound.payload)
                 at = self._timeline.place(AUDIO, raw, now, distinct=sound.distinct)
                 made.append(flv.tag(flv.AUDIO, at, sound.payload))
         elif kind in (AMF0_DATA, AMF3_DATA):
             payload = payload[1:] if kind == AMF3_DATA else payload
             payload = payload.removeprefix(_SET_DATA_FRAME)
             if payload.startswith(_METADATA):  # captions and cue points are not taken
+                self._announced_audio.read_metadata(payload)
                 made.append(flv.tag(flv.SCRIPT, self._timeline.now, payload))

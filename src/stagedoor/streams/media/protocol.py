@@ -240,6 +240,7 @@ class Changed(msgspec.Struct, frozen=True, tag="changed"):
 EndCode = Literal[
     "source_ended",
     "source_failed",
+    "source_timeout",
     "auth_failed",
     "address_not_allowed",
     "unsupported_codec",

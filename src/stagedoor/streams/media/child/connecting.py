@@ -42,6 +42,10 @@ def connect(host: str, port: int, allowed_networks: Sequence[str], *, tls: bool 
             continue
         try:
             return _with_tls(connection, host, trusted=is_in(address, allowed_networks)) if tls else connection
+        except TimeoutError as error:
+            connection.close()
+            message = f"{host} takes the connection, but does not answer within {CONNECT_SECONDS:.0f} seconds."
+            raise StreamFailed("source_timeout", message, retry=True) from error
         except OSError as error:
             connection.close()
             reason = getattr(error, "verify_message", "") or getattr(error, "reason", None) or str(error)

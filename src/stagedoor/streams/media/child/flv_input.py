@@ -24,7 +24,7 @@ from av.stream import Stream
 from stagedoor.streams.media.child.media import MediaPacket, StreamFailed, Track
 from stagedoor.streams.media.child.reader import Reader
 from stagedoor.streams.media.child.timeline import Timeline
-from stagedoor.streams.media.child.undecodable import HeaderWatch
+from stagedoor.streams.media.child.undecodable import DamageWatch, HeaderWatch
 from stagedoor.streams.media.flv import HEADER, LIVE_MARK, NotFlv, Tag, TagSplitter, timestamp_ms
 
 _OPTIONS: Final = {"probesize": "32", "analyzeduration": "0"}
@@ -69,6 +69,7 @@ class _Feed:
         self.ended = False
         self.failure: StreamFailed | None = None
         self._headers_watch = HeaderWatch()
+        self._damage = DamageWatch()
 
     def wait_for_media(self) -> bool:
         """Read until there is a tag with media, and begin a piece there; false when the stream has ended."""
@@ -113,14 +114,20 @@ class _Feed:
         tag = self._tags.popleft()
         if tag.data[11:-4] == LIVE_MARK[11:-4]:
             self.live = True
-        if tag.kind == "video" and tag.media and self.live:
-            header = self.headers.get("video")
+        if tag.kind == "video" and not tag.header and self.live:
             try:
-                known = (header is not None and header.codec == tag.codec) or self.has_picture()
-                self._headers_watch.take(tag.codec, timestamp_ms(tag.data), known=known)
+                self._watch(tag)
             except StreamFailed as failure:
                 return self._fail(failure)
         return tag
+
+    def _watch(self, tag: Tag) -> None:
+        at = timestamp_ms(tag.data)
+        self._damage.take(at * 1_000, whole=tag.media)
+        if tag.media:
+            header = self.headers.get("video")
+            known = (header is not None and header.codec == tag.codec) or self.has_picture()
+            self._headers_watch.take(tag.codec, at, known=known)
 
     def _fail(self, failure: StreamFailed) -> None:
         self.ended, self.failure = True, failure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 START_CODE: Final = b"\x00\x00\x00\x01"
+_SLICE: Final = 1
 _SLICE_IDR: Final = 5
 _SPS: Final = 7
 _PPS: Final = 8
@@ -20,6 +21,12 @@ _PROFILES: Final = {
     244: "High 4:4:4 Predictive",
     44: "CAVLC 4:4:4 Intra",
 }
+_HEADER_BITS: Final = 64
+_MOST_SLICE_TYPE: Final = 9
+_INTRA: Final = (2, 4)
+_MOST_PPS_ID: Final = 255
+_WITHOUT_PICTURE: Final = range(6, 16)
+"""Types of NAL units that describe pictures: parameter sets, SEI, delimiters."""
 _SET1, _SET3, _SET4, _SET5 = 0x40, 0x10, 0x08, 0x04
 
 
@@ -55,6 +62,43 @@ def nal_units(data: bytes) -> list[bytes]:
 def has_idr(data: bytes) -> bool:
     """Whether a decoder can begin at this access unit."""
     return any(unit[0] & 0x1F == _SLICE_IDR for unit in nal_units(data))
+
+
+def whole(data: bytes) -> bool | None:
+    """Whether an access unit looks like a picture: it has a slice whose header can be read, which noise has not.
+
+    `None` when it has nothing but descriptions of pictures, as encoders send them on their own.
+    """
+    described = False
+    begin = data.find(b"\x00\x00\x01")
+    while begin >= 0:
+        unit = data[begin + 3 : begin + 4 + _HEADER_BITS // 8]
+        kind = unit[0] & 0x1F if unit else 0
+        if kind in {_SLICE, _SLICE_IDR}:
+            return _is_slice(unit)
+        described |= kind in _WITHOUT_PICTURE
+        begin = data.find(b"\x00\x00\x01", begin + 3)
+    return None if described else False
+
+
+def _is_slice(unit: bytes) -> bool:
+    """Whether the first slice of a picture can begin so (section 7.3.3): at the first macroblock, of a known type."""
+    bits = "".join(f"{byte:08b}" for byte in unit[1:])
+    first, at = _exp_golomb(bits, 0)
+    kind, at = _exp_golomb(bits, at)
+    pps, _ = _exp_golomb(bits, at)
+    if unit[0] & 0x80 or first != 0 or not 0 <= kind <= _MOST_SLICE_TYPE or not 0 <= pps <= _MOST_PPS_ID:
+        return False
+    return unit[0] & 0x1F != _SLICE_IDR or (unit[0] & 0x60 != 0 and kind % 5 in _INTRA)
+
+
+def _exp_golomb(bits: str, at: int) -> tuple[int, int]:
+    """The number at a place, and the place behind it; -1 when there is none."""
+    one = bits.find("1", at)
+    end = 2 * one - at + 1
+    if one < 0 or end > len(bits):
+        return -1, len(bits)
+    return int(bits[one:end], 2) - 1, end
 
 
 def parameter_sets(data: bytes) -> bytes:

@@ -144,6 +144,10 @@ class HttpSource:
         try:
             connection.request("GET", target, headers=headers)
             return Answer(made, connection, connection.getresponse())
+        except TimeoutError as error:
+            connection.close()
+            message = f"{host} takes the connection, but does not answer within {_READ_SECONDS:.0f} seconds."
+            raise StreamFailed("source_timeout", message, retry=True) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             connection.close()
             raise StreamFailed("source_failed", f"{host} does not answer as HTTP: {error}.", retry=True) from error

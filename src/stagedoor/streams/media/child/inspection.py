@@ -23,6 +23,8 @@ _ENOUGH_KEY_FRAMES: Final = 3
 _CLOSING_SECONDS: Final = 1.0
 """How long closing the source may take: a camera that is not asked to stop sends by UDP for a minute more."""
 _LONG_GROUP_SECONDS: Final = 4.0
+_EACH_IS_KEY: Final = "mjpeg"
+"""The codec whose pictures do not depend on each other."""
 
 
 class Inspection:
@@ -125,6 +127,8 @@ class Inspection:
         return Ended("source_failed", f"The source sends no media within {seconds}.", retry=True)
 
     def _key_frame_seconds(self) -> float | None:
+        if self._video.codec == _EACH_IS_KEY:
+            return round(1 / self._pictures.fps, 2) if self._pictures.fps else None
         gaps = [later - earlier for earlier, later in zip(self._key_frames, self._key_frames[1:], strict=False)]
         return round(max(gaps) / 1_000_000, 2) if gaps else None
 

@@ -30,12 +30,20 @@ from stagedoor.streams.media.child.limits import check_size
 from stagedoor.streams.media.child.media import MediaPacket, StreamFailed, Track
 from stagedoor.streams.media.child.packet_queue import PacketQueue
 from stagedoor.streams.media.child.pcm import RATE, PcmDecoder
+from stagedoor.streams.media.child.undecodable import DamageWatch
 from stagedoor.streams.media.protocol import AudioState, JoinTarget, StreamLimits, VideoState
 
 REASON: Final = "It is transcoded because the setting layers is ladder. Set layers to single."
 _BITS_PER_PIXEL: Final = 0.1
 _MOST_FPS: Final = 60
 _AUDIO_QUEUE_MS: Final = 200
+_VIEWER_SECONDS: Final = 3.0
+"""How long a source that waits is held for a first viewer; see `livekit.py`."""
+_INTRODUCTION_SECONDS: Final = 0.1
+_NEGOTIATION_SECONDS: Final = 0.5
+"""LiveKit reports a subscription before it can send to the subscriber; there is no report of that."""
+_PREVIEW_SECONDS: Final = 0.5
+"""What a source shows of itself while it waits comes at once."""
 _REMOVED: Final = frozenset(
     {
         rtc.DisconnectReason.DUPLICATE_IDENTITY,
@@ -60,6 +68,7 @@ class _Video:
         self._profile = ""
         self._size = (0, 0)
         self._rate = FrameRate()
+        self._damage = DamageWatch()
         self.bitrate: int | None = None
         self.changed = False
 
@@ -98,6 +107,9 @@ class _Video:
         if self._decoder is not None:
             with contextlib.suppress(FFmpegError):  # what is broken shows for a moment; the stream goes on
                 pictures = self._decoder.decode(packet.packet())
+        whole = h264.whole(packet.data) if packet.track.codec == "h264" else bool(pictures)
+        if packet.live and whole is not None:
+            self._damage.take(packet.dts, whole=whole)
         for picture in pictures:
             self._note(picture)
         return pictures
@@ -164,11 +176,13 @@ class LadderPublisher:
         limits: StreamLimits,
         on_change: Callable[[VideoState | None, AudioState | None], None],
         on_failure: Callable[[StreamFailed], None],
+        on_ready: Callable[[], None],
     ) -> None:
         self._target = target
         self._max_bitrate = min(limits.max_bitrate or MAX_BITRATE, MAX_BITRATE)
         self._on_change = on_change
         self._on_failure = on_failure
+        self._on_ready = on_ready
         self._queue = PacketQueue()
         self._loop = asyncio.new_event_loop()
         self._arrived = asyncio.Event()
@@ -230,6 +244,8 @@ class LadderPublisher:
             raise StreamFailed("livekit_unreachable", f"LiveKit refused the stream: {error}.", retry=True) from error
         playing = asyncio.create_task(self._play_sounds())
         try:
+            await self._introduce(room.local_participant)
+            self._on_ready()
             while not self._closing:
                 packet = await self._next()
                 if self._over is not None:
@@ -242,6 +258,42 @@ class LadderPublisher:
         finally:
             playing.cancel()
             await room.disconnect()
+
+    async def _introduce(self, me: rtc.LocalParticipant) -> None:
+        """Take packets up to the first live one; of a source that waits show the first picture until a viewer is on the
+        track: from there it goes on."""
+        began = False
+        while not self._closing and self._over is None:
+            try:
+                packet = await asyncio.wait_for(self._next(), _PREVIEW_SECONDS if began else None)
+            except TimeoutError:
+                return  # it has no picture
+            if packet is None:
+                continue
+            began = True
+            if packet.live or packet.track.kind != "video":
+                await self._send(me, packet)
+                if packet.live:
+                    return
+            elif pictures := self.video.take(packet):
+                await self._show_until_subscribed(me, pictures[0])
+                return
+
+    async def _show_until_subscribed(self, me: rtc.LocalParticipant, picture: av.VideoFrame) -> None:
+        subscribed: asyncio.Future[None] | None = None
+        until = self._loop.time() + _VIEWER_SECONDS
+        while not self._closing and self._over is None and self._loop.time() < until:
+            picture.pts = time.monotonic_ns() // 1000
+            await self._show(me, picture)
+            if subscribed is None:
+                (track,) = me.track_publications.values()
+                subscribed = asyncio.ensure_future(track.wait_for_subscription())
+            waited = subscribed.done()
+            await asyncio.sleep(_INTRODUCTION_SECONDS)
+            if subscribed.done() and not waited:
+                until = min(until, self._loop.time() + _NEGOTIATION_SECONDS)
+        if subscribed is not None:
+            subscribed.cancel()
 
     def _disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
         if reason in _REMOVED:

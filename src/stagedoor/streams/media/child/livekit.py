@@ -13,7 +13,7 @@ from stagedoor.streams.media.child.media import MediaPacket, StreamFailed
 from stagedoor.streams.media.child.packet_queue import PacketQueue
 from stagedoor.streams.media.child.video import VideoPipeline
 from stagedoor.streams.media.child.whip import WhipSession
-from stagedoor.streams.media.protocol import AudioState, Order, VideoState
+from stagedoor.streams.media.protocol import AudioState, Order, UrlInput, VideoState
 
 _ATTEMPTS: Final = 4
 """One session in some fails at its first attempt, on LiveKit's side."""
@@ -23,6 +23,12 @@ _VIDEO_GRACE_SECONDS: Final = 1.0
 _JUDGED_PACKETS: Final = 6
 _IDLE_SECONDS: Final = 0.25
 """The muxer answers LiveKit while it writes; a stream that stands still sends silence, so that it stays in its room."""
+_VIEWER_SECONDS: Final = 3.0
+"""How long a source that waits is held for a first viewer: LiveKit announces a track with its first packet, and clients
+in the room then take some tenths of a second to be on it."""
+_INTRODUCTION_SECONDS: Final = 0.05
+_NOTHING_SHOWN: Final = b"\0\0\0\1\x09\xf0"
+"""An access unit delimiter alone (H.264, 7.3.2.4): a packet of a video without a picture."""
 
 
 def _now() -> int:
@@ -36,6 +42,7 @@ class LiveKitPublisher:
         order: The room, and how its video is treated.
         on_change: Called when the stream is published, or published otherwise than before.
         on_failure: Called when it cannot go on; nothing is published afterwards.
+        on_ready: Called when what comes from then on is seen by who is in the room: what waits for that can begin.
 
     Attributes:
         cpu_seconds: What the thread has used.
@@ -46,16 +53,19 @@ class LiveKitPublisher:
         order: Order,
         on_change: Callable[[VideoState | None, AudioState | None], None],
         on_failure: Callable[[StreamFailed], None],
+        on_ready: Callable[[], None],
     ) -> None:
         self._order = order
         self._on_change = on_change
         self._on_failure = on_failure
+        self._on_ready = on_ready
         self._queue = PacketQueue()
         self._closing = False
         self._key_frame_requested = False
         self._session: WhipSession | None = None
         self._with_video = False
         self._written_at = 0.0
+        self._may_wait = isinstance(order.input, UrlInput)
         self._first_report = FirstReport()
         self._unreported = False
         self.video = VideoPipeline(order.transcoding, order.limits)
@@ -94,6 +104,8 @@ class LiveKitPublisher:
 
     def _publish(self) -> None:
         self._begin()
+        self._introduce()
+        self._on_ready()
         while True:
             packet = self._next()
             if self._closing:
@@ -121,7 +133,7 @@ class LiveKitPublisher:
             packet = self._next()
             if packet is not None:
                 self._hold(packet)
-                if packet.live:
+                if packet.live or self._may_wait:
                     until = until or time.monotonic() + _VIDEO_GRACE_SECONDS
                 videos += packet.track.kind == "video"
                 if videos >= needed:
@@ -154,6 +166,24 @@ class LiveKitPublisher:
                 self._hold(held)
         self.video.key_wanted = self._unreported = True
         self._report()
+
+    def _introduce(self) -> None:
+        """Have LiveKit announce the tracks of a source that waits, until a viewer who is on them asks for a picture."""
+        until = time.monotonic() + _VIEWER_SECONDS
+        session = self._session
+        while session is not None and self._may_wait and not self._closing and time.monotonic() < until:
+            if self._unreported:
+                self._report()
+            packet = self._queue.pop(_INTRODUCTION_SECONDS)
+            if packet is not None:
+                self._send(packet)
+                if packet.live:
+                    return  # it did not wait
+                continue
+            session.write_video(_NOTHING_SHOWN, _now(), key=False)
+            session.write_audio(SILENCE, _now())
+            if session.key_frame_requested:
+                return
 
     def _rejoin_with_video(self, packet: MediaPacket) -> None:
         """Join again, as the same participant, because the offer of a session cannot be extended."""

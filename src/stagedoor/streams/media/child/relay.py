@@ -48,6 +48,7 @@ class Relay:
     Attributes:
         port: The port that FFmpeg connects to, once.
         failure: Why the connection was ended, when the translator did.
+        silent: Whether the source has neither sent anything nor ended the connection.
     """
 
     def __init__(self, source: socket.socket, translator: Translator) -> None:
@@ -57,6 +58,7 @@ class Relay:
         self._client: socket.socket | None = None
         self.port: int = self._listener.getsockname()[1]
         self.failure: StreamFailed | None = None
+        self.silent = True
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
         self._thread.start()
 
@@ -95,6 +97,7 @@ class Relay:
                 data = _receive(one)
                 if data is None:
                     continue
+                self.silent = self.silent and one is client
                 if not data:
                     return
                 if one is client:

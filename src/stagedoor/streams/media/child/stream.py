@@ -102,12 +102,16 @@ class Stream:
         order: What is published where.
         source: Where the packets come from.
         report: Sends a report, from any thread.
+
+    Attributes:
+        on_ready: Called when what comes from now on is seen by who is in the room.
     """
 
     def __init__(self, order: Order, source: PacketInput, report: Callable[[Report], None]) -> None:
         self._order = order
         self._input = source
         self._send = report
+        self.on_ready: Callable[[], None] = lambda: None
         self._published = False
         self._states: tuple[VideoState | None, AudioState | None] = None, None
         self._failure: StreamFailed | None = None
@@ -124,11 +128,11 @@ class Stream:
         if isinstance(order.input, CompositionInput):
             return Unpublished(order.input, self._on_change)
         if order.join is None:
-            return LiveKitPublisher(order, self._on_change, self._on_failure)
+            return LiveKitPublisher(order, self._on_change, self._on_failure, lambda: self.on_ready())
         # Imported here: the SDK takes a third of a second and 40 MB, and other streams need none of it.
         from stagedoor.streams.media.child.ladder import LadderPublisher
 
-        return LadderPublisher(order.join, order.limits, self._on_change, self._on_failure)
+        return LadderPublisher(order.join, order.limits, self._on_change, self._on_failure, lambda: self.on_ready())
 
     def start(self) -> None:
         """Begin."""

@@ -12,6 +12,9 @@ HEADER_MS: Final = 10_000
 PICTURE_US: Final = 30_000_000
 """A picture is waited for so long: a stream that begins in the middle has none before its next key frame."""
 
+_IN_A_ROW: Final = 16
+"""So many whole pictures in a row are no chance, and fewer damaged ones end no stream, however slow it is."""
+
 _NAMES: Final = {b"\x07": "H.264", b"\x0c": "HEVC", b"hvc1": "HEVC"}
 """Codecs whose packets need it; AV1 and VP9 bring their own."""
 
@@ -71,4 +74,39 @@ class PictureWatch:
                 "undecodable",
                 f"No picture of the video can be decoded within {PICTURE_US // 1_000_000} seconds: it is broken, or has"
                 " no key frame. Set the encoder to H.264 with a key frame every 2 seconds, and start its stream again.",
+            )
+
+
+class DamageWatch:
+    """Whether pictures go on coming, when some have come."""
+
+    def __init__(self) -> None:
+        self._since: int | None = None
+        self._whole = self._broken = self._in_a_row = 0
+
+    def take(self, at: int, *, whole: bool) -> None:
+        """Take note of a packet that should have a picture.
+
+        Args:
+            at: When it is decoded, in microseconds.
+            whole: Whether it has one, as far as can be seen.
+
+        Raises:
+            StreamFailed: Most had none, for too long.
+        """
+        if whole:
+            self._whole += 1
+            self._in_a_row += 1
+            if self._in_a_row >= _IN_A_ROW:
+                self._since = None
+            return
+        if self._since is None:
+            self._since, self._whole, self._broken = at, 0, 0
+        self._broken += 1
+        self._in_a_row = 0
+        if at - self._since >= PICTURE_US and self._broken > max(self._whole, _IN_A_ROW):
+            raise StreamFailed(
+                "undecodable",
+                f"Most of the video has been broken for {PICTURE_US // 1_000_000} seconds, so that no picture can be"
+                " decoded any more. Start the encoder's stream again.",
             )

@@ -13,14 +13,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from typing import Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.stream import Stream
 
 from stagedoor.streams.media import protocol
 from stagedoor.streams.media.child.connecting import connect
@@ -37,14 +38,40 @@ _STALL_SECONDS: Final = 8.0
 """A source that sends nothing for so long is connected to again."""
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 5.0
+_FIRST_LEAD_US: Final = 100_000
 _MOST_LEAD_US: Final = 1_000_000
-"""A file is read no faster than it plays."""
+_LEAD_GROWTH: Final = 0.05
+"""A file is read no faster than it plays, and ahead of that by as much as a slow server needs. The lead grows slowly:
+clients show a second that comes at once in an instant."""
+_LAST_SECONDS: Final = 0.5
+"""How much later than it is sent the last packet of a file may be shown."""
+_PREVIEW_VIDEOS: Final = 8
+"""So many pictures of a file show what it is: B-frames are among them, if it has any."""
+_PREVIEW_PACKETS: Final = 400
+"""Not more than so many, when the sound lies far ahead of the picture."""
 _PORTS: Final = {"rtsp": 554, "rtsps": 322, "rtmp": 1935, "rtmps": 443}
 _FORMATS: Final = "hls,mpegts,mov,matroska,flv,mpjpeg,mpeg,avi,aac,mp3,ogg,wav,h264,hevc"
 _COMMON: Final = {"analyzeduration": "1500000", "probesize": "2000000"}
 _CAMERA: Final = _COMMON | {"fpsprobesize": "0"}
 """The first picture is not waited with until FFmpeg knows the frame rate, which is measured here."""
+_WITHOUT_TIME: Final = frozenset({"mpjpeg", "mjpeg"})
 _TRANSPORTS: Final = {"auto": "tcp+udp", "tcp": "tcp", "udp": "udp"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A packet of the source, not placed in time yet; times are in microseconds.
+
+    Attributes:
+        stamp: Its decode time stamp, if it has one.
+        offset: How much later it is shown.
+    """
+
+    track: Track
+    data: bytes
+    stamp: int | None
+    offset: int
+    key: bool
 
 
 class UrlInput:
@@ -57,6 +84,8 @@ class UrlInput:
         report: Called when the source is away, and with `None` when it is back.
         format: FFmpeg's name of the container, once it is open.
         finite: Whether it has an end, as a file has.
+        waits: Whether what has an end is played only after `play`. Before, its first packets come as ones that are not
+            live: from them it is known what is published.
     """
 
     def __init__(self, source: protocol.UrlInput) -> None:
@@ -64,14 +93,18 @@ class UrlInput:
         self.report: Callable[[protocol.Interrupted | None], None] = lambda _: None
         self._url = urlsplit(source.url)
         self._closing = threading.Event()
+        self._playing = threading.Event()
         self._relay: Relay | None = None
         self._http: HttpSource | None = None
         self._records = self._url.scheme.lower().startswith("rtsp")
         self._timeline = Timeline(Drift() if self._records else None)
         self._began = False
+        self._paced_from: int | None = None
+        self._placed = 0
         self._translator: RtspTranslator | None = None
         self.format = ""
         self.finite = False
+        self.waits = False
 
     @property
     def transport(self) -> Literal["tcp", "udp"] | None:
@@ -80,9 +113,14 @@ class UrlInput:
             return None
         return "udp" if self._translator is not None and self._translator.by_udp else "tcp"
 
+    def play(self) -> None:
+        """Begin with what waits, from another thread: it can be seen now."""
+        self._playing.set()
+
     def close(self) -> None:
         """End `packets`, from another thread."""
         self._closing.set()
+        self._playing.set()
         if self._relay is not None:
             self._relay.close()
         if self._http is not None:
@@ -105,6 +143,7 @@ class UrlInput:
                         self.report(None)
                     yield packet
                 if self.finite:
+                    self._closing.wait((self._placed - _now()) / 1_000_000 + _LAST_SECONDS)
                     return
             except StreamFailed as error:
                 failure = error
@@ -126,6 +165,8 @@ class UrlInput:
             StreamFailed: The source cannot be read.
         """
         self._timeline.restart()
+        self._paced_from = None
+        opened_at = time.monotonic()
         try:
             with self._open() as container:
                 self.format = container.format.name
@@ -134,6 +175,8 @@ class UrlInput:
             self._fail_as_relay()
         except FFmpegError as error:
             self._fail_as_relay()
+            if not self.format and time.monotonic() - opened_at >= _OPEN_SECONDS:
+                raise self._timed_out() from error
             raise self._failed(error) from error
         finally:
             if self._relay is not None:
@@ -144,6 +187,15 @@ class UrlInput:
     def _fail_as_relay(self) -> None:
         if self._relay is not None and self._relay.failure is not None:
             raise self._relay.failure
+
+    def _timed_out(self) -> StreamFailed:
+        """FFmpeg gives a source up in time, and then calls what it has not got invalid data."""
+        host, seconds = self._url.hostname, round(_OPEN_SECONDS)
+        if self._relay is not None and self._relay.silent:
+            message = f"{host} takes the connection, but does not answer within {seconds} seconds."
+        else:
+            message = f"{host} answers, but sends no media within {seconds} seconds."
+        return StreamFailed("source_timeout", message, retry=True)
 
     def _failed(self, error: FFmpegError) -> StreamFailed:
         name, answered = type(error).__name__, "" if self._http is None else self._http.content_type
@@ -164,25 +216,44 @@ class UrlInput:
         first = [*container.streams.video[:1], *container.streams.audio[:1]]
         if not first:
             raise StreamFailed("source_failed", "The source has neither video nor audio.", retry=True)
-        readers = {stream.index: Reader(stream) for stream in first}
-        for packet in container.demux(first):
+        found = self._find(container, {stream.index: Reader(stream) for stream in first})
+        if self.waits and self.finite and not self._playing.is_set():
+            beginning = _beginning(found, has_video=bool(container.streams.video))
+            yield from _preview(beginning)
+            self._playing.wait()
+            found = chain(beginning, found)
+        for one in found:
+            yield self._place(one)
+
+    def _find(self, container: InputContainer, readers: dict[int, Reader]) -> Iterator[_Found]:
+        for packet in container.demux([container.streams[index] for index in readers]):
             reader = readers[packet.stream_index]
             if reader.track is None or not packet.size:
                 continue
             self._began = True
-            yield self._place(reader.track, packet, reader)
+            base: Fraction = (packet.time_base or Fraction(0)) * 1_000_000
+            stamp = packet.dts if packet.dts is not None else packet.pts
+            shown = packet.pts if packet.pts is not None else stamp
+            offset = 0 if stamp is None or shown is None else int((shown - stamp) * base)
+            key = packet.is_keyframe  # the filter empties it
+            # Pictures alone have no time stamps: FFmpeg makes them up, for 25 pictures a second.
+            at = None if stamp is None or container.format.name in _WITHOUT_TIME else int(stamp * base)
+            yield _Found(reader.track, reader.data(packet), at, max(0, offset), key)
 
-    def _place(self, track: Track, packet: av.Packet[Stream], reader: Reader) -> MediaPacket:
-        now = time.monotonic_ns() // 1000
-        base: Fraction = (packet.time_base or Fraction(0)) * 1_000_000
-        stamp = packet.dts if packet.dts is not None else packet.pts
-        shown = packet.pts if packet.pts is not None else stamp
-        offset = 0 if stamp is None or shown is None else int((shown - stamp) * base)
-        dts = self._timeline.place(track.kind, now if stamp is None else int(stamp * base), now)
-        if dts - now > _MOST_LEAD_US and not self._records:
-            self._closing.wait((dts - now - _MOST_LEAD_US / 2) / 1_000_000)
-        key = packet.is_keyframe
-        return MediaPacket(track, reader.data(packet), dts + max(0, offset), dts, key, True)  # the filter empties it
+    def _place(self, one: _Found) -> MediaPacket:
+        now = _now()
+        dts = self._timeline.place(one.track.kind, now if one.stamp is None else one.stamp, now)
+        self._placed = dts
+        if not self._records:
+            self._pace(dts, now)
+        return MediaPacket(one.track, one.data, dts + one.offset, dts, one.key, True)
+
+    def _pace(self, dts: int, now: int) -> None:
+        if self._paced_from is None:
+            self._paced_from = now
+        lead = min(_MOST_LEAD_US, _FIRST_LEAD_US + (now - self._paced_from) * _LEAD_GROWTH)
+        if dts - now > lead:
+            self._closing.wait((dts - now - lead) / 1_000_000)
 
     def _open(self) -> InputContainer:
         scheme = self._url.scheme.lower()
@@ -232,6 +303,31 @@ class UrlInput:
         userinfo, at, _ = self._url.netloc.rpartition("@")
         url = _local("rtmp", f"{userinfo}{at}127.0.0.1:{self._relay.port}", self._url)
         return av.open(url, "r", format="flv", options=options, timeout=(_OPEN_SECONDS, _STALL_SECONDS))
+
+
+def _now() -> int:
+    return time.monotonic_ns() // 1000
+
+
+def _beginning(found: Iterator[_Found], *, has_video: bool) -> list[_Found]:
+    """The first packets, as many as show what is published."""
+    beginning: list[_Found] = []
+    videos = 0
+    for one in found:
+        beginning.append(one)
+        videos += one.track.kind == "video"
+        if videos >= _PREVIEW_VIDEOS or not has_video or len(beginning) >= _PREVIEW_PACKETS:
+            break
+    return beginning
+
+
+def _preview(beginning: list[_Found]) -> Iterator[MediaPacket]:
+    """The same as packets of the past: when they are played they are later than these."""
+    last = max((one.stamp + one.offset for one in beginning if one.stamp is not None), default=0)
+    before = _now() - last
+    for one in beginning:
+        dts = before + (last if one.stamp is None else one.stamp)
+        yield MediaPacket(one.track, one.data, dts + one.offset, dts, one.key, live=False)
 
 
 def _local(scheme: str, netloc: str, url: SplitResult) -> str:

@@ -24,6 +24,7 @@ from stagedoor.streams.media.child.frame_rate import FrameRate
 from stagedoor.streams.media.child.limits import check_size
 from stagedoor.streams.media.child.media import MediaPacket, StreamFailed, Track
 from stagedoor.streams.media.child.running_group import RunningGroup
+from stagedoor.streams.media.child.undecodable import DamageWatch
 from stagedoor.streams.media.protocol import EndCode, StreamLimits, Transcoding, VideoState
 
 _REORDERED: Final = 2
@@ -78,6 +79,7 @@ class VideoPipeline:
         self._policy = transcoding
         self._limits = limits
         self._group = RunningGroup()
+        self._damage = DamageWatch()
         self._encoder: Encoder | None = None
         self._encoding = False
         self._begun = False
@@ -101,6 +103,11 @@ class VideoPipeline:
     def fps(self) -> float | None:
         """How many pictures a second come; `None` when it is not known yet."""
         return self._rate.nominal
+
+    @property
+    def codec(self) -> str | None:
+        """As the source sends it; `None` before any video has come."""
+        return None if self._track is None else self._track.codec
 
     @property
     def has_track(self) -> bool:
@@ -164,6 +171,12 @@ class VideoPipeline:
             StreamFailed: The video may not be published.
         """
         packet = self._prepare(packet)
+        if packet.track.codec == "h264":
+            whole = h264.whole(packet.data)
+            if whole is not None:
+                self._damage.take(packet.dts, whole=whole)
+            if not packet.data:
+                return []
         if packet.key and self._lasting is None:
             self._group.add(packet)
             self._encoding, self._encoder, self.key_wanted, self._begun = False, None, False, True
@@ -178,7 +191,10 @@ class VideoPipeline:
                 pass  # up to the packet before this one
             self._encoding = self.key_wanted = True
         self._group.add(packet)
-        return [output for picture in self._group.pictures() for output in self._encode(picture)]
+        pictures = list(self._group.pictures())
+        if packet.track.codec != "h264":
+            self._damage.take(packet.dts, whole=bool(pictures))
+        return [output for picture in pictures for output in self._encode(picture)]
 
     def _encode(self, picture: av.VideoFrame) -> list[Output]:
         pts = picture.pts
@@ -208,6 +224,8 @@ class VideoPipeline:
             self._live_from, self._highest = packet.dts, 0
         if packet.track.codec == "h264":
             packet = self._with_parameter_sets(packet)
+            if h264.whole(packet.data) is False:
+                packet = replace(packet, pts=packet.dts)  # when it is shown is as broken as the rest
         self._rate.take(packet.dts)
         self._look_for_b_frames(packet)
         return packet

@@ -112,6 +112,7 @@ def _stream(order: Order, media: socket.socket | None, control: Control) -> Stre
         source = url_input.UrlInput(order.input)
         stream = Stream(order, source, control.report)
         source.report = stream.on_interruption
+        source.waits, stream.on_ready = True, source.play
         return stream
     if isinstance(order.input, CompositionInput):
         # Imported here: the SDK takes a third of a second and 40 MB.
