@@ -53,7 +53,7 @@ async def test_a_stream_key_in_a_path_is_not_logged_with_an_unforeseen_error(
 
     headers = {"Content-Type": "application/sdp"}
     with monkeypatch.context() as patched, capture_logs() as logs:
-        patched.setattr(here.services.whip, "create", broken)
+        patched.setattr(here.services.whip, "authenticate", broken)
         body = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
         async with http.post(f"{here.url}/whip/stk_secret", data=body, headers=headers) as answer:
             assert answer.status == 500
